@@ -1,0 +1,71 @@
+"""What a data set is made of: records of images, in three splits."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from reid_tf.datasets.attributes import AttributeSchema
+
+JUNK = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One image of one person.
+
+    Args:
+        path: str. The image file, or a place in a prepared data set (see `datasets/encoded.py`).
+        identity: int. Who it shows. -1 marks junk; only loaders assign it, and no split holds such a record.
+        camera: int. Which camera took it.
+        attributes: tuple of int, or None. One class index a group of the data set's schema, -1 where unknown.
+        landmarks: float32 [18, 3], or None. x and y in [0, 1] of the image and a confidence, in OpenPose's COCO-18
+            order: nose, neck, right shoulder, elbow, wrist, left shoulder, elbow, wrist, right hip, knee, ankle, left
+            hip, knee, ankle, right eye, left eye, right ear, left ear.
+    """
+
+    path: str
+    identity: int
+    camera: int
+    attributes: tuple[int, ...] | None = None
+    landmarks: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ReIDDataset:
+    """A data set in its splits.
+
+    Args:
+        name: str. The registered name it was loaded by.
+        train: tuple of `Record`. Images to learn from.
+        query: tuple of `Record`. Images to search with.
+        gallery: tuple of `Record`. Images searched in; distractors (people who are never queried) included.
+        attribute_schema: `AttributeSchema`, or None. What the records' `attributes` mean.
+        identity_names: mapping of int to str, or None. The text that the data set uses for an identity.
+        multi_query: tuple of `Record`. More images of the query identities (Market-1501's hand-drawn boxes), for
+            queries that pool several images of one person and camera.
+    """
+
+    name: str
+    train: tuple[Record, ...]
+    query: tuple[Record, ...]
+    gallery: tuple[Record, ...]
+    attribute_schema: AttributeSchema | None = None
+    identity_names: Mapping[int, str] | None = None
+    multi_query: tuple[Record, ...] = ()
+
+    def splits(self) -> dict[str, tuple[Record, ...]]:
+        """Returns the records of every split by its name."""
+        return {"train": self.train, "query": self.query, "gallery": self.gallery, "multi_query": self.multi_query}
+
+
+def class_of_identity(records: Iterable[Record]) -> dict[int, int]:
+    """Numbers the identities of some records 0 .. n-1 in ascending order, for a softmax over them.
+
+    Args:
+        records: iterable of `Record`.
+
+    Returns:
+        dict from identity to class index.
+    """
+    return {identity: index for index, identity in enumerate(sorted({record.identity for record in records}))}

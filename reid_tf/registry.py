@@ -1,0 +1,133 @@
+"""Names in a configuration become functions here, and only here.
+
+A component is a mapping `{"name": ..., option: value, ...}`. Parameters of a registered function that stand before its
+`*` come from the caller (the image size, the backbone); those behind it, keyword-only, are the options that a
+configuration may set, and their defaults in that signature are the only ones.
+"""
+
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pydantic
+
+from reid_tf.errors import InputError
+
+Component = Mapping[str, Any]
+
+
+class Registry:
+    """A table of functions of one kind, by name.
+
+    Args:
+        kind: str. What the functions make, in the words of an error message ("backbone").
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._functions: dict[str, Callable[..., Any]] = {}
+
+    def register(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Returns a decorator that enters a function under `name`; a name taken twice raises `ValueError`."""
+
+        def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+            if name in self._functions:
+                raise ValueError(f"The {self.kind} {name!r} is registered already, by {self._functions[name]!r}.")
+            self._functions[name] = function
+            return function
+
+        return enter
+
+    def names(self) -> tuple[str, ...]:
+        """Returns the registered names in alphabetical order."""
+        return tuple(sorted(self._functions))
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """Returns the function entered under `name`; an unknown name raises `InputError` with the nearest one."""
+        if name not in self._functions:
+            raise InputError(unknown(f"{self.kind}", name, self._functions))
+        return self._functions[name]
+
+    def options(self, component: Component) -> dict[str, Any]:
+        """Checks a component against its function's signature, without calling it.
+
+        Args:
+            component: mapping with the key "name" and any of the function's options.
+
+        Returns:
+            The options given, each converted to its annotated type (a YAML list to a tuple, an int to a float).
+
+        Raises:
+            InputError: the name or an option is unknown, a value has the wrong type, or a required option is missing.
+        """
+        if not isinstance(component, Mapping) or "name" not in component:
+            raise InputError(f"A {self.kind} is given as {{name: ..., option: value}}. Received: {component!r}.")
+        name = component["name"]
+        function = self.get(name)
+        allowed = _options_of(function)
+        hints = typing.get_type_hints(function)
+        checked = {}
+        for option, value in component.items():
+            if option == "name":
+                continue
+            if option not in allowed:
+                raise InputError(unknown(f"option of the {self.kind} {name!r}", option, allowed))
+            checked[option] = convert(value, hints.get(option, Any), f"Option {option!r} of the {self.kind} {name!r}")
+        for option, parameter in allowed.items():
+            if parameter.default is inspect.Parameter.empty and option not in checked:
+                raise InputError(f"The {self.kind} {name!r} needs the option {option!r}. Received: {dict(component)!r}.")
+        return checked
+
+    def build(self, component: Component, **given: Any) -> Any:
+        """Calls the function that a component names.
+
+        Args:
+            component: mapping with the key "name" and any of the function's options.
+            **given: what the caller knows; a function gets those of them that its signature names before the `*`.
+
+        Returns:
+            What the function returns.
+
+        Raises:
+            InputError: as `options()`.
+        """
+        options = self.options(component)
+        function = self.get(component["name"])
+        parameters = inspect.signature(function).parameters
+        wanted = {key: value for key, value in given.items() if key in parameters and key not in _options_of(function)}
+        return function(**wanted, **options)
+
+
+def _options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters
+    return {key: p for key, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def unknown(what: str, received: str, allowed: Iterable[str]) -> str:
+    """Returns the sentence for a name that does not exist, with the nearest one that does."""
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(str(received), allowed, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown {what}: {received!r}.{hint} Allowed: {', '.join(allowed) or 'none'}."
+
+
+def convert(value: Any, annotation: Any, what: str) -> Any:
+    """Returns `value` as the annotated type, or raises an `InputError` that begins with `what`."""
+    try:
+        return pydantic.TypeAdapter(annotation, config={"arbitrary_types_allowed": True}).validate_python(value)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"[{part!r}]" for part in first["loc"])
+        raise InputError(f"{what}{where} is wrong: {first['msg']}. Received: {value!r}.") from None
+
+
+DATASETS = Registry("data set")
+AUGMENTATIONS = Registry("augmentation")
+SAMPLERS = Registry("sampler of batches")
+BACKBONES = Registry("backbone")
+MODELS = Registry("model")
+OPTIMIZERS = Registry("optimizer")
+SCHEDULES = Registry("learning-rate schedule")
+VALIDATIONS = Registry("validation split")
