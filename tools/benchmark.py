@@ -1,0 +1,21 @@
+"""Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
+
+import command_line
+from benchmarks import evaluate, pipeline
+
+SUBCOMMANDS = {"evaluate": evaluate, "pipeline": pipeline}
+
+
+def main() -> None:
+    """Parses the command line and runs one benchmark."""
+    parser = command_line.parser(__doc__, "python tools/benchmark.py evaluate")
+    subparsers = parser.add_subparsers(dest="benchmark", required=True)
+    for name, module in SUBCOMMANDS.items():
+        subparser = subparsers.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__)
+        module.add_arguments(subparser)
+    arguments = parser.parse_args()
+    SUBCOMMANDS[arguments.benchmark].main(arguments)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
