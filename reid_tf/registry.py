@@ -6,6 +6,7 @@ configuration may set, and their defaults in that signature are the only ones.
 """
 
 import difflib
+import importlib
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -23,10 +24,13 @@ class Registry:
 
     Args:
         kind: str. What the functions make, in the words of an error message ("backbone").
+        room: str. The package whose import enters them; it is imported at the first look-up, so that a registry costs
+            nothing until it is used.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, room: str) -> None:
         self.kind = kind
+        self.room = room
         self._functions: dict[str, Callable[..., Any]] = {}
 
     def register(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -42,12 +46,14 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """Returns the registered names in alphabetical order."""
+        importlib.import_module(self.room)
         return tuple(sorted(self._functions))
 
     def get(self, name: str) -> Callable[..., Any]:
         """Returns the function entered under `name`; an unknown name raises `InputError` with the nearest one."""
+        importlib.import_module(self.room)
         if name not in self._functions:
-            raise InputError(unknown(f"{self.kind}", name, self._functions))
+            raise InputError(unknown(self.kind, name, self._functions))
         return self._functions[name]
 
     def options(self, component: Component) -> dict[str, Any]:
@@ -123,11 +129,11 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
         raise InputError(f"{what}{where} is wrong: {first['msg']}. Received: {value!r}.") from None
 
 
-DATASETS = Registry("data set")
-AUGMENTATIONS = Registry("augmentation")
-SAMPLERS = Registry("sampler of batches")
-BACKBONES = Registry("backbone")
-MODELS = Registry("model")
-OPTIMIZERS = Registry("optimizer")
-SCHEDULES = Registry("learning-rate schedule")
-VALIDATIONS = Registry("validation split")
+DATASETS = Registry("data set", "reid_tf.datasets")
+VALIDATIONS = Registry("validation split", "reid_tf.datasets")
+AUGMENTATIONS = Registry("augmentation", "reid_tf.pipeline.augment")
+SAMPLERS = Registry("sampler of batches", "reid_tf.pipeline.samplers")
+BACKBONES = Registry("backbone", "reid_tf.backbones")
+MODELS = Registry("model", "reid_tf.models")
+OPTIMIZERS = Registry("optimizer", "reid_tf.training")
+SCHEDULES = Registry("learning-rate schedule", "reid_tf.training")

@@ -10,7 +10,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow, which reads it
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works without installing it
 
+from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.errors import InputError
+from reid_tf.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -24,9 +26,34 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
     )
 
 
-def add_dataset_arguments(arguments: argparse.ArgumentParser) -> None:
+def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
+    """Reads the experiment that `--config`, `--model`, `--data` and `--set` describe.
+
+    Returns:
+        The checked configuration and its name. `--model NAME` alone means `configs/NAME_synthetic.yaml`.
+
+    Raises:
+        InputError: neither is given, they disagree, or something in the configuration is wrong.
+    """
+    model = arguments.model
+    if not (arguments.config or model):
+        raise InputError(f"Name an experiment with --config or a model with --model. Received: {arguments.config}, {model}.")
+    path = Path(arguments.config) if arguments.config else CONFIGS / f"{model}_synthetic.yaml"
+    if not arguments.config and not path.is_file():
+        MODELS.get(model)  # an unknown model is named first
+        raise InputError(f"The model {model!r} has no experiment on synthetic images, {path.name!r}; give --config.")
+    overrides = list(arguments.set)
+    if arguments.data:
+        overrides.append(f"dataset.root={arguments.data}")
+    config = load_config(path, overrides)
+    if model and config.model["name"] != model:
+        raise InputError(f"--model says {model!r}, but the configuration {str(path)!r} trains {config.model['name']!r}.")
+    return config, path.stem
+
+
+def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | None = "synthetic") -> None:
     """Adds `--dataset NAME`, `--data ROOT` and `--option KEY=VALUE`."""
-    arguments.add_argument("--dataset", default="synthetic", metavar="NAME", help="registered data set (synthetic)")
+    arguments.add_argument("--dataset", default=default, metavar="NAME", help="registered data set (default: %(default)s)")
     arguments.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
     arguments.add_argument(
         "--option",

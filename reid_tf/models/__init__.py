@@ -1,0 +1,5 @@
+"""Backbone -> named outputs: one file a system, each a `System` that training and retrieval understand."""
+
+from reid_tf.models import baseline as baseline
+from reid_tf.models import multitask as multitask
+from reid_tf.models import verification as verification

@@ -1,0 +1,325 @@
+"""Residual networks: He et al.'s with basic and with bottleneck blocks, and light ones for small crops."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+from reid_tf.backbones.common import convolution_norm, image_input, max_pool, require_positive
+from reid_tf.backbones.weights import PublishedWeights, load_weights
+from reid_tf.errors import InputError
+from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
+from reid_tf.registry import BACKBONES
+
+Stem = Literal["imagenet", "light"]
+StrideOn = Literal["1x1", "3x3"]
+
+
+def residual_sum(shortcut: Any, residual: Any, name: str, output_name: str) -> Any:
+    """Ends a block: sum and ReLU, the ReLU named `output_name`."""
+    return layers.ReLU(name=output_name)(layers.Add(name=f"{name}_add")([shortcut, residual]))
+
+
+def projection(features: Any, channels: int, strides: int, name: str) -> Any:
+    """The shortcut: the features themselves where shapes agree, otherwise a 1x1 convolution and batch normalisation."""
+    if strides == 1 and features.shape[-1] == channels:
+        return features
+    return convolution_norm(features, channels, 1, strides=strides, name=f"{name}_0", activation=False)
+
+
+def basic_block(features: Any, channels: int, *, strides: int, name: str, output_name: str) -> Any:
+    """Two 3x3 convolutions and a shortcut.
+
+    Args:
+        features: float [batch, height, width, any].
+        channels: int. Output channels.
+        strides: int. Stride of the first convolution.
+        name: str. Prefix of the layers' names.
+        output_name: str. Name of the last activation.
+
+    Returns:
+        float [batch, height / strides, width / strides, channels].
+    """
+    residual = convolution_norm(features, channels, 3, strides=strides, name=f"{name}_1")
+    residual = convolution_norm(residual, channels, 3, name=f"{name}_2", activation=False)
+    return residual_sum(projection(features, channels, strides, name), residual, name, output_name)
+
+
+def bottleneck_block(
+    features: Any, channels: int, *, strides: int, name: str, output_name: str, stride_on: StrideOn = "1x1"
+) -> Any:
+    """1x1, 3x3 and 1x1 convolutions and a shortcut; the output is four times as wide as the 3x3.
+
+    Args:
+        features: float [batch, height, width, any].
+        channels: int. Channels of the 3x3 convolution.
+        strides: int.
+        name: str. Prefix of the layers' names.
+        output_name: str. Name of the last activation.
+        stride_on: "1x1" (He et al., Keras' weights) or "3x3" (torchvision, Goyal et al.). Which convolution strides.
+
+    Returns:
+        float [batch, height / strides, width / strides, 4 * channels].
+    """
+    first, second = (strides, 1) if stride_on == "1x1" else (1, strides)
+    residual = convolution_norm(features, channels, 1, strides=first, name=f"{name}_1")
+    residual = convolution_norm(residual, channels, 3, strides=second, name=f"{name}_2")
+    residual = convolution_norm(residual, 4 * channels, 1, name=f"{name}_3", activation=False)
+    return residual_sum(projection(features, 4 * channels, strides, name), residual, name, output_name)
+
+
+def resnet(
+    image_size: tuple[int, int],
+    *,
+    name: str,
+    block: Callable[..., Any],
+    stackwise_channels: Sequence[int],
+    stackwise_num_blocks: Sequence[int],
+    stackwise_strides: Sequence[int],
+    stem: Stem,
+    preprocessing: ChannelNormalization,
+) -> keras.Model:
+    """A stem and stacks of residual blocks; stage 1 is the stem, stage i + 1 the stack i.
+
+    Args:
+        image_size: (height, width) in pixels, at least the product of all strides.
+        name: str. Name of the model.
+        block: function as `basic_block`.
+        stackwise_channels: ints. What `block` takes as channels, a stack; the first is the stem's width too.
+        stackwise_num_blocks: ints. Blocks a stack.
+        stackwise_strides: ints. Stride of the first block of each stack.
+        stem: "imagenet" (7x7 with stride 2, 3x3 max pooling with stride 2) or "light" (3x3 with stride 2), which keeps
+            more of a crop of 128x64 pixels.
+        preprocessing: the first layer.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to the last stack's features.
+
+    Raises:
+        InputError: the image is too small, or a width or number of blocks is not positive.
+
+    References:
+        He et al., Deep Residual Learning for Image Recognition.
+    """
+    for value in (*stackwise_channels, *stackwise_num_blocks):
+        require_positive(value, "width and blocks of a residual network")
+    minimum = functools.reduce(lambda product, stride: product * stride, stackwise_strides, 4 if stem == "imagenet" else 2)
+    image, features = image_input(image_size, preprocessing, minimum, name)
+    if stem == "imagenet":
+        features = convolution_norm(features, stackwise_channels[0], 7, strides=2, name="conv1")
+        features = max_pool(features, name="pool1", output_name="stage1")
+    else:
+        features = convolution_norm(features, stackwise_channels[0], 3, strides=2, name="conv1", activation=False)
+        features = layers.ReLU(name="stage1")(features)
+    stacks = zip(stackwise_channels, stackwise_num_blocks, stackwise_strides, strict=True)
+    for stage, (channels, num_blocks, strides) in enumerate(stacks, start=2):
+        for index in range(1, num_blocks + 1):
+            features = block(
+                features,
+                channels,
+                strides=strides if index == 1 else 1,
+                name=f"conv{stage}_block{index}",
+                output_name=f"stage{stage}" if index == num_blocks else f"conv{stage}_block{index}_out",
+            )
+    return keras.Model(image, features, name=name)
+
+
+def convert_keras_resnet(source: keras.Model, model: keras.Model) -> None:
+    """Copies the weights of `keras.applications.ResNet50` or its like into our network, whose layers bear the same names.
+
+    Keras' convolutions have biases in front of a batch normalisation; subtracting them from its moving mean is the same
+    function.
+
+    Args:
+        source: keras.Model of `keras.applications`.
+        model: keras.Model made by `resnet` with bottleneck blocks.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D):
+            kernel, bias = source.get_layer(layer.name).get_weights()
+            norm_name = layer.name.removesuffix("_conv") + "_bn"
+            gamma, beta, moving_mean, moving_variance = source.get_layer(norm_name).get_weights()
+            layer.set_weights([kernel])
+            model.get_layer(norm_name).set_weights([gamma, beta, moving_mean - bias, moving_variance])
+
+
+KERAS_RESNET50 = PublishedWeights(
+    application=keras.applications.ResNet50,
+    url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+    "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    md5="4d473c1dd8becc155b73f8504c6f6626",
+    convert=convert_keras_resnet,
+)
+KERAS_RESNET101 = PublishedWeights(
+    application=keras.applications.ResNet101,
+    url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+    "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    md5="88cf7a10940856eca736dc7b7e228a21",
+    convert=convert_keras_resnet,
+)
+
+
+def bottleneck_resnet(
+    image_size: tuple[int, int],
+    *,
+    name: str,
+    stackwise_num_blocks: Sequence[int],
+    last_stride: int,
+    stride_on: StrideOn,
+    weights: str | None,
+    published: PublishedWeights,
+) -> keras.Model:
+    """He et al.'s deep networks, 2048 channels at the end, with Keras' weights where the strides agree with theirs.
+
+    Args:
+        image_size: (height, width) in pixels.
+        name: str. Name of the model.
+        stackwise_num_blocks: 4 ints. Bottleneck blocks a stack.
+        last_stride: 1 or 2. Stride of the last stack.
+        stride_on: "1x1" or "3x3". Which convolution of a block strides.
+        weights: None, "imagenet", or the path of a weights file.
+        published: `PublishedWeights` for `stride_on="1x1"`.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+
+    Raises:
+        InputError: the image is too small, or the weights cannot be had or do not fit.
+    """
+    if stride_on == "3x3" and weights == "imagenet":
+        raise InputError(
+            f"Keras' ImageNet weights belong to stride_on='1x1'. Received: stride_on={stride_on!r}, weights={weights!r}."
+        )
+    keras_style = stride_on == "1x1"
+    model = resnet(
+        image_size,
+        name=name,
+        block=functools.partial(bottleneck_block, stride_on=stride_on),
+        stackwise_channels=(64, 128, 256, 512),
+        stackwise_num_blocks=stackwise_num_blocks,
+        stackwise_strides=(1, 2, 2, last_stride),
+        stem="imagenet",
+        preprocessing=caffe_normalization() if keras_style else imagenet_normalization(),
+    )
+    return load_weights(model, weights, published if keras_style else None)
+
+
+@BACKBONES.register("resnet50")
+def resnet50(
+    image_size: tuple[int, int],
+    *,
+    last_stride: Literal[1, 2] = 2,
+    stride_on: StrideOn = "1x1",
+    weights: str | None = None,
+) -> keras.Model:
+    """ResNet-50, 2048 channels.
+
+    Args:
+        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with `last_stride=1`).
+        last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common choice in re-identification.
+        stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision, RGB input).
+        weights: None, "imagenet", or the path of a weights file.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+    """
+    return bottleneck_resnet(
+        image_size,
+        name="resnet50",
+        stackwise_num_blocks=(3, 4, 6, 3),
+        last_stride=last_stride,
+        stride_on=stride_on,
+        weights=weights,
+        published=KERAS_RESNET50,
+    )
+
+
+@BACKBONES.register("resnet101")
+def resnet101(
+    image_size: tuple[int, int],
+    *,
+    last_stride: Literal[1, 2] = 2,
+    stride_on: StrideOn = "1x1",
+    weights: str | None = None,
+) -> keras.Model:
+    """ResNet-101, 2048 channels.
+
+    Args:
+        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with `last_stride=1`).
+        last_stride: 1 or 2. Stride of the last stack.
+        stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision, RGB input).
+        weights: None, "imagenet", or the path of a weights file.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+    """
+    return bottleneck_resnet(
+        image_size,
+        name="resnet101",
+        stackwise_num_blocks=(3, 4, 23, 3),
+        last_stride=last_stride,
+        stride_on=stride_on,
+        weights=weights,
+        published=KERAS_RESNET101,
+    )
+
+
+@BACKBONES.register("resnet18")
+def resnet18(
+    image_size: tuple[int, int],
+    *,
+    width: int = 64,
+    stem: Stem = "imagenet",
+    last_stride: Literal[1, 2] = 2,
+    weights: str | None = None,
+) -> keras.Model:
+    """ResNet-18, 8 * width channels; with `width=32, stem="light"` a workhorse for 128x64 crops without a GPU.
+
+    Args:
+        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.
+        width: int. Channels of the stem and of the first stack.
+        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride 2, no pooling).
+        last_stride: 1 or 2. Stride of the last stack.
+        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 8 * width].
+    """
+    model = resnet(
+        image_size,
+        name="resnet18",
+        block=basic_block,
+        stackwise_channels=(width, 2 * width, 4 * width, 8 * width),
+        stackwise_num_blocks=(2, 2, 2, 2),
+        stackwise_strides=(1, 2, 2, last_stride),
+        stem=stem,
+        preprocessing=imagenet_normalization(),
+    )
+    return load_weights(model, weights)
+
+
+@BACKBONES.register("tiny")
+def tiny(image_size: tuple[int, int], *, width: int = 24, weights: str | None = None) -> keras.Model:
+    """A light stem and three basic blocks, 4 * width channels: for tests and first runs without a GPU.
+
+    Args:
+        image_size: (height, width) in pixels, at least 16 x 16.
+        width: int. Channels of the stem and of the first block.
+        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 4 * width].
+    """
+    model = resnet(
+        image_size,
+        name="tiny",
+        block=basic_block,
+        stackwise_channels=(width, 2 * width, 4 * width),
+        stackwise_num_blocks=(1, 1, 1),
+        stackwise_strides=(2, 2, 2),
+        stem="light",
+        preprocessing=imagenet_normalization(),
+    )
+    return load_weights(model, weights)

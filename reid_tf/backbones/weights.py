@@ -1,0 +1,129 @@
+"""Pre-trained weights: Keras' ImageNet files by name or path, or files saved from our own backbones."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+
+from reid_tf.backbones.download import download
+from reid_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedWeights:
+    """The ImageNet weights that Keras publishes for an architecture.
+
+    Args:
+        application: function of `keras.applications` that reads them.
+        url: str. The file that `weights: imagenet` fetches.
+        md5: str. Its published checksum.
+        convert: function (model of the application, our model) that copies the weights over.
+        fully_connected: bool. Whether our model has the fully connected layers, which the "notop" files lack.
+    """
+
+    application: Callable[..., keras.Model]
+    url: str
+    md5: str
+    convert: Callable[[keras.Model, keras.Model], None]
+    fully_connected: bool = False
+
+
+def load_weights(model: keras.Model, weights: str | None, published: PublishedWeights | None = None) -> keras.Model:
+    """Fills a backbone that was built for this call; after an error it is thrown away, so none is ever half loaded.
+
+    Args:
+        model: keras.Model. A fresh backbone.
+        weights: None (keep the random weights), "imagenet", or the path of a file: `.weights.h5` as written by
+            `save_weights` of the same backbone, or, where Keras publishes weights, one of its `.h5` files.
+        published: `PublishedWeights`, or None where Keras publishes none.
+
+    Returns:
+        keras.Model: `model` itself.
+
+    Raises:
+        InputError: the download failed, the file is missing, damaged or of another architecture.
+    """
+    if weights is None:
+        return model
+    allowed = "null, imagenet, or the path of a .weights.h5 or a Keras .h5 file"
+    if published is None:
+        allowed = "null, or the path of a .weights.h5 file"
+        if weights == "imagenet":
+            raise InputError(
+                f"Keras publishes no ImageNet weights for the backbone {model.name!r} as configured. "
+                f"Received: weights={weights!r}, allowed: {allowed}."
+            )
+    elif weights == "imagenet":
+        return _load_published(model, download(published.url, published.md5), published)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise InputError(f"There is no weights file {weights!r} for the backbone {model.name!r}. Allowed: {allowed}.")
+    if path.name.endswith(".weights.h5"):
+        return _load_own(model, path)
+    if path.suffix == ".h5" and published is not None:
+        return _load_published(model, path, published)
+    raise InputError(f"The backbone {model.name!r} cannot read the weights file {weights!r}. Allowed: {allowed}.")
+
+
+def _load_published(model: keras.Model, path: Path, published: PublishedWeights) -> keras.Model:
+    # A file without the classifier ("notop") is told from one with it by its arrays: only a dense layer has two axes.
+    has_dense = any(len(shape) == 2 for shape in _array_shapes(path))
+    if published.fully_connected and not has_dense:
+        raise InputError(
+            f"The weights file {str(path)!r} lacks the fully connected layers that the backbone {model.name!r} has; "
+            f"give Keras' file that is not named notop."
+        )
+    try:
+        published.convert(published.application(include_top=has_dense, weights=str(path)), model)
+    except (OSError, KeyError, ValueError) as error:
+        raise _misfit(model, path, error) from None
+    return model
+
+
+def _load_own(model: keras.Model, path: Path) -> keras.Model:
+    held, expected = _array_shapes(path), sorted(tuple(weight.shape) for weight in model.weights)
+    if held != expected:  # Keras itself would pass over arrays that are left over
+        raise InputError(
+            f"The weights file {str(path)!r} does not fit the backbone {model.name!r} as configured: it holds "
+            f"{len(held)} arrays, the backbone has {len(expected)}, {_first_difference(held, expected)}."
+        )
+    try:
+        model.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise _misfit(model, path, error) from None
+    return model
+
+
+def _array_shapes(path: Path) -> list[tuple[int, ...]]:
+    """Returns the sorted shapes of the weights in an HDF5 file; random seeds and optimiser state are left out."""
+    shapes: list[tuple[int, ...]] = []
+
+    def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset) and "seed_generator" not in name and not name.startswith("optimizer"):
+            shapes.append(tuple(item.shape))
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"The weights file {str(path)!r} is damaged or no HDF5 file ({_one_line(error)}).") from None
+    return sorted(shapes)
+
+
+def _first_difference(held: list[tuple[int, ...]], expected: list[tuple[int, ...]]) -> str:
+    surplus = sorted(set(held) - set(expected))
+    missing = sorted(set(expected) - set(held))
+    if surplus or missing:
+        return f"for example {surplus[0] if surplus else 'none'} in the file, {missing[0] if missing else 'none'} here"
+    return "of the same shapes in other numbers"
+
+
+def _misfit(model: keras.Model, path: Path, error: Exception) -> InputError:
+    return InputError(f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:200]}..."

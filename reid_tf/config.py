@@ -1,0 +1,217 @@
+"""An experiment as one typed object: read from YAML, overridden from the command line, checked before anything runs."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import omegaconf
+import yaml
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from reid_tf import registry
+from reid_tf.errors import InputError
+from reid_tf.files import written_beside
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """How encoders are evaluated, while training and after it.
+
+    Args:
+        validation: component or None. The split that `val_mAP` and the best checkpoint come from: `{name: held_out,
+            share: 0.1}` keeps training identities back, `{name: test}` uses the data set's own query and gallery.
+        every: int. Epochs between two validations.
+        protocol: str. Which gallery images a query ignores ("market1501", "single_camera").
+        flip: bool. Whether an embedding is the mean over an image and its mirror image.
+        batch_size: int. Images embedded at once.
+        ranked_lists: int. Queries in the picture of ranked lists.
+    """
+
+    validation: dict[str, Any] | None = None
+    every: int = 5
+    protocol: Literal["market1501", "single_camera"] = "market1501"
+    flip: bool = False
+    batch_size: int = 64
+    ranked_lists: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """The whole recipe of one experiment; components are mappings `{name: ..., option: value}`.
+
+    Args:
+        dataset: component. The data set, with `root` for the folder that holds it.
+        image_size: (int, int). Height and width of the images that the model takes.
+        backbone: component.
+        model: component.
+        batches: component. The sampler; its name must suit the model.
+        optimizer: component.
+        schedule: component. The learning rate over the epochs.
+        epochs: int.
+        loss_weights: mapping from output to float. Outputs left out keep the model's own weight.
+        load_size: (int, int) or None. Size to which images are resized before augmentation; None = image_size.
+        augment: components in the order of application.
+        steps_per_epoch: int or None. Batches an epoch; None = one pass of the sampler.
+        precision: str. "float32", "mixed_float16" or "mixed_bfloat16".
+        xla: bool. Whether the training step is compiled with XLA.
+        cache: str. What stays in memory: nothing, encoded files or decoded images.
+        evaluation: `EvaluationConfig`.
+        seed: int. Of weights, order and augmentation.
+    """
+
+    dataset: dict[str, Any]
+    image_size: tuple[int, int]
+    backbone: dict[str, Any]
+    model: dict[str, Any]
+    batches: dict[str, Any]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    epochs: int
+    loss_weights: dict[str, float] = dataclasses.field(default_factory=dict)
+    load_size: tuple[int, int] | None = None
+    augment: tuple[dict[str, Any], ...] = ()
+    steps_per_epoch: int | None = None
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    xla: bool = False
+    cache: Literal["none", "encoded", "decoded"] = "none"
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+    seed: int = 1
+
+    def components(self) -> list[tuple[registry.Registry, dict[str, Any]]]:
+        """Returns every component of the recipe with the registry that knows its name."""
+        dataset = {key: value for key, value in self.dataset.items() if key != "root"}
+        single = [
+            (registry.DATASETS, dataset),
+            (registry.BACKBONES, self.backbone),
+            (registry.MODELS, self.model),
+            (registry.SAMPLERS, self.batches),
+            (registry.OPTIMIZERS, self.optimizer),
+            (registry.SCHEDULES, self.schedule),
+        ]
+        if self.evaluation.validation is not None:
+            single.append((registry.VALIDATIONS, self.evaluation.validation))
+        return single + [(registry.AUGMENTATIONS, component) for component in self.augment]
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Reads an experiment file, applies overrides and checks every name and option.
+
+    Args:
+        path: str or Path. A YAML file with the fields of `ExperimentConfig`.
+        overrides: "key.path=value" strings, applied in order. A part of the path may be the name of a component in a
+            list ("augment.random_erasing.probability=0.3"). Giving a component another name drops the options that
+            belonged to the old one.
+
+    Returns:
+        The checked `ExperimentConfig`.
+
+    Raises:
+        InputError: the file is missing or no YAML mapping, or a key, name, option or value is wrong.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"There is no configuration file {str(path)!r}.")
+    try:
+        tree = OmegaConf.load(path)
+    except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise InputError(f"{str(path)!r} is not a YAML file: {' '.join(str(error).split())}.") from None
+    if not isinstance(tree, DictConfig):
+        raise InputError(f"A configuration is a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}.")
+    for override in overrides:
+        _apply_override(tree, override)
+    return parse_config(OmegaConf.to_container(tree, resolve=True))
+
+
+def parse_config(tree: Any) -> ExperimentConfig:
+    """Turns plain mappings and lists into a checked `ExperimentConfig`.
+
+    Args:
+        tree: mapping with the fields of `ExperimentConfig`.
+
+    Returns:
+        The checked `ExperimentConfig`, every option converted to its annotated type.
+
+    Raises:
+        InputError: a key, name, option or value is wrong, or a required key is missing.
+    """
+    _check_keys(tree, ExperimentConfig, "the configuration")
+    if tree.get("evaluation") is not None:
+        _check_keys(tree["evaluation"], EvaluationConfig, "the configuration's 'evaluation'")
+    config: ExperimentConfig = registry.convert(dict(tree), ExperimentConfig, "The configuration")
+    for table, component in config.components():
+        table.options(component)
+    for key in ("epochs", "steps_per_epoch"):
+        value = getattr(config, key)
+        if value is not None and value < 1:
+            raise InputError(f"{key!r} must be at least 1. Received: {value}.")
+    if config.evaluation.every < 1 or config.evaluation.batch_size < 1:
+        raise InputError(f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}.")
+    return config
+
+
+def save_config(config: ExperimentConfig, path: str | Path) -> None:
+    """Writes a configuration as YAML that `load_config` reads back to an equal one."""
+    with written_beside(path) as beside:
+        OmegaConf.save(OmegaConf.create(_plain(dataclasses.asdict(config))), beside)
+
+
+def _check_keys(tree: Any, cls: type, what: str) -> None:
+    if not isinstance(tree, Mapping):
+        raise InputError(f"{what[0].upper()}{what[1:]} must be a mapping of keys to values. Received: {tree!r}.")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for key in tree:
+        if key not in fields:
+            raise InputError(registry.unknown(f"key of {what}", key, fields))
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in tree:
+            raise InputError(f"{what[0].upper()}{what[1:]} lacks the key {name!r}. Received: {', '.join(tree)}.")
+
+
+def _apply_override(tree: DictConfig, override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path.strip():
+        raise InputError(f"An override is written key.path=value. Received: {override!r}.")
+    try:
+        value = OmegaConf.from_dotlist([f"value={text}"]).value
+    except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException) as error:
+        raise InputError(f"The value of the override {override!r} cannot be read: {' '.join(str(error).split())}.") from None
+    *parents, last = path.strip().split(".")
+    node: Any = tree
+    for part in parents:
+        node = _child(node, part, override)
+    if isinstance(node, ListConfig):
+        node[_position(node, last, override)] = value
+        return
+    if last == "name" and node.get("name") not in (None, value):
+        for option in list(node):
+            del node[option]
+    node[last] = value
+
+
+def _child(node: Any, part: str, override: str) -> Any:
+    if isinstance(node, ListConfig):
+        return node[_position(node, part, override)]
+    if part not in node or node[part] is None:
+        node[part] = {}
+    if not isinstance(node[part], DictConfig | ListConfig):
+        raise InputError(f"The override {override!r} looks inside {part!r}, which is the plain value {node[part]!r}.")
+    return node[part]
+
+
+def _position(components: ListConfig, part: str, override: str) -> int:
+    """The index that a path's part names in a list: a number, or the name of a component."""
+    names = [component.get("name") if isinstance(component, DictConfig) else None for component in components]
+    if part in names:
+        return names.index(part)
+    if part.isdigit() and int(part) < len(components):
+        return int(part)
+    raise InputError(registry.unknown(f"list entry in the override {override!r}", part, filter(None, names)))
+
+
+def _plain(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _plain(value) for key, value in tree.items()}
+    if isinstance(tree, Iterable) and not isinstance(tree, str):
+        return [_plain(value) for value in tree]
+    return tree

@@ -1,0 +1,42 @@
+"""NumPy's `.npz` files, and a sentence for what is saved under that name without being one."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from reid_tf.errors import InputError
+
+
+def read_npz(path: str | Path, arrays: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Reads some arrays of an `.npz` file; objects that would need unpickling are refused.
+
+    Args:
+        path: str or Path. The file.
+        arrays: tuple of str. The arrays that must be there.
+
+    Returns:
+        dict from name to array.
+
+    Raises:
+        InputError: the file is missing, is of another kind, is cut off, or lacks an array.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"The .npz file {str(path)!r} does not exist.")
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            start = file.read(16)
+        raise InputError(f"{str(path)!r} is not an .npz file, or is cut off: it begins with {start!r}.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = sorted(file.files)
+            missing = [name for name in arrays if name not in found]
+            if missing:
+                raise InputError(f"{str(path)!r} lacks the array {missing[0]!r}; it has: {', '.join(found) or 'none'}.")
+            return {name: file[name] for name in arrays}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!r} cannot be read as an .npz file: {error}.") from error

@@ -1,0 +1,81 @@
+"""Heads that several systems put on an embedding, and the losses and metrics that go with them."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from reid_tf.layers.pairs import SplitPairs, StackPairs
+from reid_tf.layers.square_difference import SquareDifference
+
+
+class IdentityHead:
+    """Dropout, one linear classifier over the training identities, softmax; shared by all its calls.
+
+    Args:
+        num_identities: int. K, the training identities.
+        dropout: float in [0, 1). Rate before the classifier.
+    """
+
+    def __init__(self, num_identities: int, dropout: float) -> None:
+        self._dropout = layers.Dropout(dropout, name="identity_dropout")
+        self._classifier = layers.Dense(num_identities, name="identity_classifier")
+
+    def __call__(self, embedding: Any, name: str) -> Any:
+        """Returns the identity probabilities float32 [batch, K] of an embedding, under an output's name."""
+        logits = self._classifier(self._dropout(embedding))
+        return layers.Activation("softmax", dtype="float32", name=name)(logits)
+
+
+class VerificationHead:
+    """Square layer, one linear classifier over {same, different}, softmax; class 0 is "same".
+
+    Args:
+        dropout: float in [0, 1). Rate before the classifier.
+    """
+
+    def __init__(self, dropout: float) -> None:
+        self._square = SquareDifference(name="square_difference")
+        self._dropout = layers.Dropout(dropout, name="verification_dropout")
+        self._classifier = layers.Dense(2, name="verification_classifier")
+
+    def __call__(self, embedding_a: Any, embedding_b: Any, name: str) -> Any:
+        """Returns the probabilities float32 [batch, 2] of {same, different}, under an output's name."""
+        logits = self._classifier(self._dropout(self._square(embedding_a, embedding_b)))
+        return layers.Activation("softmax", dtype="float32", name=name)(logits)
+
+    def verifier(self, dim: int) -> keras.Model:
+        """The head on its own: two embeddings to the probability that they are one person.
+
+        Args:
+            dim: int. Width of the embeddings.
+
+        Returns:
+            keras.Model from {"embedding_a", "embedding_b"}, float [batch, dim], to {"probability": float32 [batch, 1]}.
+        """
+        embeddings = {side: keras.Input((dim,), name=side) for side in ("embedding_a", "embedding_b")}
+        both = self(*embeddings.values(), name="verification")
+        same = layers.Activation("linear", dtype="float32", name="probability")(both[:, :1])
+        return keras.Model(embeddings, {"probability": same}, name="verifier")
+
+
+def embed_pair(encoder: keras.Model) -> tuple[dict[str, Any], Any, Any]:
+    """Wires a Siamese pair: two image inputs through one encoder, in one call.
+
+    Args:
+        encoder: keras.Model from {"image"} to {"embedding"}.
+
+    Returns:
+        The inputs by name (`image_a`, `image_b`) and the two embeddings [batch, dim].
+    """
+    shape = encoder.input_shape["image"][1:]
+    images = {name: keras.Input(shape, name=name) for name in ("image_a", "image_b")}
+    stacked = StackPairs(name="stack_pairs", dtype="float32")(*images.values())  # [2 batch, height, width, 3]
+    embeddings = encoder({"image": stacked})["embedding"]  # [2 batch, dim]
+    embedding_a, embedding_b = SplitPairs(name="split_pairs", dtype="float32")(embeddings)
+    return images, embedding_a, embedding_b
+
+
+def accuracy() -> list[keras.metrics.Metric]:
+    """The metric of a softmax head: how often the likeliest class is the true one."""
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]

@@ -1,0 +1,97 @@
+"""A system: everything that training and retrieval need to know of a model."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+
+from reid_tf.errors import InputError
+from reid_tf.registry import unknown
+
+# A sampler may feed a model whose own sampler is another one, where the batches have the same form.
+COMPATIBLE_BATCHES = {
+    "images": ("images", "identities"),
+    "pairs": ("pairs", "identity_pairs"),
+    "identities": ("identities",),
+    "identity_pairs": ("identity_pairs",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A model with what it learns from and what stays of it.
+
+    `losses`, `loss_weights` and `targets` have exactly the keys of the model's outputs, which is checked here: Keras
+    matches wrong keys by their sorted position and says nothing, so that two heads can learn each other's labels.
+
+    Args:
+        model: keras.Model. Named inputs to a dict of named outputs, for training.
+        encoder: keras.Model or None. The branch kept at test time: inputs to {"embedding": float32 [batch, dim]}.
+        inputs: mapping. The encoder's input names to the record's fields; where batches are pairs, the model's own
+            inputs are these with `_a` and `_b` behind.
+        losses: mapping from output to keras loss.
+        loss_weights: mapping from output to float.
+        metrics: mapping from output to a list of keras metrics.
+        targets: mapping from output to a label of the batch ("identity_a", "different").
+        batches: str. The sampler it wants: "images", "pairs", "identities" or "identity_pairs".
+        distance: str. What its embeddings are ranked with: "cosine", "euclidean" or "mean_squared".
+        verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability": [batch, 1]} that both show one
+            person.
+        evaluation: str. "retrieval", or "landmarks" for a pose estimator.
+
+    Raises:
+        InputError: the keys of outputs, losses, weights, targets or metrics do not agree.
+    """
+
+    model: keras.Model
+    encoder: keras.Model | None
+    inputs: dict[str, str]
+    losses: dict[str, keras.losses.Loss]
+    loss_weights: dict[str, float]
+    metrics: dict[str, list]
+    targets: dict[str, str]
+    batches: str
+    distance: str = "cosine"
+    verifier: keras.Model | None = None
+    evaluation: str = "retrieval"
+
+    def __post_init__(self) -> None:
+        outputs = set(self.model.output)
+        for what in ("losses", "loss_weights", "targets"):
+            keys = set(getattr(self, what))
+            if keys != outputs:
+                raise InputError(
+                    f"The model's outputs are {sorted(outputs)}, and its {what} must name exactly these. "
+                    f"Received: {sorted(keys)}."
+                )
+        if not set(self.metrics) <= outputs:
+            raise InputError(f"Metrics can only watch the outputs {sorted(outputs)}. Received: {sorted(self.metrics)}.")
+
+    def with_loss_weights(self, weights: Mapping[str, float]) -> "System":
+        """Returns the system with some of its loss weights replaced.
+
+        Args:
+            weights: mapping from output to float >= 0.
+
+        Raises:
+            InputError: a name is no output of the model, or a weight is negative.
+        """
+        for output, weight in weights.items():
+            if output not in self.loss_weights:
+                raise InputError(unknown("output in loss_weights", output, self.loss_weights))
+            if weight < 0:
+                raise InputError(f"The loss weight of {output!r} must not be negative. Received: {weight}.")
+        return dataclasses.replace(self, loss_weights={**self.loss_weights, **weights})
+
+    def check_batches(self, name: str) -> None:
+        """Checks that a sampler's batches have the form that the model takes.
+
+        Args:
+            name: str. The sampler's name in the configuration.
+
+        Raises:
+            InputError: the sampler gives single images where pairs are wanted, or the other way round.
+        """
+        allowed = COMPATIBLE_BATCHES[self.batches]
+        if name not in allowed:
+            raise InputError(f"The model {self.model.name!r} takes batches of {' or '.join(allowed)}. Received: {name!r}.")

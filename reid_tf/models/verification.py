@@ -1,0 +1,48 @@
+"""The verification baseline: are two images of one person?"""
+
+import keras
+
+from reid_tf.losses import CrossEntropy
+from reid_tf.models.encoder import build_encoder
+from reid_tf.models.heads import VerificationHead, accuracy, embed_pair
+from reid_tf.models.system import System
+from reid_tf.registry import MODELS
+
+
+@MODELS.register("verification")
+def verification(
+    backbone: keras.Model,
+    *,
+    embedding_dim: int | None = 4096,
+    batch_norm_neck: bool = False,
+    dropout: float = 0.0,
+) -> System:
+    """Verification alone, on pairs of images: weak labels, no identity classes.
+
+    Args:
+        backbone: keras.Model from image to feature map.
+        embedding_dim: int or None. Dimensions of f; None where the backbone ends in fc7 itself.
+        batch_norm_neck: bool. Whether f is batch-normalised.
+        dropout: float in [0, 1). Rate between the square layer and its classifier.
+
+    Returns:
+        `System` with the output `verification` [batch, 2] (same, different).
+
+    References:
+        Cao and Lee, Multi-Task Network for Person Reidentification, section 2.3 and table 1, first row.
+    """
+    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
+    images, embedding_a, embedding_b = embed_pair(encoder)
+    head = VerificationHead(dropout)
+    outputs = {"verification": head(embedding_a, embedding_b, name="verification")}
+    return System(
+        model=keras.Model(images, outputs, name="verification_baseline"),
+        encoder=encoder,
+        inputs={"image": "image"},
+        losses={"verification": CrossEntropy()},
+        loss_weights={"verification": 1.0},
+        metrics={"verification": accuracy()},
+        targets={"verification": "different"},
+        batches="pairs",
+        verifier=head.verifier(embedding_a.shape[-1]),
+    )

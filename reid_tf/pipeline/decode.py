@@ -1,0 +1,228 @@
+"""From encoded image to pixels: the one decode and the one resize of the package.
+
+Training, encoders and exported models take their pixels from here, because libraries decode the same JPEG and resize
+the same pixels to different values, and an embedding follows them.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from reid_tf.datasets.encoded import is_prepared, read_encoded
+from reid_tf.errors import InputError
+
+ImageSize = tuple[int, int]
+
+_IMAGES_AT_ONCE = 256
+
+# What reading and decoding raise; running out of memory, for one, has nothing to do with a file.
+_FILE_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.UnknownError,
+)
+
+
+def decode(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes a JPEG, PNG, BMP or WebP, or the first picture of a GIF.
+
+    Args:
+        encoded: scalar string. The file's bytes.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+    """
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def resize(image: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
+    """Resizes an image bilinearly, with an anti-aliasing filter where it shrinks.
+
+    An image that has the size already is returned as it is.
+
+    Args:
+        image: uint8 or float [height, width, 3], values 0..255.
+        image_size: (int, int). Height and width wanted.
+
+    Returns:
+        uint8 [*image_size, 3], rounded.
+    """
+    size = tf.shape(image)[:2]
+
+    def resized() -> tf.Tensor:
+        # The filter has no effect on an image that only grows, and without it the operation takes a third of the time.
+        pixels = tf.cond(
+            tf.reduce_all(size <= image_size),
+            lambda: tf.image.resize(image, image_size),
+            lambda: tf.image.resize(image, image_size, antialias=True),
+        )
+        return tf.cast(tf.round(pixels), tf.uint8)
+
+    same = tf.reduce_all(size == image_size)
+    pixels = tf.cond(same, lambda: tf.cast(image, tf.uint8), resized)
+    return tf.ensure_shape(pixels, [*image_size, 3])
+
+
+def decode_and_resize(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
+    """Decodes an image and brings it to a size.
+
+    Args:
+        encoded: scalar string. The bytes of a JPEG, PNG, BMP, GIF or WebP file.
+        image_size: (int, int). Height and width wanted.
+
+    Returns:
+        uint8 [*image_size, 3], RGB.
+    """
+    return resize(decode(encoded), image_size)
+
+
+@tf.function(reduce_retracing=True)
+def decode_batch(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
+    """Decodes and resizes several images, side by side on the machine's cores.
+
+    Args:
+        encoded: string [batch]. Each the bytes of an image file.
+        image_size: (int, int). Height and width wanted.
+
+    Returns:
+        uint8 [batch, *image_size, 3], RGB.
+    """
+    return tf.map_fn(
+        lambda image: decode_and_resize(image, image_size),
+        encoded,
+        fn_output_signature=tf.TensorSpec([*image_size, 3], tf.uint8),
+    )
+
+
+def resize_images(images: Sequence[np.ndarray], image_size: ImageSize) -> np.ndarray:
+    """Brings images in memory to a size, with the same pixels as if they came from files.
+
+    Args:
+        images: [N, height, width, 3] or a sequence of [height, width, 3] of any sizes, RGB: uint8, or float 0..255.
+        image_size: (int, int). Height and width wanted.
+
+    Returns:
+        uint8 [N, *image_size, 3].
+
+    Raises:
+        InputError: an image has another shape or other values.
+    """
+    resized = np.empty((len(images), *image_size, 3), np.uint8)
+    for position, image in enumerate(images):
+        resized[position] = resize(_checked(np.asarray(image), position), image_size)
+    return resized
+
+
+def _checked(image: np.ndarray, position: int) -> np.ndarray:
+    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
+        raise InputError(f"An image is an array [height, width, 3]. Received: shape {image.shape} as image {position}.")
+    if image.dtype == np.uint8:
+        return image
+    low, high = (float(image.min()), float(image.max())) if np.issubdtype(image.dtype, np.floating) else (0.0, -1.0)
+    # Values that end at 1 are an image scaled to 0..1, on which every encoder would give a wrong answer in silence.
+    if not 0.0 <= low <= high <= 255.0 or 0.0 < high <= 1.0:
+        raise InputError(
+            f"An image is uint8, or float with values from 0 to 255. Received: {image.dtype}"
+            f"{f' from {low:g} to {high:g}' if high != -1.0 else ''} as image {position}."
+        )
+    return image.astype(np.float32)
+
+
+def read_images_encoded(paths: Sequence[str]) -> list[bytes]:
+    """Reads image files, or images of a prepared data set, without decoding them.
+
+    Args:
+        paths: sequence of str. `Record.path`s.
+
+    Returns:
+        list of bytes, one entry a path.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    prepared = [path for path in paths if is_prepared(path)]
+    stored = dict(zip(prepared, read_encoded(prepared), strict=True)) if prepared else {}
+    with naming_broken_images(paths):
+        return [stored[path] if path in stored else tf.io.read_file(path).numpy() for path in paths]
+
+
+def read_image(path: str) -> np.ndarray:
+    """Reads one image in its own size.
+
+    Args:
+        path: str. An image file, or a place in a prepared data set.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+
+    Raises:
+        InputError: the file is missing or is no image.
+    """
+    with naming_broken_images([path]):
+        return decode(tf.constant(read_images_encoded([path])[0])).numpy()
+
+
+def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
+    """Reads images and brings them to one size.
+
+    Args:
+        paths: sequence of str. `Record.path`s.
+        image_size: (int, int). Height and width wanted.
+
+    Returns:
+        uint8 [N, *image_size, 3], RGB.
+
+    Raises:
+        InputError: a file is missing or is no image.
+    """
+    images = np.empty((len(paths), *image_size, 3), np.uint8)
+    with naming_broken_images(paths), tf.device("CPU:0"):
+        for start in range(0, len(paths), _IMAGES_AT_ONCE):
+            encoded = tf.constant(read_images_encoded(paths[start : start + _IMAGES_AT_ONCE]))
+            images[start : start + _IMAGES_AT_ONCE] = decode_batch(encoded, image_size)
+    return images
+
+
+@contextlib.contextmanager
+def naming_broken_images(paths: Iterable[str]) -> Iterator[None]:
+    """Turns a failure of TensorFlow in the block into an `InputError` that names the broken image, if there is one.
+
+    The error of an operation inside a data set or a training step does not say which file it was at; so the files are
+    tried one after the other when it has happened. Where all are sound, the error is another one and passes.
+
+    Args:
+        paths: iterable of str. The images that the block may read.
+
+    Raises:
+        InputError: the block failed and one of the images is missing or cannot be decoded.
+    """
+    try:
+        yield
+    except _FILE_ERRORS:
+        for path in paths:
+            problem = _problem(path)
+            if problem is not None:
+                raise InputError(problem) from None
+        raise
+
+
+def _problem(path: str) -> str | None:
+    """One sentence on what is wrong with an image, or None."""
+    try:
+        encoded = read_encoded([path])[0] if is_prepared(path) else Path(path).read_bytes()
+    except InputError as error:
+        return str(error)
+    except OSError as error:
+        return f"The image {path!r} cannot be read: {error.strerror}."
+    try:
+        decode(tf.constant(encoded))
+    except tf.errors.InvalidArgumentError:
+        return f"The file {path!r} ({len(encoded)} bytes) is not a sound JPEG, PNG, BMP, GIF or WebP image."
+    return None

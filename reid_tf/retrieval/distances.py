@@ -1,0 +1,132 @@
+"""Distances between queries and a gallery, a block of queries at a time."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from reid_tf.errors import InputError
+from reid_tf.registry import unknown
+from reid_tf.retrieval.embeddings import row_blocks
+
+BLOCK_BYTES = 512 * 2**20
+# Matrix multiplication gains little from more rows, and a smaller block stays in the processor's cache.
+_MOST_ROWS = 1024
+# Squares of longer vectors leave the range of float32; shorter ones count as zero vectors.
+_LONGEST = 1e18
+_SHORTEST = 1e-18
+
+# Writes the distances of a slice of the queries to the whole gallery into [rows, gallery].
+Fill = Callable[[slice, np.ndarray], None]
+
+
+def distance_blocks(
+    query: np.ndarray, gallery: np.ndarray, distance: str = "cosine", block_bytes: int = BLOCK_BYTES
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yields the distances of successive queries to the whole gallery.
+
+    The array is the same memory in every turn: use it before the next one. Beyond it, only one number an image is
+    held; the gallery is not copied. Products are computed in float32 and scaled afterwards, so that vectors of small
+    whole numbers give exact ties. Distances that rounding makes negative are 0.
+
+    Args:
+        query: float32 [Q, D].
+        gallery: float32 [G, D].
+        distance: "cosine", 1 - cos, where a zero vector is at distance 1 from everything; "euclidean"; or
+            "mean_squared", the squared Euclidean distance divided by D.
+        block_bytes: int. The most memory of a block; one query's distances are computed in any case.
+
+    Yields:
+        (slice of the queries, float32 [rows, G]).
+
+    Raises:
+        InputError: the distance is unknown, a side is empty, the dimensions differ, or a vector is longer than 1e18.
+    """
+    if distance not in DISTANCES:
+        raise InputError(unknown("distance", distance, DISTANCES))
+    _check(query, gallery)
+    fill = DISTANCES[distance](query, gallery)
+    rows_at_once = int(np.clip(block_bytes // (4 * len(gallery)), 1, min(len(query), _MOST_ROWS)))
+    buffer = np.empty((rows_at_once, len(gallery)), np.float32)
+    for rows in row_blocks(len(query), rows_at_once):
+        block = buffer[: rows.stop - rows.start]
+        fill(rows, block)
+        yield rows, block
+
+
+def _check(query: np.ndarray, gallery: np.ndarray) -> None:
+    if not len(query) or not len(gallery):
+        raise InputError(
+            f"Retrieval needs at least one query and one gallery image. Received: {len(query)} queries, "
+            f"{len(gallery)} gallery images."
+        )
+    if query.shape[1] != gallery.shape[1]:
+        raise InputError(
+            f"Query and gallery must have the same number of dimensions. Received: {query.shape[1]} and "
+            f"{gallery.shape[1]}."
+        )
+
+
+def _norms(vectors: np.ndarray) -> np.ndarray:
+    # Summed in float64: the buffered cast needs no copy of the vectors.
+    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+    if norms.max() > _LONGEST:
+        raise InputError(
+            f"Vectors must not be longer than {_LONGEST:g}. Received: length {norms.max():.3g} in row {norms.argmax()}."
+        )
+    return norms
+
+
+def _cosine(query: np.ndarray, gallery: np.ndarray) -> Fill:
+    query_norms, gallery_norms = _norms(query), _norms(gallery)
+    with np.errstate(divide="ignore"):
+        query_scales = np.where(query_norms > _SHORTEST, -1 / query_norms, 0).astype(np.float32)
+        gallery_scales = np.where(gallery_norms > _SHORTEST, 1 / gallery_norms, 0).astype(np.float32)
+
+    def fill(rows: slice, block: np.ndarray) -> None:
+        np.matmul(query[rows], gallery.T, out=block)
+        block *= gallery_scales
+        block *= query_scales[rows, np.newaxis]
+        block += 1
+        np.maximum(block, 0, out=block)
+
+    return fill
+
+
+def _squared(query: np.ndarray, gallery: np.ndarray) -> Fill:
+    query_squares = np.square(_norms(query)).astype(np.float32)
+    gallery_squares = np.square(_norms(gallery)).astype(np.float32)
+
+    def fill(rows: slice, block: np.ndarray) -> None:
+        np.matmul(query[rows] * -2, gallery.T, out=block)  # |q - g|^2 = |q|^2 + |g|^2 - 2 q.g
+        block += gallery_squares
+        block += query_squares[rows, np.newaxis]
+        np.maximum(block, 0, out=block)
+
+    return fill
+
+
+def _euclidean(query: np.ndarray, gallery: np.ndarray) -> Fill:
+    fill_squared = _squared(query, gallery)
+
+    def fill(rows: slice, block: np.ndarray) -> None:
+        fill_squared(rows, block)
+        np.sqrt(block, out=block)
+
+    return fill
+
+
+def _mean_squared(query: np.ndarray, gallery: np.ndarray) -> Fill:
+    fill_squared = _squared(query, gallery)
+
+    def fill(rows: slice, block: np.ndarray) -> None:
+        fill_squared(rows, block)
+        block /= query.shape[1]
+
+    return fill
+
+
+DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], Fill]] = {
+    "cosine": _cosine,
+    "euclidean": _euclidean,
+    "mean_squared": _mean_squared,
+}

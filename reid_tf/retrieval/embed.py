@@ -1,0 +1,163 @@
+"""Images -> embeddings, with an encoder that knows its own inputs. The only file of this room that sees a model."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import reid_tf.layers  # noqa: F401 - saved encoders name these layers
+from reid_tf.datasets.record import Record
+from reid_tf.errors import InputError
+from reid_tf.pipeline.build import evaluation_batches
+from reid_tf.pipeline.decode import load_images, resize_images
+from reid_tf.retrieval.colour_histogram import colour_histogram
+from reid_tf.retrieval.embeddings import Embeddings
+
+
+class Encoder:
+    """A trained encoder, called with images of any size.
+
+    Args:
+        model: keras.Model from named inputs to {"embedding": [batch, dim]}.
+        inputs: mapping from input name to record field, as in `System.inputs`.
+        image_size: (int, int). Height and width that images are resized to.
+        distance: str. What its embeddings are meant to be ranked with.
+        flip: bool. Whether an embedding is the mean over an image and its mirror image.
+
+    Example:
+        >>> encoder = load_encoder("runs/a")
+        >>> vectors = encoder(["crops/1.jpg", "crops/2.jpg"])  # float32 [2, dim]
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        inputs: Mapping[str, str],
+        image_size: tuple[int, int],
+        distance: str = "cosine",
+        flip: bool = False,
+    ) -> None:
+        self.model, self.inputs = model, dict(inputs)
+        self.image_size, self.distance, self.flip = tuple(image_size), distance, flip
+
+    def __call__(self, images: Sequence[np.ndarray | str | Path], batch_size: int = 64) -> np.ndarray:
+        """Embeds images.
+
+        Args:
+            images: RGB arrays [height, width, 3] (uint8, or float 0..255), or paths of image files.
+            batch_size: int. Images that go through the model at once.
+
+        Returns:
+            float32 [len(images), dim].
+
+        Raises:
+            InputError: an image cannot be read, or an array is no RGB image.
+        """
+        batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+        if not batches:
+            return np.zeros((0, self.dim), np.float32)
+        return np.concatenate([self._embed_batch(self._load(batch)) for batch in batches])
+
+    @property
+    def dim(self) -> int:
+        """Width of the embeddings."""
+        return self.model.output["embedding"].shape[-1]
+
+    def describe(self) -> dict[str, Any]:
+        """What `load_encoder` needs beside the saved model, as JSON values."""
+        return {
+            "inputs": self.inputs,
+            "image_size": list(self.image_size),
+            "distance": self.distance,
+            "flip": self.flip,
+            "dim": self.dim,
+        }
+
+    def _load(self, images: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+        if isinstance(images[0], str | Path):
+            return load_images([str(image) for image in images], self.image_size)
+        return resize_images(images, self.image_size)
+
+    def _embed_batch(self, images: np.ndarray) -> np.ndarray:
+        views = [images, images[:, :, ::-1]] if self.flip else [images]
+        vectors = [keras.ops.convert_to_numpy(self.model({"image": view}, training=False)["embedding"]) for view in views]
+        return np.mean(vectors, axis=0, dtype=np.float32)
+
+
+def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
+    """Embeds the images of records, read and resized in parallel.
+
+    Args:
+        encoder: `Encoder`.
+        records: sequence of `Record`.
+        batch_size: int. Images that go through the model at once.
+        verbose: int. 1 shows a progress bar, 0 nothing.
+
+    Returns:
+        `Embeddings` in the order of the records.
+
+    Raises:
+        InputError: there are no records, or an image cannot be read.
+    """
+    if not records:
+        raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
+    batches = evaluation_batches(records, encoder.image_size, batch_size)
+    views = [lambda image: {"image": image}, lambda image: {"image": image[:, :, ::-1]}]
+    vectors = [
+        encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views[: 1 + encoder.flip]
+    ]
+    return _of_records(records, np.mean(vectors, axis=0, dtype=np.float32))
+
+
+def embed_colour_histogram(
+    records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64
+) -> Embeddings:
+    """Describes the images of records by their colours, as a reference without learning.
+
+    Args:
+        records: sequence of `Record`.
+        image_size: (int, int). Height and width that images are resized to.
+        batch_size: int. Images read at once.
+
+    Returns:
+        `Embeddings` of `colour_histogram` descriptors in the order of the records.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    batches = evaluation_batches(records, image_size, batch_size).as_numpy_iterator()
+    return _of_records(records, np.stack([colour_histogram(image) for batch in batches for image in batch]))
+
+
+def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
+    return Embeddings(
+        vectors=vectors,
+        identities=np.array([record.identity for record in records], np.int64),
+        cameras=np.array([record.camera for record in records], np.int64),
+        paths=tuple(record.path for record in records),
+    )
+
+
+def load_encoder(run: str | Path) -> Encoder:
+    """Loads the encoder of a finished run.
+
+    Args:
+        run: str or Path. A run directory.
+
+    Returns:
+        `Encoder`.
+
+    Raises:
+        InputError: the folder is missing, unfinished or holds no encoder.
+    """
+    run = Path(run)
+    manifest, model = run / "manifest.json", run / "encoder.keras"
+    for path in (run, manifest, model):
+        if not path.exists():
+            raise InputError(f"{str(run)!r} is not a finished run: there is no {str(path)!r}.")
+    description = json.loads(manifest.read_text())["encoder"]
+    del description["dim"]
+    return Encoder(keras.models.load_model(model, compile=False), **description)

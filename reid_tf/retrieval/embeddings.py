@@ -1,0 +1,143 @@
+"""Descriptors of images with what an evaluation needs to know of each."""
+
+import dataclasses
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from reid_tf.errors import InputError
+from reid_tf.files import written_beside
+
+ARRAYS = ("vectors", "identities", "cameras", "paths")
+_ROWS_AT_ONCE = 8192  # a temporary of the size of all vectors would double the memory of a large gallery
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Embeddings:
+    """One descriptor an image, in the order of the images.
+
+    Lists and arrays of other number types are converted; two instances are equal only when they are the same object.
+
+    Args:
+        vectors: float32 [N, D]. The descriptors; every value finite.
+        identities: int64 [N]. Whom each image shows.
+        cameras: int64 [N]. Which camera took it.
+        paths: tuple of N str, or () where the images have no files.
+
+    Raises:
+        InputError: an array has the wrong number of dimensions, rows or kind of number, or a value is not finite.
+    """
+
+    vectors: np.ndarray
+    identities: np.ndarray
+    cameras: np.ndarray
+    paths: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        vectors = _as_vectors(self.vectors)
+        object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "identities", _as_integers("identities", self.identities, len(vectors)))
+        object.__setattr__(self, "cameras", _as_integers("cameras", self.cameras, len(vectors)))
+        object.__setattr__(self, "paths", tuple(str(path) for path in self.paths))
+        if self.paths and len(self.paths) != len(vectors):
+            raise InputError(
+                f"Embeddings need one path a row of vectors, or none at all. Received: {len(self.paths)} paths for "
+                f"{len(vectors)} rows."
+            )
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def select(self, rows: np.ndarray) -> "Embeddings":
+        """Returns the embeddings of some rows.
+
+        Args:
+            rows: bool [N], or int [M]. A mask, or indices in the order wanted.
+
+        Returns:
+            `Embeddings` of those rows.
+        """
+        paths = tuple(np.array(self.paths, object)[rows]) if self.paths else ()
+        return Embeddings(self.vectors[rows], self.identities[rows], self.cameras[rows], paths)
+
+    def save(self, path: str | Path) -> None:
+        """Writes one NumPy archive (.npz) with the arrays `vectors`, `identities`, `cameras` and `paths`.
+
+        Args:
+            path: str or Path. The file; it is complete or absent at this name. Its folder is made when missing.
+        """
+        with written_beside(path) as beside, beside.open("wb") as file:
+            np.savez(
+                file,
+                vectors=self.vectors,
+                identities=self.identities,
+                cameras=self.cameras,
+                paths=np.array(self.paths, np.str_),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Embeddings":
+        """Reads what `save()` wrote.
+
+        Args:
+            path: str or Path. The .npz file.
+
+        Returns:
+            `Embeddings`.
+
+        Raises:
+            InputError: there is no such file, or it is not an archive of embeddings.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"There is no file of embeddings at {str(path)!r}.")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in ARRAYS}
+        except KeyError as error:
+            raise InputError(
+                f"{str(path)!r} is no file of embeddings: {error.args[0]}. It needs: {', '.join(ARRAYS)}."
+            ) from None
+        # np.load returns a bare array for a .npy file (no context manager), and refuses pickles and foreign files.
+        except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{str(path)!r} is no file of embeddings (an .npz archive with {', '.join(ARRAYS)}): {error}."
+            ) from None
+        return cls(arrays["vectors"], arrays["identities"], arrays["cameras"], tuple(arrays["paths"].tolist()))
+
+
+def row_blocks(count: int, size: int = _ROWS_AT_ONCE) -> Iterator[slice]:
+    """Yields the slices that cut `count` rows into pieces of at most `size`."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def _as_vectors(values: np.ndarray) -> np.ndarray:
+    vectors = np.asarray(values)
+    if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype.kind not in "fiu":
+        raise InputError(
+            f"Embeddings need numeric vectors of shape [images, dimensions]. Received: shape {vectors.shape}, "
+            f"{vectors.dtype}."
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is reported below
+        vectors = np.ascontiguousarray(vectors, np.float32)
+    bad_rows = [np.flatnonzero(~np.isfinite(vectors[rows]).all(axis=1)) + rows.start for rows in row_blocks(len(vectors))]
+    bad = np.concatenate([*bad_rows, np.array([], np.int64)])
+    if len(bad):
+        raise InputError(
+            f"Embeddings must be finite. Received: NaN or infinity in {len(bad)} of {len(vectors)} rows, first in row "
+            f"{int(bad[0])}."
+        )
+    return vectors
+
+
+def _as_integers(name: str, values: np.ndarray, count: int) -> np.ndarray:
+    integers = np.asarray(values)
+    if integers.shape != (count,) or (count and integers.dtype.kind not in "iu"):
+        raise InputError(
+            f"Embeddings need one whole number a row of vectors as {name}, shape [{count}]. Received: shape "
+            f"{integers.shape}, {integers.dtype}."
+        )
+    return np.ascontiguousarray(integers, np.int64)

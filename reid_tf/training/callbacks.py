@@ -1,0 +1,153 @@
+"""What happens beside the training steps: validation by retrieval, checkpoints, a guard against NaN."""
+
+import json
+import logging
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from reid_tf.datasets.record import ReIDDataset
+from reid_tf.errors import InputError
+from reid_tf.files import write_json, written_beside
+from reid_tf.retrieval.embed import Encoder, embed
+from reid_tf.retrieval.metrics import RetrievalMetrics, evaluate
+from reid_tf.training.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate_encoder(
+    encoder: Encoder, dataset: ReIDDataset, protocol: str, batch_size: int, verbose: int = 0
+) -> RetrievalMetrics:
+    """Ranks a data set's gallery for its queries.
+
+    Args:
+        encoder: `Encoder`.
+        dataset: `ReIDDataset`. Its query and gallery are embedded.
+        protocol: str. As in `evaluate()`.
+        batch_size: int. Images embedded at once.
+        verbose: int. 1 shows progress bars.
+
+    Returns:
+        `RetrievalMetrics`.
+    """
+    query, gallery = (embed(encoder, records, batch_size, verbose) for records in (dataset.query, dataset.gallery))
+    return evaluate(query, gallery, encoder.distance, protocol=protocol)
+
+
+class RetrievalValidation(keras.callbacks.Callback):
+    """Writes `val_mAP` and `val_rank1` into the logs every few epochs and after the last one.
+
+    Args:
+        encoder: `Encoder`. Shares its weights with the model in training.
+        dataset: `ReIDDataset`. Its query and gallery are the validation set.
+        every: int. Epochs between two validations.
+        protocol: str.
+        batch_size: int.
+    """
+
+    def __init__(self, encoder: Encoder, dataset: ReIDDataset, every: int, protocol: str, batch_size: int) -> None:
+        super().__init__()
+        self.encoder, self.dataset, self.every = encoder, dataset, every
+        self.protocol, self.batch_size = protocol, batch_size
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Evaluates, when it is this epoch's turn."""
+        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
+            return
+        metrics = evaluate_encoder(self.encoder, self.dataset, self.protocol, self.batch_size)
+        values = {"val_mAP": metrics.mean_average_precision, "val_rank1": float(metrics.cmc[0])}
+        logger.info("epoch %d: %s", epoch + 1, ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
+        if logs is not None:
+            logs.update(values)
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Writes the rate of an epoch's last step into the logs."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reads the rate off the optimizer."""
+        if logs is not None:
+            logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends the run with a sentence as soon as the loss is not finite; what is checkpointed stays.
+
+    Args:
+        checkpoints: Path. The folder that the sentence points to.
+    """
+
+    def __init__(self, checkpoints: Path) -> None:
+        super().__init__()
+        self.checkpoints, self.epoch = checkpoints, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remembers the epoch for the sentence."""
+        self.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the loss, which Keras averages over the epoch so far."""
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise InputError(
+                f"The loss became {loss} in epoch {self.epoch}, step {batch + 1}; try a lower learning rate or another "
+                f"precision. The last good checkpoint is in {str(self.checkpoints)!r}."
+            )
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Keeps the last and the best epoch's weights (with the optimizer's state) and the history, ready to resume.
+
+    Weights get a new name every epoch and the state file, replaced in one step, says which name counts; so an
+    interruption at any moment leaves a state whose files are complete.
+
+    Args:
+        run: `RunDirectory`.
+    """
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__()
+        self.run = run
+        self.state: dict[str, Any] = {"epoch": 0, "last": None, "best": None, "best_mAP": None, "history": []}
+
+    def restore(self, model: keras.Model) -> int:
+        """Loads the last checkpoint into a compiled model.
+
+        Args:
+            model: keras.Model. Compiled like the one that was saved.
+
+        Returns:
+            int. Epochs that are done.
+        """
+        self.state = json.loads(self.run.state.read_text())
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.run.checkpoints / self.state["last"])
+        return self.state["epoch"]
+
+    def load_best(self, model: keras.Model) -> None:
+        """Loads the best epoch's weights into the model, where validation has named one."""
+        if self.state["best"] is not None:
+            model.load_weights(self.run.checkpoints / self.state["best"])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves weights, then state, then removes the weights that no longer count."""
+        values = {key: float(value) for key, value in (logs or {}).items()}
+        self.state["history"].append({"epoch": epoch + 1, **values})
+        name = f"epoch-{epoch + 1:04d}.weights.h5"
+        with written_beside(self.run.checkpoints / name) as beside:
+            self.model.save_weights(beside)
+        self.state.update(epoch=epoch + 1, last=name)
+        score = values.get("val_mAP")
+        if score is not None and (self.state["best_mAP"] is None or score > self.state["best_mAP"]):
+            self.state.update(best=name, best_mAP=score)
+        write_json(self.run.state, self.state)
+        for path in self.run.checkpoints.glob("epoch-*.weights.h5"):
+            if path.name not in (self.state["last"], self.state["best"]):
+                os.unlink(path)
+        with written_beside(self.run.path / "history.csv") as beside:
+            pd.DataFrame(self.state["history"]).to_csv(beside, index=False)

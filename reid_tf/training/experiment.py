@@ -1,0 +1,139 @@
+"""A configuration with everything it names built: data, model, batches, optimizer."""
+
+import dataclasses
+import logging
+from functools import partial
+
+import keras
+import tensorflow as tf
+
+from reid_tf.config import ExperimentConfig
+from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.record import ReIDDataset, class_of_identity
+from reid_tf.errors import InputError
+from reid_tf.models.system import System
+from reid_tf.pipeline.build import build_batches
+from reid_tf.pipeline.samplers.sampler import Sampler
+from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SAMPLERS, SCHEDULES, VALIDATIONS
+from reid_tf.retrieval.embed import Encoder
+from reid_tf.training.manifest import summarise
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What `build_experiment` makes of a configuration.
+
+    Args:
+        config: `ExperimentConfig`.
+        dataset: `ReIDDataset`. As loaded; its query and gallery are the test set.
+        training: `ReIDDataset`. The images to learn from and, where validation is wanted, its query and gallery.
+        system: `System`. With the configuration's loss weights.
+        sampler: `Sampler`.
+        steps_per_epoch: int.
+        pretrained: variables that came from a weights file.
+    """
+
+    config: ExperimentConfig
+    dataset: ReIDDataset
+    training: ReIDDataset
+    system: System
+    sampler: Sampler
+    steps_per_epoch: int
+    pretrained: tuple[keras.Variable, ...]
+
+    def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
+        """Returns the endless training batches, (inputs, targets), from an epoch on."""
+        config = self.config
+        return build_batches(
+            self.training.train,
+            class_of_identity(self.training.train),
+            self.sampler,
+            image_size=config.image_size,
+            load_size=config.load_size or config.image_size,
+            augment=[AUGMENTATIONS.build(op, image_size=config.image_size) for op in config.augment],
+            inputs=self.system.inputs,
+            targets=self.system.targets,
+            seed=config.seed,
+            cache=config.cache,
+            first_epoch=first_epoch,
+            steps_per_epoch=self.steps_per_epoch,
+            attribute_schema=self.training.attribute_schema,
+        )
+
+    def compile(self) -> keras.Model:
+        """Returns the system's model, compiled with the configuration's optimizer and schedule."""
+        make_schedule = partial(
+            SCHEDULES.build,
+            self.config.schedule,
+            steps_per_epoch=self.steps_per_epoch,
+            epochs=self.config.epochs,
+        )
+        self.system.model.compile(
+            optimizer=OPTIMIZERS.build(
+                self.config.optimizer,
+                make_schedule=lambda learning_rate: make_schedule(learning_rate=learning_rate),
+                pretrained=self.pretrained,
+            ),
+            loss=self.system.losses,
+            loss_weights=self.system.loss_weights,
+            metrics=self.system.metrics,
+            jit_compile=self.config.xla,
+        )
+        return self.system.model
+
+    def encoder(self) -> Encoder:
+        """Returns the system's encoder, which shares its weights with the model in training."""
+        system = self.system
+        if system.encoder is None:
+            raise InputError(f"The model {system.model.name!r} has no encoder to evaluate: encoder={system.encoder}.")
+        return Encoder(
+            system.encoder, system.inputs, self.config.image_size, system.distance, self.config.evaluation.flip
+        )
+
+
+def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy | None = None) -> Experiment:
+    """Loads the data and builds the model of a configuration; no image is read.
+
+    Args:
+        config: `ExperimentConfig`.
+        strategy: tf.distribute.Strategy under whose scope the model is built, or None for the current one.
+
+    Returns:
+        `Experiment`.
+
+    Raises:
+        InputError: the data set is missing or empty, the sampler does not suit the model, a loss weight names no
+            output, the image size is too small for the backbone, or more steps are wanted than an epoch has.
+    """
+    keras.utils.set_random_seed(config.seed)
+    options = dict(config.dataset)
+    dataset = load_dataset(options.pop("name"), options.pop("root", None), **options)
+    if not dataset.train:
+        raise InputError(f"The data set {dataset.name!r} has {len(dataset.train)} training images; at least 1 is needed.")
+    validation = config.evaluation.validation
+    training = VALIDATIONS.build(validation, dataset=dataset) if validation else dataset
+    classes = class_of_identity(training.train)
+    logger.info("data set %s: %s", dataset.name, summarise(dataset))
+    if validation:
+        logger.info("after the validation split %s: %s", validation, summarise(training))
+    with (strategy or tf.distribute.get_strategy()).scope():
+        backbone = BACKBONES.build(config.backbone, image_size=config.image_size)
+        system = MODELS.build(
+            config.model, backbone=backbone, num_identities=len(classes), attribute_schema=training.attribute_schema
+        ).with_loss_weights(config.loss_weights)
+    system.check_batches(config.batches["name"])
+    sampler = SAMPLERS.build(
+        config.batches,
+        identities=[classes[record.identity] for record in training.train],
+        cameras=[record.camera for record in training.train],
+        epochs=config.epochs,
+        seed=config.seed,
+        replicas=(strategy or tf.distribute.get_strategy()).num_replicas_in_sync,
+    )
+    steps = config.steps_per_epoch or len(sampler)
+    if steps > len(sampler):
+        raise InputError(f"steps_per_epoch must be at most {len(sampler)}, one pass of the sampler. Received: {steps}.")
+    pretrained = tuple(backbone.trainable_variables) if config.backbone.get("weights") else ()
+    return Experiment(config, dataset, training, system, sampler, steps, pretrained)

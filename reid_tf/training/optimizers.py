@@ -1,0 +1,181 @@
+"""Optimizers with a slower rate for pre-trained variables and a choice of weight decay.
+
+Both are applied where the update is made, not to the gradient: Adam divides a gradient by its own running size, so a
+scaled gradient changes nothing there. Biases and normalisation parameters (everything below two dimensions) never decay.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any, Literal
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from reid_tf.errors import InputError
+from reid_tf.registry import OPTIMIZERS
+
+Decay = Literal["coupled", "decoupled"]
+MakeSchedule = Callable[[float], LearningRateSchedule]
+
+
+class _PerVariable:
+    """Mixed into a Keras optimizer: each variable has its own share of the rate and its own weight decay.
+
+    With w a variable, g its gradient, r the rate times the variable's share and d its decay:
+    coupled (classic L2): the optimizer gets g + d w, which enters the momentum;
+    decoupled (AdamW): the optimizer gets g, and r d w is subtracted from w beside it.
+    """
+
+    def configure(self, pretrained: Collection[Any], pretrained_rate: float, decay: float, kind: Decay) -> Any:
+        """Sets the shares and the decay; returns the optimizer itself."""
+        for name, value in (("pretrained_rate", pretrained_rate), ("weight_decay", decay)):
+            if value < 0:
+                raise InputError(f"{name} must not be negative. Received: {value}.")
+        self._slow = {id(variable) for variable in pretrained}
+        self._slow_share, self._decay, self._coupled = pretrained_rate, decay, kind == "coupled"
+        return self
+
+    def build(self, variables: list[Any]) -> None:
+        super().build(variables)  # type: ignore[misc]
+        self._shares = [self._slow_share if id(variable) in self._slow else 1.0 for variable in variables]
+        self._decays = [self._decay if len(variable.shape) > 1 else 0.0 for variable in variables]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        index = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        decay = self._decays[index]
+        learning_rate = learning_rate * self._shares[index]
+        if decay and self._coupled:
+            gradient = gradient + ops.cast(decay, gradient.dtype) * ops.cast(variable, gradient.dtype)
+        elif decay:
+            self.assign_sub(variable, ops.cast(learning_rate * decay, variable.dtype) * variable)  # type: ignore[attr-defined]
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+
+
+class _SGD(_PerVariable, keras.optimizers.SGD):
+    pass
+
+
+class _Adam(_PerVariable, keras.optimizers.Adam):
+    pass
+
+
+@OPTIMIZERS.register("sgd")
+def sgd(
+    make_schedule: MakeSchedule,
+    pretrained: Collection[Any],
+    *,
+    learning_rate: float,
+    momentum: float = 0.9,
+    nesterov: bool = False,
+    weight_decay: float = 5e-4,
+    decay: Decay = "coupled",
+    pretrained_rate: float = 0.1,
+    gradient_clip: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """Stochastic gradient descent with momentum.
+
+    Args:
+        make_schedule: function from the base rate to a LearningRateSchedule.
+        pretrained: variables that come from a weights file.
+        learning_rate: float. The base rate.
+        momentum: float in [0, 1). The papers name none; 0.9 is the field's.
+        nesterov: bool.
+        weight_decay: float >= 0. 5e-4 is the field's.
+        decay: str. "coupled" adds decay x weight to the gradient, as the papers' frameworks do; "decoupled" takes it
+            from the weight directly, about 1 / (1 - momentum) times weaker.
+        pretrained_rate: float >= 0. Share of the rate for pre-trained variables, 0.1 as in fine-tuning practice.
+        gradient_clip: float or None. Greatest global norm of the gradients.
+
+    Returns:
+        keras Optimizer.
+
+    Raises:
+        InputError: a rate or the decay is negative.
+    """
+    optimizer = _SGD(_rate(make_schedule, learning_rate), momentum, nesterov, global_clipnorm=gradient_clip)
+    return optimizer.configure(pretrained, pretrained_rate, weight_decay, decay)
+
+
+@OPTIMIZERS.register("adam")
+def adam(
+    make_schedule: MakeSchedule,
+    pretrained: Collection[Any],
+    *,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    weight_decay: float = 0.0,
+    decay: Decay = "coupled",
+    pretrained_rate: float = 0.1,
+    gradient_clip: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """Adam (Kingma and Ba, 2015).
+
+    Args:
+        make_schedule: function from the base rate to a LearningRateSchedule.
+        pretrained: variables that come from a weights file.
+        learning_rate: float. The base rate.
+        beta_1: float in [0, 1). Decay of the gradient's mean.
+        beta_2: float in [0, 1). Decay of the gradient's square.
+        weight_decay: float >= 0.
+        decay: str. "coupled" (L2 in the gradient, rescaled by Adam as all of it is) or "decoupled" (AdamW).
+        pretrained_rate: float >= 0. Share of the rate for pre-trained variables.
+        gradient_clip: float or None. Greatest global norm of the gradients.
+
+    Returns:
+        keras Optimizer.
+
+    Raises:
+        InputError: a rate or the decay is negative.
+    """
+    optimizer = _Adam(_rate(make_schedule, learning_rate), beta_1, beta_2, global_clipnorm=gradient_clip)
+    return optimizer.configure(pretrained, pretrained_rate, weight_decay, decay)
+
+
+@OPTIMIZERS.register("adamw")
+def adamw(
+    make_schedule: MakeSchedule,
+    pretrained: Collection[Any],
+    *,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    weight_decay: float = 5e-4,
+    pretrained_rate: float = 0.1,
+    gradient_clip: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+
+    Args:
+        make_schedule: function from the base rate to a LearningRateSchedule.
+        pretrained: variables that come from a weights file.
+        learning_rate: float. The base rate.
+        beta_1: float in [0, 1).
+        beta_2: float in [0, 1).
+        weight_decay: float >= 0.
+        pretrained_rate: float >= 0. Share of the rate for pre-trained variables.
+        gradient_clip: float or None. Greatest global norm of the gradients.
+
+    Returns:
+        keras Optimizer.
+
+    Raises:
+        InputError: a rate or the decay is negative.
+    """
+    return adam(
+        make_schedule,
+        pretrained,
+        learning_rate=learning_rate,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        weight_decay=weight_decay,
+        decay="decoupled",
+        pretrained_rate=pretrained_rate,
+        gradient_clip=gradient_clip,
+    )
+
+
+def _rate(make_schedule: MakeSchedule, learning_rate: float) -> LearningRateSchedule:
+    if learning_rate < 0:
+        raise InputError(f"learning_rate must not be negative. Received: {learning_rate}.")
+    return make_schedule(learning_rate)

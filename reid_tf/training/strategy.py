@@ -1,0 +1,43 @@
+"""Where and in which precision a model trains."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+logger = logging.getLogger(__name__)
+
+
+def make_strategy() -> tf.distribute.Strategy:
+    """Mirrors the model over the visible GPUs; over the logical CPUs where there is no GPU.
+
+    One CPU, the usual case without a GPU, needs no mirroring and gets TensorFlow's default strategy. A batch is always
+    the global one: each of n replicas computes a share of 1/n, and the gradients are summed, so that losses and updates
+    equal those of one replica. Batch normalisation is the exception: each replica normalises by its own share.
+
+    Returns:
+        tf.distribute.Strategy.
+    """
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    names = [device.name for device in devices]
+    if len(names) == 1 and "CPU" in names[0]:
+        return tf.distribute.get_strategy()
+    logger.info("Training on %s: batch sizes are global, each replica takes 1/%d of a batch.", names, len(names))
+    return tf.distribute.MirroredStrategy(names)
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Builds and trains models under a dtype policy, and puts the old one back.
+
+    Args:
+        policy: str. "float32", "mixed_float16" or "mixed_bfloat16".
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

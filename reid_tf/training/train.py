@@ -1,0 +1,163 @@
+"""Training from a configuration to a finished run directory."""
+
+import dataclasses
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from reid_tf.config import ExperimentConfig, save_config
+from reid_tf.datasets.record import ReIDDataset
+from reid_tf.files import write_json
+from reid_tf.pipeline.decode import read_image
+from reid_tf.report.evaluation import write_report
+from reid_tf.retrieval.embed import Encoder, embed, embed_colour_histogram
+from reid_tf.retrieval.metrics import evaluate
+from reid_tf.training import callbacks, manifest
+from reid_tf.training.experiment import Experiment, build_experiment
+from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.strategy import make_strategy, precision
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """A finished run.
+
+    Args:
+        run_directory: Path. Holds configuration, manifest, metrics, history, models, checkpoints, report and logs.
+        metrics: dict. Figures as in metrics.json, by name: "trained_encoder", "untrained_encoder", "colour_histogram", all on the
+            test set.
+        history: list of dict. The logs of each epoch.
+    """
+
+    run_directory: Path
+    metrics: dict[str, dict[str, Any]]
+    history: list[dict[str, float]]
+
+
+def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> TrainingResult:
+    """Fits a configuration's model, evaluates its encoder on the test set and writes the run directory.
+
+    Work happens in `run_directory` + ".unfinished"; the folder gets its name when everything is in it. With validation
+    by held-out identities the best epoch's encoder is kept, otherwise the last one's: choosing an epoch by the test
+    set would flatter the figure.
+
+    Args:
+        config: `ExperimentConfig`.
+        run_directory: str or Path. Must not exist yet.
+        resume: bool. Whether to go on with an interrupted run of that name: same data order, same optimizer state.
+
+    Returns:
+        `TrainingResult`.
+
+    Raises:
+        InputError: something in the configuration or the data is wrong, the loss became NaN, or the run directory
+            exists.
+    """
+    started = time.monotonic()
+    run = RunDirectory(run_directory, resume)
+    strategy = make_strategy()
+    with precision(config.precision):
+        experiment = build_experiment(config, strategy)
+        encoder = experiment.encoder()
+        run.make()
+        save_config(config, run.path / "config.yaml")
+        references = _references(experiment, encoder, run)
+        with strategy.scope():
+            checkpoints = _fit(experiment, encoder, run, resume)
+        validation = config.evaluation.validation
+        if validation and validation["name"] != "test":
+            checkpoints.load_best(experiment.system.model)
+        _save_models(experiment, run)
+    metrics = _evaluate(experiment.dataset, encoder, config, references, run)
+    write_json(run.path / "manifest.json", _manifest(experiment, encoder, checkpoints, time.monotonic() - started))
+    return TrainingResult(run.finish(), metrics, checkpoints.state["history"])
+
+
+def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bool) -> callbacks.Checkpoints:
+    config, model = experiment.config, experiment.compile()
+    checkpoints = callbacks.Checkpoints(run)
+    done = checkpoints.restore(model) if resume else 0
+    watchers: list[keras.callbacks.Callback] = [callbacks.StopAtNaN(run.checkpoints), callbacks.LearningRate()]
+    evaluation = config.evaluation
+    if evaluation.validation:
+        watchers.append(
+            callbacks.RetrievalValidation(
+                encoder, experiment.training, evaluation.every, evaluation.protocol, evaluation.batch_size
+            )
+        )
+    watchers += [checkpoints, keras.callbacks.TensorBoard(run.logs, update_freq="epoch")]
+    if done < config.epochs:
+        model.fit(
+            experiment.batches(first_epoch=done),
+            epochs=config.epochs,
+            initial_epoch=done,
+            steps_per_epoch=experiment.steps_per_epoch,
+            callbacks=watchers,
+        )
+    return checkpoints
+
+
+def _references(experiment: Experiment, encoder: Encoder, run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """What the trained encoder has to beat, on the same images: itself before training, and colours alone."""
+    path = run.checkpoints / "references.json"
+    if path.exists():  # of the run that is resumed, whose weights were the untrained ones
+        return json.loads(path.read_text())
+    evaluation, dataset = experiment.config.evaluation, experiment.dataset
+    untrained = callbacks.evaluate_encoder(encoder, dataset, evaluation.protocol, evaluation.batch_size)
+    query, gallery = (
+        embed_colour_histogram(records, encoder.image_size, evaluation.batch_size)
+        for records in (dataset.query, dataset.gallery)
+    )
+    histogram = evaluate(query, gallery, protocol=evaluation.protocol)
+    references = {"untrained_encoder": untrained.to_dict(), "colour_histogram": histogram.to_dict()}
+    write_json(path, references)
+    return references
+
+
+def _evaluate(
+    dataset: ReIDDataset,
+    encoder: Encoder,
+    config: ExperimentConfig,
+    references: dict[str, dict[str, Any]],
+    run: RunDirectory,
+) -> dict[str, dict[str, Any]]:
+    options = config.evaluation
+    query, gallery = (embed(encoder, records, options.batch_size) for records in (dataset.query, dataset.gallery))
+    metrics = evaluate(query, gallery, encoder.distance, protocol=options.protocol)
+    write_report(run.report, query, gallery, metrics, read_image, encoder.distance, options.protocol, options.ranked_lists)
+    write_json(run.path / "metrics.json", {**metrics.to_dict(), "references": references})
+    return {"trained_encoder": metrics.to_dict(), **references}
+
+
+def _save_models(experiment: Experiment, run: RunDirectory) -> None:
+    """Saves the training graph, the encoder and the verifier without their optimizer, which only resuming needs."""
+    system = experiment.system
+    bare = keras.Model(system.model.input, system.model.output, name=system.model.name)
+    for name, model in (("model", bare), ("encoder", system.encoder), ("verifier", system.verifier)):
+        if model is not None:
+            model.save(run.path / f"{name}.keras")
+
+
+def _manifest(
+    experiment: Experiment, encoder: Encoder, checkpoints: callbacks.Checkpoints, seconds: float
+) -> dict[str, Any]:
+    state = checkpoints.state
+    return {
+        "versions": manifest.versions(),
+        "git_commit": manifest.git_commit(),
+        "seed": experiment.config.seed,
+        "configuration": dataclasses.asdict(experiment.config),
+        "dataset": {"name": experiment.dataset.name, **manifest.summarise(experiment.dataset)},
+        "data_hash": manifest.data_hash(experiment.dataset),
+        "encoder": encoder.describe(),
+        "epochs": state["epoch"],
+        "best_epoch_weights": state["best"],
+        "best_val_mAP": state["best_mAP"],
+        "seconds": round(seconds, 1),
+    }

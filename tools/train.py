@@ -1,0 +1,41 @@
+"""Train a re-identification system, evaluate it, and write a run directory.
+
+With --model alone, the built-in synthetic pedestrians are drawn and a narrow version is trained on them in minutes.
+"""
+
+import datetime
+from pathlib import Path
+
+import command_line
+
+
+def main() -> None:
+    """Parses the command line and trains."""
+    parser = command_line.parser(__doc__, "python tools/train.py --model multitask --set epochs=2 --out runs/short")
+    parser.add_argument("--model", metavar="NAME", help="a registered model; alone, trains it on synthetic images")
+    parser.add_argument("--config", metavar="YAML", help="an experiment file, such as those in configs/")
+    parser.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
+    parser.add_argument("--out", metavar="DIR", help="the run directory (default: runs/CONFIG-TIME)")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, e.g. optimizer.momentum=0; repeatable"
+    )
+    arguments = parser.parse_args()
+    config, name = command_line.experiment(arguments)
+    if arguments.resume and not arguments.out:
+        parser.error("--resume needs --out, the directory of the interrupted run")
+    out = arguments.out or Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+    from reid_tf.report.table import metrics_table
+    from reid_tf.training.train import train
+
+    result = train(config, out, arguments.resume)
+    print()
+    print(metrics_table({key.replace("_", " "): values for key, values in result.metrics.items()}))
+    print()
+    print(f"pictures: {result.run_directory / 'report'}")
+    print(f"encoder:  {result.run_directory / 'encoder.keras'}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
