@@ -1,0 +1,8 @@
+"""Files to records. Importing this package registers every data set and validation split."""
+
+from reid_tf.datasets import csv_table as csv_table
+from reid_tf.datasets import cuhk03 as cuhk03
+from reid_tf.datasets import dukemtmc_reid as dukemtmc_reid
+from reid_tf.datasets import market1501 as market1501
+from reid_tf.datasets import prepared as prepared
+from reid_tf.datasets import splits as splits

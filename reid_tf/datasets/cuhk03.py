@@ -2,12 +2,13 @@
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from reid_tf.datasets.folders import SPLIT_FOLDERS, contents, existing_root, read_splits
+from reid_tf.datasets.folders import SPLIT_FOLDERS, Split, contents, existing_root, read_splits
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.mat_file import read_mat, strings
 from reid_tf.datasets.record import Record, ReIDDataset
@@ -54,12 +55,12 @@ def cuhk03(
     """
     top = existing_root(root, "cuhk03")
     for folder in (top, top / boxes):
-        if all((folder / split).is_dir() for split in SPLIT_FOLDERS):
+        if all((folder / split).is_dir() for split in SPLIT_FOLDERS.values()):
             return add_landmarks(ReIDDataset("cuhk03", *read_splits(folder, NAME, EXAMPLE)), folder, landmarks)
     images = top / f"images_{boxes}"
     if not images.is_dir():
         raise InputError(
-            f"The data set 'cuhk03' needs {', '.join(SPLIT_FOLDERS)} (in the root or in {boxes}/) or images_{boxes}/; "
+            f"The data set 'cuhk03' needs {', '.join(SPLIT_FOLDERS.values())} (in the root or in {boxes}/) or images_{boxes}/; "
             f"found in {root!r}: {contents(top)}."
         )
     protocol = Path(protocol_file) if protocol_file else top / f"cuhk03_new_protocol_config_{boxes}.mat"
@@ -75,17 +76,19 @@ def _read_protocol(path: Path, images: Path) -> ReIDDataset:
         Record(os.path.join(images, name), identity, camera)
         for name, identity, camera in zip(names, identities, cameras, strict=True)
     ]
-    splits = []
-    for key in ("train_idx", "query_idx", "gallery_idx"):
-        indices = _integers(mat, key, path)
-        outside = [index for index in indices if not 1 <= index <= len(records)]
-        if outside:
-            raise InputError(f"{str(path)!r}: {key} must be in 1 to {len(records)}. Received: {outside[0]}.")
-        splits.append(tuple(records[index - 1] for index in indices))
-    return ReIDDataset("cuhk03", *splits)
+    train, query, gallery = (_select(records, mat, key, path) for key in ("train_idx", "query_idx", "gallery_idx"))
+    return ReIDDataset("cuhk03", train, query, gallery)
 
 
-def _integers(mat: dict[str, Any], key: str, path: Path, length: int | None = None) -> list[int]:
+def _select(records: Sequence[Record], mat: Mapping[str, Any], key: str, path: Path) -> Split:
+    indices = _integers(mat, key, path)
+    outside = [index for index in indices if not 1 <= index <= len(records)]
+    if outside:
+        raise InputError(f"{str(path)!r}: {key} must be in 1 to {len(records)}. Received: {outside[0]}.")
+    return tuple(records[index - 1] for index in indices)
+
+
+def _integers(mat: Mapping[str, Any], key: str, path: Path, length: int | None = None) -> list[int]:
     values = np.asarray(mat[key]).ravel()
     if not np.issubdtype(values.dtype, np.integer) and not np.array_equal(values, np.round(values)):
         raise InputError(f"{str(path)!r}: {key} must hold whole numbers. Received: {values[:3].tolist()}.")

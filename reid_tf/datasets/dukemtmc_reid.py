@@ -37,7 +37,7 @@ def dukemtmc_reid(root: str | None, *, landmarks: str | None = None) -> ReIDData
     folder = find_root(
         existing_root(root, "dukemtmc_reid"),
         "dukemtmc_reid",
-        SPLIT_FOLDERS,
+        SPLIT_FOLDERS.values(),
         inside=("DukeMTMC-reID",),
         hint=" (the authors withdrew this data set; there is no link to it)",
     )

@@ -63,7 +63,9 @@ def _read_places(folder: str, split: str, indices: Sequence[int]) -> list[bytes]
     source = _source(folder, split)
     outside = [index for index in indices if index >= len(source)]
     if outside:
-        raise InputError(f"The prepared data set {folder!r} has {len(source)} images in {split!r}. Received: {outside[0]}.")
+        raise InputError(
+            f"The prepared data set {folder!r} has {len(source)} images in {split!r}. Received: {outside[0]}."
+        )
     try:
         examples = source.__getitems__(list(indices))
     except (OSError, RuntimeError, ValueError) as error:

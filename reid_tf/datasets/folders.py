@@ -2,14 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from reid_tf.datasets.record import JUNK, Record
 from reid_tf.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
-SPLIT_FOLDERS = ("bounding_box_train", "query", "bounding_box_test")  # train, query, gallery
+SPLIT_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+Split = tuple[Record, ...]
 
 
 def existing_root(root: str | None, name: str) -> Path:
@@ -32,13 +33,13 @@ def existing_root(root: str | None, name: str) -> Path:
     return path
 
 
-def find_root(root: Path, name: str, wanted: Sequence[str], inside: Sequence[str] = (), hint: str = "") -> Path:
+def find_root(root: Path, name: str, wanted: Collection[str], inside: Sequence[str] = (), hint: str = "") -> Path:
     """Finds the folder that holds the data set's own folders and files.
 
     Args:
         root: Path. The folder that the user named.
         name: str. The data set's name, for the message.
-        wanted: sequence of str. What must be there.
+        wanted: collection of str. What must be there.
         inside: sequence of str. Folders within `root` to look in too: what the published archive unpacks to.
         hint: str. A clause to end the message with.
 
@@ -76,7 +77,7 @@ def image_names(folder: Path) -> list[str]:
     )
 
 
-def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> tuple[Record, ...]:
+def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> Split:
     """Reads one folder of images, sorted by name; junk (identity -1) is dropped.
 
     Args:
@@ -106,7 +107,7 @@ def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> tuple[R
     return tuple(records)
 
 
-def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> Iterator[tuple[Record, ...]]:
+def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> tuple[Split, Split, Split]:
     """Reads the three folders that Market-1501 introduced and most later sets kept.
 
     Args:
@@ -115,9 +116,10 @@ def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> Iterator[
         example: as in `read_folder()`.
 
     Returns:
-        iterator of the three splits: train, query, gallery.
+        train, query and gallery: tuples of `Record`.
 
     Raises:
         InputError: as `read_folder()`.
     """
-    return (read_folder(root / folder, pattern, example) for folder in SPLIT_FOLDERS)
+    train, query, gallery = (read_folder(root / folder, pattern, example) for folder in SPLIT_FOLDERS.values())
+    return train, query, gallery

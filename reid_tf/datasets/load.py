@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import reid_tf.datasets
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.registry import DATASETS
 

@@ -96,7 +96,7 @@ def read_market_layout(
     Raises:
         InputError: as `market1501()`.
     """
-    folder = find_root(existing_root(root, name), name, SPLIT_FOLDERS, inside)
+    folder = find_root(existing_root(root, name), name, SPLIT_FOLDERS.values(), inside)
     train, query, gallery = read_splits(folder, NAME, EXAMPLE)
     if distractors is not None:
         gallery += _read_distractors(existing_root(distractors, f"{name} distractors"))

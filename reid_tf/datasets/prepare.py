@@ -47,7 +47,7 @@ def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
         raise InputError(f"The data set {dataset.name!r} has no image to prepare: {dataset.splits()!r}.")
     with atomic_folder(folder) as temporary:
         _write_shards(dataset.name, splits, temporary)
-        np.savez_compressed(temporary / RECORDS_FILE, **_columns(dataset))
+        np.savez_compressed(temporary / RECORDS_FILE, allow_pickle=False, **_columns(dataset))
 
 
 def _write_shards(name: str, splits: Mapping[str, Sequence[Record]], folder: Path) -> None:

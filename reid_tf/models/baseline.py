@@ -37,7 +37,7 @@ def baseline(
         Cao and Lee, Multi-Task Network for Person Reidentification, table 2, rows 1 to 3.
     """
     encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
-    image = keras.Input(encoder.input_shape["image"][1:], name="image")
+    image = keras.Input(encoder.input_shape[1:], name="image")
     embedding = encoder({"image": image})["embedding"]
     outputs = {"identity": IdentityHead(num_identities, dropout)(embedding, name="identity")}
     return System(

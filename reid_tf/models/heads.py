@@ -68,7 +68,7 @@ def embed_pair(encoder: keras.Model) -> tuple[dict[str, Any], Any, Any]:
     Returns:
         The inputs by name (`image_a`, `image_b`) and the two embeddings [batch, dim].
     """
-    shape = encoder.input_shape["image"][1:]
+    shape = encoder.input_shape[1:]
     images = {name: keras.Input(shape, name=name) for name in ("image_a", "image_b")}
     stacked = StackPairs(name="stack_pairs", dtype="float32")(*images.values())  # [2 batch, height, width, 3]
     embeddings = encoder({"image": stacked})["embedding"]  # [2 batch, dim]

@@ -6,12 +6,11 @@ the same pixels to different values, and an embedding follows them.
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from reid_tf.datasets.encoded import is_prepared, read_encoded
+from reid_tf.datasets.encoded import read_encoded
 from reid_tf.errors import InputError
 
 ImageSize = tuple[int, int]
@@ -135,24 +134,6 @@ def _checked(image: np.ndarray, position: int) -> np.ndarray:
     return image.astype(np.float32)
 
 
-def read_images_encoded(paths: Sequence[str]) -> list[bytes]:
-    """Reads image files, or images of a prepared data set, without decoding them.
-
-    Args:
-        paths: sequence of str. `Record.path`s.
-
-    Returns:
-        list of bytes, one entry a path.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    prepared = [path for path in paths if is_prepared(path)]
-    stored = dict(zip(prepared, read_encoded(prepared), strict=True)) if prepared else {}
-    with naming_broken_images(paths):
-        return [stored[path] if path in stored else tf.io.read_file(path).numpy() for path in paths]
-
-
 def read_image(path: str) -> np.ndarray:
     """Reads one image in its own size.
 
@@ -166,7 +147,7 @@ def read_image(path: str) -> np.ndarray:
         InputError: the file is missing or is no image.
     """
     with naming_broken_images([path]):
-        return decode(tf.constant(read_images_encoded([path])[0])).numpy()
+        return decode(tf.constant(read_encoded([path])[0])).numpy()
 
 
 def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
@@ -185,7 +166,7 @@ def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
     images = np.empty((len(paths), *image_size, 3), np.uint8)
     with naming_broken_images(paths), tf.device("CPU:0"):
         for start in range(0, len(paths), _IMAGES_AT_ONCE):
-            encoded = tf.constant(read_images_encoded(paths[start : start + _IMAGES_AT_ONCE]))
+            encoded = tf.constant(read_encoded(paths[start : start + _IMAGES_AT_ONCE]))
             images[start : start + _IMAGES_AT_ONCE] = decode_batch(encoded, image_size)
     return images
 
@@ -216,11 +197,9 @@ def naming_broken_images(paths: Iterable[str]) -> Iterator[None]:
 def _problem(path: str) -> str | None:
     """One sentence on what is wrong with an image, or None."""
     try:
-        encoded = read_encoded([path])[0] if is_prepared(path) else Path(path).read_bytes()
+        encoded = read_encoded([path])[0]
     except InputError as error:
         return str(error)
-    except OSError as error:
-        return f"The image {path!r} cannot be read: {error.strerror}."
     try:
         decode(tf.constant(encoded))
     except tf.errors.InvalidArgumentError:

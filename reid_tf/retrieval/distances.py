@@ -7,16 +7,17 @@ import numpy as np
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 from reid_tf.retrieval.embeddings import row_blocks
+from reid_tf.retrieval.threads import row_threads
 
 BLOCK_BYTES = 512 * 2**20
-# Matrix multiplication gains little from more rows, and a smaller block stays in the processor's cache.
+# Matrix multiplication gains little from more rows.
 _MOST_ROWS = 1024
 # Squares of longer vectors leave the range of float32; shorter ones count as zero vectors.
 _LONGEST = 1e18
 _SHORTEST = 1e-18
 
-# Writes the distances of a slice of the queries to the whole gallery into [rows, gallery].
-Fill = Callable[[slice, np.ndarray], None]
+# Turns products [rows, gallery] of a slice of the queries with the gallery into distances, in place.
+FromProducts = Callable[[slice, np.ndarray], None]
 
 
 def distance_blocks(
@@ -44,13 +45,19 @@ def distance_blocks(
     if distance not in DISTANCES:
         raise InputError(unknown("distance", distance, DISTANCES))
     _check(query, gallery)
-    fill = DISTANCES[distance](query, gallery)
+    from_products = DISTANCES[distance](query, gallery)
     rows_at_once = int(np.clip(block_bytes // (4 * len(gallery)), 1, min(len(query), _MOST_ROWS)))
     buffer = np.empty((rows_at_once, len(gallery)), np.float32)
-    for rows in row_blocks(len(query), rows_at_once):
-        block = buffer[: rows.stop - rows.start]
-        fill(rows, block)
-        yield rows, block
+    with row_threads() as over_rows:
+        for rows in row_blocks(len(query), rows_at_once):
+            block = buffer[: rows.stop - rows.start]
+            np.matmul(query[rows], gallery.T, out=block)
+
+            def convert(piece: slice, block: np.ndarray = block, first: int = rows.start) -> None:
+                from_products(slice(first + piece.start, first + piece.stop), block[piece])
+
+            over_rows(convert, len(block))
+            yield rows, block
 
 
 def _check(query: np.ndarray, gallery: np.ndarray) -> None:
@@ -76,56 +83,58 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
     return norms
 
 
-def _cosine(query: np.ndarray, gallery: np.ndarray) -> Fill:
-    query_norms, gallery_norms = _norms(query), _norms(gallery)
-    with np.errstate(divide="ignore"):
-        query_scales = np.where(query_norms > _SHORTEST, -1 / query_norms, 0).astype(np.float32)
-        gallery_scales = np.where(gallery_norms > _SHORTEST, 1 / gallery_norms, 0).astype(np.float32)
+def _cosine(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
+    query_scales, gallery_scales = -_inverse(_norms(query)), _inverse(_norms(gallery))
 
-    def fill(rows: slice, block: np.ndarray) -> None:
-        np.matmul(query[rows], gallery.T, out=block)
+    def from_products(rows: slice, block: np.ndarray) -> None:
         block *= gallery_scales
         block *= query_scales[rows, np.newaxis]
         block += 1
         np.maximum(block, 0, out=block)
 
-    return fill
+    return from_products
 
 
-def _squared(query: np.ndarray, gallery: np.ndarray) -> Fill:
+def _inverse(norms: np.ndarray) -> np.ndarray:
+    inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > _SHORTEST)
+    return inverse.astype(np.float32)
+
+
+def _squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     query_squares = np.square(_norms(query)).astype(np.float32)
     gallery_squares = np.square(_norms(gallery)).astype(np.float32)
 
-    def fill(rows: slice, block: np.ndarray) -> None:
-        np.matmul(query[rows] * -2, gallery.T, out=block)  # |q - g|^2 = |q|^2 + |g|^2 - 2 q.g
+    def from_products(rows: slice, block: np.ndarray) -> None:
+        block *= -2  # |q - g|^2 = |q|^2 + |g|^2 - 2 q.g
         block += gallery_squares
         block += query_squares[rows, np.newaxis]
         np.maximum(block, 0, out=block)
 
-    return fill
+    return from_products
 
 
-def _euclidean(query: np.ndarray, gallery: np.ndarray) -> Fill:
-    fill_squared = _squared(query, gallery)
+def _euclidean(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
+    squared = _squared(query, gallery)
 
-    def fill(rows: slice, block: np.ndarray) -> None:
-        fill_squared(rows, block)
+    def from_products(rows: slice, block: np.ndarray) -> None:
+        squared(rows, block)
         np.sqrt(block, out=block)
 
-    return fill
+    return from_products
 
 
-def _mean_squared(query: np.ndarray, gallery: np.ndarray) -> Fill:
-    fill_squared = _squared(query, gallery)
+def _mean_squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
+    squared = _squared(query, gallery)
+    dimensions = query.shape[1]
 
-    def fill(rows: slice, block: np.ndarray) -> None:
-        fill_squared(rows, block)
-        block /= query.shape[1]
+    def from_products(rows: slice, block: np.ndarray) -> None:
+        squared(rows, block)
+        block /= dimensions
 
-    return fill
+    return from_products
 
 
-DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], Fill]] = {
+DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], FromProducts]] = {
     "cosine": _cosine,
     "euclidean": _euclidean,
     "mean_squared": _mean_squared,

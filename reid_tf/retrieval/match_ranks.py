@@ -1,68 +1,109 @@
-"""At which ranks a query's matches stand: the part of the evaluation that has to be fast."""
+"""At which ranks the right gallery images stand: the part of the evaluation that has to be fast."""
+
+import dataclasses
 
 import numpy as np
 
 from reid_tf.retrieval.distances import distance_blocks
 from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.protocols import ignore_rule
+from reid_tf.retrieval.protocols import ignored_pairs
+from reid_tf.retrieval.threads import row_threads
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MatchRanks:
+    """The M matches of all queries, ordered by query and then by rank.
+
+    Args:
+        queries: int64 [M]. The query that each match belongs to.
+        ranks: int64 [M]. Its rank for that query, 1 for the nearest image, among the gallery images that count.
+    """
+
+    queries: np.ndarray
+    ranks: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Pairs:
+    """All P pairs of a query and a gallery image of its identity, ordered by query and then by gallery index."""
+
+    queries: np.ndarray  # int64 [P]
+    entries: np.ndarray  # int64 [P]
+    begins: np.ndarray  # int64 [Q + 1]: the pairs of query q are begins[q]:begins[q + 1]
 
 
 def match_ranks(
     query: Embeddings, gallery: Embeddings, distance: str = "cosine", protocol: str = "market1501"
-) -> list[np.ndarray]:
-    """Finds the ranks of every query's matches, among the gallery images that the protocol counts.
+) -> MatchRanks:
+    """Finds the rank of every match, among the gallery images that the protocol counts.
 
     Equal distances (in float32) rank in gallery order. No row of distances is arg-sorted: its values are sorted, which
-    is many times faster, and the few entries of the query's identity are looked up in them.
+    is many times faster, and the few images of the query's identity are looked up in them.
 
     Args:
-        query: `Embeddings`, Q of them.
+        query: `Embeddings`.
         gallery: `Embeddings`.
         distance: str. As in `distances.distance_blocks`.
-        protocol: str. As in `protocols.ignore_rule`.
+        protocol: str. As in `protocols.ignored_pairs`.
 
     Returns:
-        list of Q int64 arrays, the ranks of the matches in ascending order, 1 for the nearest image; an empty array
-        where the query has no match.
+        `MatchRanks`.
 
     Raises:
         InputError: the distance or the protocol is unknown, or the embeddings are not fit for them.
     """
-    is_ignored = ignore_rule(query, gallery, protocol)
-    # The gallery images of identity i are by_identity[begins:ends], in gallery order because the sort is stable.
-    by_identity = np.argsort(gallery.identities, kind="stable")
-    sorted_identities = gallery.identities[by_identity]
-    begins = np.searchsorted(sorted_identities, query.identities, side="left")
-    ends = np.searchsorted(sorted_identities, query.identities, side="right")
+    pairs = _same_identity(query, gallery)
+    ignored = ignored_pairs(query, gallery, pairs.queries, pairs.entries, protocol)
+    distances = np.empty(len(pairs.queries), np.float32)
+    nearer = np.empty(len(pairs.queries), np.int64)
+    with row_threads() as over_rows:
+        for rows, block in distance_blocks(query.vectors, gallery.vectors, distance):
 
-    ranks = []
-    for rows, block in distance_blocks(query.vectors, gallery.vectors, distance):
-        for index, distances in zip(range(rows.start, rows.stop), block, strict=True):
-            same_identity = by_identity[begins[index] : ends[index]]
-            ranks.append(_ranks(distances, same_identity, is_ignored(index, same_identity)))
-    return ranks
+            def count(piece: slice, block: np.ndarray = block, first: int = rows.start) -> None:
+                for row in range(piece.start, piece.stop):
+                    of_query = slice(*pairs.begins[first + row : first + row + 2])
+                    if of_query.start < of_query.stop:
+                        distances[of_query] = block[row, pairs.entries[of_query]]
+                        nearer[of_query] = _count_nearer(block[row], pairs.entries[of_query])
+
+            over_rows(count, len(block))
+    return _rank(pairs, distances, nearer, ignored)
 
 
-def _ranks(distances: np.ndarray, same_identity: np.ndarray, ignored: np.ndarray) -> np.ndarray:
-    """Ranks of the entries of the query's identity that are not ignored.
+def _same_identity(query: Embeddings, gallery: Embeddings) -> _Pairs:
+    by_identity = np.argsort(gallery.identities, kind="stable")  # stable: gallery order within an identity
+    ascending = gallery.identities[by_identity]
+    first = np.searchsorted(ascending, query.identities, side="left")
+    counts = np.searchsorted(ascending, query.identities, side="right") - first
+    begins = np.concatenate([[0], np.cumsum(counts)])
+    within = np.arange(begins[-1]) - np.repeat(begins[:-1], counts)
+    return _Pairs(np.repeat(np.arange(len(query)), counts), by_identity[np.repeat(first, counts) + within], begins)
+
+
+def _count_nearer(distances: np.ndarray, entries: np.ndarray) -> np.ndarray:
+    """Counts the entries of a row that stand before some of them: the smaller ones, and equal ones of smaller index.
 
     Args:
-        distances: float32 [G]. One query's distances.
-        same_identity: int [M]. Gallery indices of the query's identity, ascending.
-        ignored: bool [M]. Which of them do not count.
+        distances: float32 [G].
+        entries: int64 [M]. Indices into the row.
 
     Returns:
-        int64 [number of False in ignored], ascending.
+        int64 [M].
     """
-    if ignored.all():
-        return np.array([], np.int64)
-    order = np.argsort(distances[same_identity], kind="stable")
-    entries = same_identity[order]
     values = distances[entries]
     ascending = np.sort(distances)
-    nearer = np.searchsorted(ascending, values, side="left")
-    equal = np.searchsorted(ascending, values, side="right") - nearer
-    for place in np.flatnonzero(equal > 1):
+    nearer = np.searchsorted(ascending, values)
+    following = ascending[np.minimum(nearer + 1, len(ascending) - 1)]
+    # Ties are rare among real descriptors, so only where there is one the row itself is looked through.
+    for place in np.flatnonzero((following == values) & (nearer + 1 < len(ascending))):
         nearer[place] += np.count_nonzero(distances[: entries[place]] == values[place])
-    ignored = ignored[order]
-    return (nearer - np.cumsum(ignored) + 1)[~ignored]
+    return nearer
+
+
+def _rank(pairs: _Pairs, distances: np.ndarray, nearer: np.ndarray, ignored: np.ndarray) -> MatchRanks:
+    order = np.lexsort((pairs.entries, distances, pairs.queries))
+    queries, ignored = pairs.queries[order], ignored[order]
+    # Ignored images move the matches behind them up; only those of the same query count.
+    ignored_before = np.concatenate([[0], np.cumsum(ignored)])
+    of_query_before = ignored_before[1:] - ignored_before[pairs.begins[queries]]
+    return MatchRanks(queries[~ignored], (nearer[order] - of_query_before + 1)[~ignored])

@@ -6,7 +6,7 @@ import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.match_ranks import match_ranks
+from reid_tf.retrieval.match_ranks import MatchRanks, match_ranks
 
 JUNK_IDENTITY = -1
 
@@ -18,8 +18,8 @@ class RetrievalMetrics:
     Args:
         cmc: float64 [max_rank]. Share of queries with a match at this rank or before; cmc[0] is rank-1.
         mean_average_precision: float. Step rule: the mean of the precision at each match.
-        mean_average_precision_trapezoid: float. Market-1501's own rule, see `average_precision_trapezoid`.
-        mean_inverse_negative_penalty: float. See `inverse_negative_penalty`.
+        mean_average_precision_trapezoid: float. The rule of Market-1501's own code, see `evaluate()`.
+        mean_inverse_negative_penalty: float. Mean of a query's matches / the rank of its last match.
         average_precisions: float64 [Q]. Step rule; NaN where the query was skipped.
         first_match_ranks: int64 [Q]. Rank of the nearest match, 1 for the best; 0 where the query was skipped.
         num_valid_queries: int. Queries with at least one match that the protocol counts.
@@ -64,7 +64,11 @@ def evaluate(
     """Ranks the gallery for every query and measures where the right images stand.
 
     Equal distances rank in gallery order. The query x gallery matrix is never held whole: beyond its inputs the
-    evaluation takes one block of distances (see `distances.BLOCK_BYTES`).
+    evaluation takes one block of distances (`distances.BLOCK_BYTES` at most) and a few numbers an image.
+
+    Average precision is given by two rules. The step rule is the mean of the precision at each match. Market-1501's own
+    code integrates the precision-recall curve by trapezoids: each of M matches adds 1 / M times the mean of the
+    precision at its rank and at the rank before, precision 1 standing before the first rank. It is never the higher one.
 
     Args:
         query: `Embeddings`. Images to search with.
@@ -80,78 +84,48 @@ def evaluate(
     Raises:
         InputError: query or gallery is empty, holds the identity -1 or another number of dimensions, an option is
             unknown, or no query has a match.
+
+    References:
+        Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC, mAP; compute_AP of its code).
+        Ye et al., Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021 (mINP).
     """
     if max_rank < 1:
         raise InputError(f"max_rank must be at least 1. Received: {max_rank!r}.")
     _refuse_junk("query", query)
     _refuse_junk("gallery", gallery)
-    ranks = match_ranks(query, gallery, distance, protocol)
-    if not any(len(of_query) for of_query in ranks):
+    matches = match_ranks(query, gallery, distance, protocol)
+    if not len(matches.ranks):
         raise InputError(_no_match(query, gallery, protocol))
-    return _summarise(ranks, max_rank)
+    return _summarise(matches, len(query), max_rank)
 
 
-def average_precision(ranks: np.ndarray) -> float:
-    """Average precision of one query by the step rule: the mean of the precision at each match.
+def _summarise(matches: MatchRanks, num_queries: int, max_rank: int) -> RetrievalMetrics:
+    queries, ranks = matches.queries, matches.ranks
+    counts = np.bincount(queries, minlength=num_queries)
+    valid = counts > 0
+    ends = np.cumsum(counts)  # the matches of query q are [ends[q] - counts[q], ends[q]), by ascending rank
+    begins = ends - counts
+    found = np.arange(len(ranks)) - begins[queries] + 1  # how many matches there are up to this one
+    precision = found / ranks
+    precision_before = np.where(ranks == 1, 1, (found - 1) / np.maximum(ranks - 1, 1))
 
-    Args:
-        ranks: int [M]. Ranks of the M matches, ascending, from 1.
+    def mean_of_each(values: np.ndarray) -> np.ndarray:
+        return np.bincount(queries, values, minlength=num_queries)[valid] / counts[valid]
 
-    Returns:
-        float in (0, 1].
-    """
-    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
-
-
-def average_precision_trapezoid(ranks: np.ndarray) -> float:
-    """Average precision of one query by the rule of Market-1501's own evaluation code.
-
-    The precision-recall curve is integrated by trapezoids: each match adds 1 / M times the mean of the precision at its
-    rank and at the rank before. Recall starts at 0 with precision 1.
-
-    Args:
-        ranks: int [M]. Ranks of the M matches, ascending, from 1.
-
-    Returns:
-        float in (0, 1]; at a match whose predecessors are wrong it is lower than the step rule's.
-
-    References:
-        Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (compute_AP of its code).
-    """
-    found = np.arange(1, len(ranks) + 1)
-    before = np.where(ranks == 1, 1, (found - 1) / np.maximum(ranks - 1, 1))
-    return float(np.mean((before + found / ranks) / 2))
-
-
-def inverse_negative_penalty(ranks: np.ndarray) -> float:
-    """Share of matches among the images that must be looked through to find them all.
-
-    Args:
-        ranks: int [M]. Ranks of the M matches, ascending, from 1.
-
-    Returns:
-        float in (0, 1].
-
-    References:
-        Ye et al., Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021.
-    """
-    return float(len(ranks) / ranks[-1])
-
-
-def _summarise(ranks: list[np.ndarray], max_rank: int) -> RetrievalMetrics:
-    valid = [of_query for of_query in ranks if len(of_query)]
-    first_ranks = np.array([of_query[0] if len(of_query) else 0 for of_query in ranks], np.int64)
-    precisions = np.array([average_precision(of_query) if len(of_query) else np.nan for of_query in ranks])
-    found_at = np.bincount(first_ranks[(first_ranks >= 1) & (first_ranks <= max_rank)] - 1, minlength=max_rank)
+    average_precisions = np.full(num_queries, np.nan)
+    average_precisions[valid] = mean_of_each(precision)
+    first_ranks = np.zeros(num_queries, np.int64)
+    first_ranks[valid] = ranks[begins[valid]]
+    found_at = np.bincount(first_ranks[valid], minlength=max_rank + 1)[1 : max_rank + 1]
     return RetrievalMetrics(
-        cmc=np.cumsum(found_at) / len(valid),
-        mean_average_precision=float(np.nanmean(precisions)),
-        mean_average_precision_trapezoid=float(np.mean([average_precision_trapezoid(r) for r in valid])),
-        mean_inverse_negative_penalty=float(np.mean([inverse_negative_penalty(r) for r in valid])),
-        average_precisions=precisions,
+        cmc=np.cumsum(found_at) / np.count_nonzero(valid),
+        mean_average_precision=float(np.mean(average_precisions[valid])),
+        mean_average_precision_trapezoid=float(np.mean(mean_of_each((precision_before + precision) / 2))),
+        mean_inverse_negative_penalty=float(np.mean(counts[valid] / ranks[ends[valid] - 1])),
+        average_precisions=average_precisions,
         first_match_ranks=first_ranks,
-        num_valid_queries=len(valid),
-        num_skipped_queries=len(ranks) - len(valid),
+        num_valid_queries=int(np.count_nonzero(valid)),
+        num_skipped_queries=int(np.count_nonzero(~valid)),
     )
 
 
@@ -166,11 +140,18 @@ def _refuse_junk(name: str, embeddings: Embeddings) -> None:
 
 def _no_match(query: Embeddings, gallery: Embeddings, protocol: str) -> str:
     if not np.isin(query.identities, gallery.identities).any():
-        return f"None of the {len(query)} queries' identities is in the gallery of {len(gallery)} images."
-    cameras = sorted({*query.cameras.tolist(), *gallery.cameras.tolist()})
-    seen = f"camera {cameras[0]}" if len(cameras) == 1 else f"{len(cameras)} cameras"
+        return (
+            f"No identity of the query images is in the gallery. Received: {len(query)} queries of identities "
+            f"{_some(query.identities)}, {len(gallery)} gallery images of identities {_some(gallery.identities)}."
+        )
     advice = "; for images of a single camera use the protocol 'single_camera'" if protocol == "market1501" else ""
+    cameras = np.concatenate([query.cameras, gallery.cameras])
     return (
-        f"None of the {len(query)} queries has a match that the protocol {protocol!r} counts{advice}. Received: images "
-        f"of {seen}."
+        f"No query has a match that the protocol {protocol!r} counts{advice}. Received: {len(query)} queries and "
+        f"{len(gallery)} gallery images, cameras {_some(cameras)}."
     )
+
+
+def _some(values: np.ndarray) -> str:
+    distinct = np.unique(values)
+    return ", ".join(map(str, distinct[:5].tolist())) + (", ..." if len(distinct) > 5 else "")

@@ -8,51 +8,51 @@ from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 from reid_tf.retrieval.embeddings import Embeddings
 
-# (index of a query, indices [M] of gallery images of its identity) -> bool [M], True where the image is ignored.
-IgnoreRule = Callable[[int, np.ndarray], np.ndarray]
 
+def ignored_pairs(
+    query: Embeddings, gallery: Embeddings, queries: np.ndarray, entries: np.ndarray, protocol: str = "market1501"
+) -> np.ndarray:
+    """Tells which pairs of a query and a gallery image of the same identity a protocol ignores.
 
-def ignore_rule(query: Embeddings, gallery: Embeddings, protocol: str) -> IgnoreRule:
-    """Prepares a protocol for a query and a gallery set.
+    An ignored image is neither right nor wrong for that query, as though it were not in the gallery.
 
     Args:
         query: `Embeddings`.
         gallery: `Embeddings`.
+        queries: int64 [P]. Index of each pair's query.
+        entries: int64 [P]. Index of each pair's gallery image, which has the query's identity.
         protocol: "market1501" or "single_camera".
 
     Returns:
-        Function of a query's index and the indices of the gallery images of its identity: which of these are ignored,
-        neither right nor wrong, as though they were not in the gallery.
+        bool [P], True where the image is ignored.
 
     Raises:
         InputError: the protocol is unknown, or the embeddings lack what it needs.
     """
     if protocol not in PROTOCOLS:
         raise InputError(unknown("protocol", protocol, PROTOCOLS))
-    return PROTOCOLS[protocol](query, gallery)
+    return PROTOCOLS[protocol](query, gallery, queries, entries)
 
 
-def market1501(query: Embeddings, gallery: Embeddings) -> IgnoreRule:
+def market1501(query: Embeddings, gallery: Embeddings, queries: np.ndarray, entries: np.ndarray) -> np.ndarray:
     """Ignores images of the query's identity from the query's own camera: finding those is no re-identification.
 
     Args:
         query: `Embeddings`.
         gallery: `Embeddings`.
+        queries: int64 [P].
+        entries: int64 [P].
 
     Returns:
-        As `ignore_rule()`.
+        bool [P], True where the image is ignored.
 
     References:
         Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015.
     """
-
-    def rule(index: int, matches: np.ndarray) -> np.ndarray:
-        return gallery.cameras[matches] == query.cameras[index]
-
-    return rule
+    return gallery.cameras[entries] == query.cameras[queries]
 
 
-def single_camera(query: Embeddings, gallery: Embeddings) -> IgnoreRule:
+def single_camera(query: Embeddings, gallery: Embeddings, queries: np.ndarray, entries: np.ndarray) -> np.ndarray:
     """Ignores the query image itself and nothing else, for data of one camera.
 
     Where query and gallery are the same object, the image itself is the one with the query's index; otherwise it is
@@ -61,15 +61,17 @@ def single_camera(query: Embeddings, gallery: Embeddings) -> IgnoreRule:
     Args:
         query: `Embeddings`.
         gallery: `Embeddings`.
+        queries: int64 [P].
+        entries: int64 [P].
 
     Returns:
-        As `ignore_rule()`.
+        bool [P], True where the image is ignored.
 
     Raises:
         InputError: query and gallery differ and lack paths, or an image has different identities in them.
     """
     if query is gallery:
-        return lambda index, matches: matches == index
+        return entries == queries
     if not query.paths or not gallery.paths:
         raise InputError(
             f"The protocol 'single_camera' knows the query image itself by its path, so query and gallery need paths "
@@ -77,8 +79,8 @@ def single_camera(query: Embeddings, gallery: Embeddings) -> IgnoreRule:
             f"gallery paths."
         )
     numbers = {path: number for number, path in enumerate(query.paths)}
-    query_images = np.array([numbers[path] for path in query.paths])
-    gallery_images = np.array([numbers.get(path, -1) for path in gallery.paths])
+    query_images = np.array([numbers[path] for path in query.paths], np.int64)
+    gallery_images = np.array([numbers.get(path, -1) for path in gallery.paths], np.int64)
     shared = np.flatnonzero(gallery_images >= 0)
     differing = shared[query.identities[gallery_images[shared]] != gallery.identities[shared]]
     if len(differing):
@@ -87,10 +89,10 @@ def single_camera(query: Embeddings, gallery: Embeddings) -> IgnoreRule:
             f"An image must have one identity. Received: {gallery.paths[first]!r} as identity "
             f"{query.identities[gallery_images[first]]} in the query set and {gallery.identities[first]} in the gallery."
         )
-    return lambda index, matches: gallery_images[matches] == query_images[index]
+    return gallery_images[entries] == query_images[queries]
 
 
-PROTOCOLS: dict[str, Callable[[Embeddings, Embeddings], IgnoreRule]] = {
+PROTOCOLS: dict[str, Callable[[Embeddings, Embeddings, np.ndarray, np.ndarray], np.ndarray]] = {
     "market1501": market1501,
     "single_camera": single_camera,
 }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reid_tf.datasets.pedestrians.canvas import Canvas, Part, box, ellipse, limb
+from reid_tf.datasets.pedestrians.canvas import Canvas, Part, box, ellipse, limb, moved
 from reid_tf.datasets.pedestrians.look import Bag
 from reid_tf.datasets.pedestrians.skeleton import HIP, NECK, SHOULDER, WRIST
 from reid_tf.datasets.pedestrians.view import View
@@ -11,11 +11,11 @@ from reid_tf.datasets.pedestrians.view import View
 def paint_backpack(canvas: Canvas, bag: Bag, view: View) -> None:
     """Paints the pack itself; the straps of a front view are `paint_backpack_straps`."""
     size, neck = bag.size * view.scale, view.joints[NECK]
-    middle = neck + (-0.115 * view.scale * view.right, 0.03 * view.scale + 0.5 * size)
+    middle = moved(neck, -0.115 * view.scale * view.right, 0.03 * view.scale + 0.5 * size)
     half = view.half_width(0.4 * bag.size, 0.24 * bag.size)
     canvas.fill(_shape(bag.shape, middle, half, 0.5 * size), bag.colours[0], Part.BAG)
     if view.front < 0.3:
-        pocket = middle + (-0.3 * half * view.right, 0.2 * size)
+        pocket = moved(middle, -0.3 * half * view.right, 0.2 * size)
         canvas.fill(_shape(bag.shape, pocket, 0.62 * half, 0.2 * size), bag.colours[1], Part.BAG)
 
 
@@ -24,7 +24,7 @@ def paint_backpack_straps(canvas: Canvas, bag: Bag, view: View) -> None:
     for joint in SHOULDER:
         shoulder = view.joints[joint]
         top = shoulder + (view.joints[NECK] - shoulder) * 0.42
-        bottom = top + (0, 0.2 * view.scale)
+        bottom = moved(top, 0, 0.2 * view.scale)
         canvas.fill(limb(top, bottom, 0.013 * view.scale, 0.013 * view.scale)[0], bag.colours[1], Part.TRUNK)
 
 
@@ -45,9 +45,11 @@ def paint_handbag(canvas: Canvas, bag: Bag, view: View) -> None:
     hand = view.joints[WRIST[1 if bag.side > 0 else 0]]
     half = view.half_width(0.25 * bag.size, 0.6 * bag.size)
     drop = 0.06 * view.scale
-    middle = hand + (0, drop + 0.5 * bag.size * view.scale)
+    middle = moved(hand, 0, drop + 0.5 * bag.size * view.scale)
     for side in (-0.5, 0.5):
-        handle = limb(hand, middle + (side * half, -0.4 * bag.size * view.scale), 0.008 * view.scale, 0.008 * view.scale)
+        handle = limb(
+            hand, moved(middle, side * half, -0.4 * bag.size * view.scale), 0.008 * view.scale, 0.008 * view.scale
+        )
         canvas.fill(handle[0], bag.colours[1], Part.BAG)
     _paint_bag(canvas, bag, middle, half, 0.5 * bag.size * view.scale)
 

@@ -80,5 +80,7 @@ def expose(camera: Camera, pixels: np.ndarray, rng: np.random.Generator) -> np.n
 
 def encode(camera: Camera, pixels: np.ndarray) -> bytes:
     """Returns RGB pixels as the JPEG file that the camera would write."""
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, camera.quality])
+    _, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, camera.quality]
+    )
     return encoded.tobytes()

@@ -74,6 +74,11 @@ class Canvas:
         self.labels[window][mask > 0] = part
 
 
+def moved(point: np.ndarray, right: float, down: float) -> np.ndarray:
+    """Returns a point, float [2], moved by so many pixels."""
+    return point + np.array([right, down])
+
+
 def ellipse(centre: np.ndarray, across: float, down: float) -> np.ndarray:
     """Returns the outline of an ellipse by its half axes: float [20, 2]."""
     return centre + _CIRCLE * (across, down)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from reid_tf.datasets.pedestrians.canvas import Canvas, Part, ellipse, limb
+from reid_tf.datasets.pedestrians.canvas import Canvas, Part, ellipse, limb, moved
 from reid_tf.datasets.pedestrians.fabric import COLUMNS, ROWS, weave
 from reid_tf.datasets.pedestrians.look import Look
 from reid_tf.datasets.pedestrians.skeleton import ANKLE, ELBOW, HIP, KNEE, NECK, SHOULDER, WRIST
@@ -73,16 +73,16 @@ def paint_trunk(canvas: Canvas, look: Look, texture: np.ndarray, view: View) -> 
     waist = view.half_width(0.078 * breadth, 0.066 * breadth)
     hip = view.half_width(body.hips + 0.042 * breadth, 0.07 * breadth)
     hip *= 1.0 + max(0.0, look.upper.cut)
-    top = neck - (0, 0.012 * scale)
+    top = moved(neck, 0, -0.012 * scale)
     rows = np.array([0.0, 0.02, 0.1, 0.3, 0.62, 0.9, 1.0])
     widths = np.array([0.35 * shoulder, 0.8 * shoulder, shoulder, chest, waist, hip, hip])
     middle = top + (hem - top) * rows[:, None]
     offsets = np.stack([widths, np.zeros_like(widths)], axis=1)
     outline = np.concatenate([middle - offsets, (middle + offsets)[::-1]])
     wide = max(shoulder, hip)
-    canvas.cloth(outline, np.stack([top - (wide, 0), top + (wide, 0), hem - (wide, 0)]), texture, Part.TRUNK)
+    canvas.cloth(outline, _corners(top, hem, wide), texture, Part.TRUNK)
     if look.belt is not None:
-        line = limb(hem - (hip, 0.012 * scale), hem + (hip, -0.012 * scale), 0.011 * scale, 0.011 * scale)[0]
+        line = limb(moved(hem, -hip, -0.012 * scale), moved(hem, hip, -0.012 * scale), 0.011 * scale, 0.011 * scale)[0]
         canvas.fill(line, look.belt, Part.TRUNK)
 
 
@@ -103,7 +103,7 @@ def paint_leg(canvas: Canvas, look: Look, texture: np.ndarray, view: View, index
     hip, knee, ankle = joints[HIP[index]], joints[KNEE[index]], joints[ANKLE[index]]
     flare = look.lower.flare if look.answers["lower_type"] == "trousers" else 1.0
     toe = ankle + np.array([0.055 * view.right, 0.016 + 0.018 * view.front]) * scale
-    outline, _ = limb(ankle + (0, 0.012 * scale), toe, 0.029 * scale, 0.024 * scale)
+    outline, _ = limb(moved(ankle, 0, 0.012 * scale), toe, 0.029 * scale, 0.024 * scale)
     canvas.fill(outline, look.shoes, LEGS[index])
     outline, corners = limb(knee, ankle, 0.04 * thick * (0.5 + 0.5 * flare), 0.029 * thick * flare)
     canvas.cloth(outline, corners, texture[KNEE_ROW:], LEGS[index])
@@ -114,12 +114,17 @@ def paint_leg(canvas: Canvas, look: Look, texture: np.ndarray, view: View, index
 def paint_skirt(canvas: Canvas, look: Look, texture: np.ndarray, view: View) -> None:
     """Paints the lower half of a dress; `texture` is uint8 [ROWS, SEEN, 3], as seen."""
     body, joints, scale = look.body, view.joints, view.scale
-    top = joints[list(HIP)].mean(axis=0) - (0, 0.05 * scale)
+    top = joints[list(HIP)].mean(axis=0) + np.array([0, -0.05 * scale])
     feet = joints[list(ANKLE)].mean(axis=0)
     bottom = top + (feet - top) * look.lower.cut
     upper = view.half_width(body.hips + 0.038 * body.breadth, 0.07 * body.breadth)
     knees = joints[list(KNEE), 0]
     stretch = 0.5 * float(np.ptp(knees)) + 0.03 * scale
     lower = max(upper * (0.85 + 0.4 * look.lower.flare), stretch)
-    outline = np.stack([top - (upper, 0), top + (upper, 0), bottom + (lower, 0), bottom - (lower, 0)])
-    canvas.cloth(outline, np.stack([top - (lower, 0), top + (lower, 0), bottom - (lower, 0)]), texture, Part.SKIRT)
+    outline = np.stack([moved(top, -upper, 0), moved(top, upper, 0), moved(bottom, lower, 0), moved(bottom, -lower, 0)])
+    canvas.cloth(outline, _corners(top, bottom, lower), texture, Part.SKIRT)
+
+
+def _corners(top: np.ndarray, bottom: np.ndarray, half: float) -> np.ndarray:
+    """Corners of a texture, as `Canvas.cloth` takes them, that hangs between two points."""
+    return np.stack([moved(top, -half, 0), moved(top, half, 0), moved(bottom, -half, 0)])

@@ -78,10 +78,7 @@ def draw_picture(
     rows, columns = height * FINENESS, width * FINENESS
     canvas = Canvas(cut_backdrop(camera.backdrop, rows, columns, rng))
     if rng.random() < 0.3:
-        edge = rng.uniform(0.75, 1.1) * rng.choice((-1, 1))
-        view = _stand(passer_by.look.body, rng.uniform(0, 2 * np.pi), rows, columns, camera.light, edge, rng)
-        paint_figure(canvas, passer_by.look, passer_by.cloths, view)
-        canvas.labels[:] = Part.BACKGROUND
+        _pass_by(canvas, passer_by, camera, rng)
     view = _stand(person.look.body, yaw, rows, columns, camera.light, 0.0, rng)
     paint_figure(canvas, person.look, person.cloths, view)
     if rng.random() < 0.2:
@@ -92,6 +89,33 @@ def draw_picture(
         landmarks=_landmarks(canvas.labels, view),
         parts=canvas.labels[FINENESS // 2 :: FINENESS, FINENESS // 2 :: FINENESS],
     )
+
+
+def draw_junk(person: Person, camera: Camera, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws what a detector should not have cut out: mostly backdrop, with somebody at the edge.
+
+    Args:
+        person: `Person`. Who is at the edge.
+        camera: `Camera`.
+        height: int. Rows of the picture.
+        width: int. Columns of the picture.
+        rng: random generator.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+    """
+    canvas = Canvas(cut_backdrop(camera.backdrop, height * FINENESS, width * FINENESS, rng))
+    _pass_by(canvas, person, camera, rng)
+    return expose(camera, cv2.resize(canvas.pixels, (width, height), interpolation=cv2.INTER_AREA), rng)
+
+
+def _pass_by(canvas: Canvas, person: Person, camera: Camera, rng: np.random.Generator) -> None:
+    """Paints somebody at the edge, as a part of the backdrop."""
+    rows, columns = canvas.labels.shape
+    edge = rng.uniform(0.75, 1.1) * rng.choice((-1, 1))
+    view = _stand(person.look.body, rng.uniform(0, 2 * np.pi), rows, columns, camera.light, edge, rng)
+    paint_figure(canvas, person.look, person.cloths, view)
+    canvas.labels[:] = Part.BACKGROUND
 
 
 def _stand(

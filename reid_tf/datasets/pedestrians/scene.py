@@ -8,7 +8,14 @@ from reid_tf.datasets.pedestrians.palette import CLOTHES, Colour, bounded, shade
 
 ROWS, COLUMNS = 144, 640  # of a backdrop; a picture shows about a tenth of it
 GROUND: tuple[Colour, ...] = ((150, 146, 140), (112, 112, 116), (178, 166, 144), (96, 118, 74), (136, 110, 92))
-WALL: tuple[Colour, ...] = ((186, 180, 170), (140, 96, 78), (104, 116, 128), (204, 196, 176), (84, 106, 84), (90, 88, 92))
+WALL: tuple[Colour, ...] = (
+    (186, 180, 170),
+    (140, 96, 78),
+    (104, 116, 128),
+    (204, 196, 176),
+    (84, 106, 84),
+    (90, 88, 92),
+)
 
 
 def draw_backdrop(rng: np.random.Generator) -> np.ndarray:

@@ -45,7 +45,7 @@ def walking(body: Body, phase: float, stride: float) -> np.ndarray:
         step = phase if side < 0 else phase + np.pi
         points[HIP[index]] = side * body.hips, body.legs, 0.0
         _leg(points, index, body, stride * np.sin(step), stride * max(0.0, np.cos(step)))
-        points[SHOULDER[index]] = neck + (side * body.shoulders, 0.0, 0.0)
+        points[SHOULDER[index]] = neck + np.array([side * body.shoulders, 0.0, 0.0])
         _arm(points, index, side, -0.9 * stride * np.sin(step))
     _face(points, neck, body)
     points[:, 1] -= points[list(ANKLE), 1].min() - ANKLE_HEIGHT  # the standing foot touches the ground

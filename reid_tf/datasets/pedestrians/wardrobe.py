@@ -24,7 +24,19 @@ SLEEVE_SHARE = {"long": (0.9, 1.0), "short": (0.3, 0.5)}
 TROUSER_SHARE = {"long": (0.86, 0.97), "short": (0.34, 0.5)}
 SKIRT_SHARE = {"long": (0.72, 0.9), "short": (0.34, 0.5)}
 UPPER_PATTERNS = tuple(PATTERNS)
-LOWER_PATTERNS = ("plain", "plain", "plain", "sides", "sides", "hem", "grid", "pinstripes", "stripes", "blotches", "band")
+LOWER_PATTERNS = (
+    "plain",
+    "plain",
+    "plain",
+    "sides",
+    "sides",
+    "hem",
+    "grid",
+    "pinstripes",
+    "stripes",
+    "blotches",
+    "band",
+)
 SKIRT_PATTERNS = ("plain", "hem", "stripes", "pinstripes", "dots", "checks", "zigzag", "diagonals", "band")
 MIXED_PATTERNS = ("stripes", "checks", "diagonals", "zigzag", "blotches", "diamonds")
 
@@ -129,7 +141,9 @@ def _clothes_colours(name: str, shares: Mapping[str, float], rng: np.random.Gene
 
 def _contrast(colour: Colour, rng: np.random.Generator) -> Colour:
     """A colour of the palette that is clearly lighter or darker."""
-    far = [other for other in palette.CLOTHES.values() if abs(palette.luminance(other) - palette.luminance(colour)) > 60]
+    far = [
+        other for other in palette.CLOTHES.values() if abs(palette.luminance(other) - palette.luminance(colour)) > 60
+    ]
     return far[rng.integers(len(far))]
 
 

@@ -1,0 +1,141 @@
+"""Who is in the data set, who saw them, and under which file names: everything but the pixels."""
+
+import dataclasses
+from enum import IntEnum
+
+import numpy as np
+
+from reid_tf.datasets.folders import SPLIT_FOLDERS
+from reid_tf.datasets.pedestrians.look import Look
+from reid_tf.datasets.pedestrians.wardrobe import draw_look, draw_outfit
+
+DISTRACTOR, JUNK = 0, -1
+QUERY_CAMERAS = 2
+DISTRACTOR_SHARE = 0.2  # of the test identities' images, as many distractors again
+JUNK_SHARE = 0.05
+VIEWPOINTS = (0.0, np.pi / 2, np.pi, -np.pi / 2)
+VIEWPOINT_SPREAD = 0.3  # radians
+
+
+class Stream(IntEnum):
+    """Keeps the random numbers of different things apart."""
+
+    CAMERA = 0
+    OUTFIT = 1
+    LOOK = 2
+    JOURNEY = 3
+    PICTURE = 4
+    STRANGER = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """What determines the data set, in full; the arguments of `synthetic()`."""
+
+    identities: int
+    images_per_identity: int
+    cameras: int
+    twins: int
+    image_size: tuple[int, int]
+    seed: int
+
+    @property
+    def test_identities(self) -> int:
+        """A third, and at least two: a single identity cannot be confused with another."""
+        return max(2, self.identities // 3)
+
+    def rng(self, stream: Stream, *numbers: int) -> np.random.Generator:
+        """Returns the generator of one thing, the same whatever is drawn before it and in whichever thread."""
+        return np.random.default_rng((self.seed, int(stream), *numbers))
+
+
+@dataclasses.dataclass(frozen=True)
+class Shot:
+    """One picture to take.
+
+    Args:
+        path: str. Where it goes, relative to the data set's folder, with `/`.
+        camera: int. 1, 2, ...
+        yaw: float, radians. Viewpoint, as in `skeleton.project`.
+        number: int. Distinguishes the pictures of the data set.
+    """
+
+    path: str
+    camera: int
+    yaw: float
+    number: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A person and the pictures to take of them.
+
+    Args:
+        identity: int. 0 for a distractor, -1 for junk.
+        look: `Look`.
+        shots: tuple of `Shot`.
+    """
+
+    identity: int
+    look: Look
+    shots: tuple[Shot, ...]
+
+
+def draw_population(parameters: Parameters) -> tuple[Subject, ...]:
+    """Draws everybody.
+
+    Identities 1, 2, ... are the training half, the next ones the test half. `twins` identities in a row share an outfit;
+    no outfit is worn in both halves. Every identity is seen by several cameras and, as far as its pictures go, from every
+    side. Of a test identity, the first picture under each of `QUERY_CAMERAS` cameras is a query.
+
+    Args:
+        parameters: `Parameters`.
+
+    Returns:
+        tuple of `Subject`: identities in ascending order, then distractors, then junk.
+    """
+    trained = parameters.identities - parameters.test_identities
+    subjects = []
+    for identity in range(1, parameters.identities + 1):
+        half, index = (0, identity - 1) if identity <= trained else (1, identity - 1 - trained)
+        outfit = draw_outfit(parameters.rng(Stream.OUTFIT, half, index // parameters.twins))
+        look = draw_look(outfit, parameters.rng(Stream.LOOK, identity))
+        subjects.append(Subject(identity, look, _journey(parameters, identity, is_test=bool(half))))
+    test_images = parameters.test_identities * parameters.images_per_identity
+    strangers = [(DISTRACTOR, n) for n in range(round(DISTRACTOR_SHARE * test_images))]
+    strangers += [(JUNK, n) for n in range(max(1, round(JUNK_SHARE * test_images)))]
+    return (*subjects, *(_stranger(parameters, kind, number) for kind, number in strangers))
+
+
+def draw_stranger(parameters: Parameters, number: int) -> Look:
+    """Draws somebody who is no identity: a distractor or a passer-by."""
+    rng = parameters.rng(Stream.STRANGER, number)
+    return draw_look(draw_outfit(rng), rng)
+
+
+def _journey(parameters: Parameters, identity: int, is_test: bool) -> tuple[Shot, ...]:
+    """Sends an identity past the cameras, each in turn, and turns it to a new side every time."""
+    rng = parameters.rng(Stream.JOURNEY, identity)
+    count = parameters.images_per_identity
+    seen_by = rng.permutation(parameters.cameras)[: max(2, count // 2)] + 1
+    sides = np.concatenate([rng.permutation(VIEWPOINTS) for _ in range(0, count, len(VIEWPOINTS))])
+    queries = (QUERY_CAMERAS if count >= 2 * QUERY_CAMERAS else 1) if is_test else 0
+    shots = []
+    for turn in range(count):
+        camera = int(seen_by[turn % len(seen_by)])
+        split = "query" if turn < queries else "gallery" if is_test else "train"
+        name = f"{identity:04d}_c{camera}s1_{100 * identity + turn:06d}_{turn:02d}.jpg"
+        yaw = float(sides[turn] + rng.normal(0.0, VIEWPOINT_SPREAD))
+        shots.append(Shot(f"{SPLIT_FOLDERS[split]}/{name}", camera, yaw, identity * count + turn))
+    return tuple(shots)
+
+
+def _stranger(parameters: Parameters, identity: int, number: int) -> Subject:
+    """A distractor or a piece of junk, both of one picture in the gallery's folder."""
+    unique = (parameters.identities + 1) * parameters.images_per_identity + 2 * number + (identity == JUNK)
+    rng = parameters.rng(Stream.JOURNEY, 0, unique)
+    camera = int(rng.integers(parameters.cameras)) + 1
+    start = "-1" if identity == JUNK else "0000"
+    name = f"{start}_c{camera}s1_{unique:06d}_00.jpg"
+    shot = Shot(f"{SPLIT_FOLDERS['gallery']}/{name}", camera, float(rng.uniform(-np.pi, np.pi)), unique)
+    return Subject(identity, draw_stranger(parameters, unique), (shot,))

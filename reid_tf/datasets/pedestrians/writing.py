@@ -1,0 +1,88 @@
+"""Draws a population's pictures into a folder of Market-1501's layout."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from reid_tf.datasets.attribute_files import write_market_attributes
+from reid_tf.datasets.folders import SPLIT_FOLDERS
+from reid_tf.datasets.landmarks import LANDMARKS_FILE, write_landmarks
+from reid_tf.datasets.market1501 import ATTRIBUTES_FILE
+from reid_tf.datasets.pedestrians.camera import Camera, draw_camera, encode
+from reid_tf.datasets.pedestrians.picture import Person, draw_junk, draw_picture
+from reid_tf.datasets.pedestrians.population import JUNK, Parameters, Stream, Subject, draw_population, draw_stranger
+
+PASSERS_BY = 24
+
+
+def write_pedestrians(folder: Path, parameters: Parameters) -> None:
+    """Draws the data set.
+
+    Args:
+        folder: Path. An existing folder, filled with images, `market_attribute.mat` and `landmarks.npz`.
+        parameters: `Parameters`.
+    """
+    for split in SPLIT_FOLDERS.values():
+        (folder / split).mkdir()
+    population = draw_population(parameters)
+    cameras = {
+        number: draw_camera(parameters.rng(Stream.CAMERA, number)) for number in range(1, parameters.cameras + 1)
+    }
+    passers_by = [Person.of(draw_stranger(parameters, number)) for number in range(PASSERS_BY)]
+
+    def draw(subject: Subject) -> dict[str, np.ndarray]:
+        return _draw_subject(folder, subject, parameters, cameras, passers_by)
+
+    landmarks: dict[str, np.ndarray] = {}
+    # Threads, because OpenCV computes outside Python's lock and they, unlike processes, cannot disturb the caller's program.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in _with_progress(pool.map(draw, population), population):
+            landmarks.update(found)
+    write_landmarks(folder / LANDMARKS_FILE, landmarks)
+    _write_attributes(folder, population, parameters)
+
+
+def _draw_subject(
+    folder: Path,
+    subject: Subject,
+    parameters: Parameters,
+    cameras: dict[int, Camera],
+    passers_by: Sequence[Person],
+) -> dict[str, np.ndarray]:
+    """Writes the pictures of one subject and returns their landmarks by path; junk has none."""
+    height, width = parameters.image_size
+    person = Person.of(subject.look)
+    landmarks = {}
+    for shot in subject.shots:
+        rng = parameters.rng(Stream.PICTURE, shot.number)
+        camera = cameras[shot.camera]
+        if subject.identity == JUNK:
+            pixels = draw_junk(person, camera, height, width, rng)
+        else:
+            passer_by = passers_by[rng.integers(len(passers_by))]
+            picture = draw_picture(person, camera, shot.yaw, height, width, rng, passer_by)
+            pixels, landmarks[shot.path] = picture.pixels, picture.landmarks
+        (folder / shot.path).write_bytes(encode(camera, pixels))
+    return landmarks
+
+
+def _with_progress(
+    results: Iterator[dict[str, np.ndarray]], population: Sequence[Subject]
+) -> Iterator[dict[str, np.ndarray]]:
+    total = sum(len(subject.shots) for subject in population)
+    with tqdm(total=total, desc="drawing pedestrians", unit="image", disable=None) as bar:
+        for subject, result in zip(population, results, strict=True):
+            bar.update(len(subject.shots))
+            yield result
+
+
+def _write_attributes(folder: Path, population: Sequence[Subject], parameters: Parameters) -> None:
+    trained = parameters.identities - parameters.test_identities
+    attributes = {subject.identity: subject.look.attributes for subject in population if subject.identity > 0}
+    train = {identity: answers for identity, answers in attributes.items() if identity <= trained}
+    test = {identity: answers for identity, answers in attributes.items() if identity > trained}
+    write_market_attributes(folder / ATTRIBUTES_FILE, train, test)

@@ -1,0 +1,37 @@
+"""Row-wise NumPy work on all processor cores."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from reid_tf.retrieval.embeddings import row_blocks
+
+# Small enough for the pieces of a block to keep all cores busy, large enough to outweigh handing them out.
+_ROWS_A_PIECE = 32
+
+# Calls a function on successive slices of so many rows, in any order.
+OverRows = Callable[[Callable[[slice], None], int], None]
+
+
+@contextlib.contextmanager
+def row_threads() -> Iterator[OverRows]:
+    """Gives a function that spreads row-wise work over threads, which NumPy lets run side by side.
+
+    Yields:
+        Function of (work, count): calls `work(rows)` for slices that together cover `count` rows, and returns when all
+        are done. What `work` raises is raised there.
+    """
+    with ThreadPoolExecutor(_cores()) as pool:
+
+        def over_rows(work: Callable[[slice], None], count: int) -> None:
+            for _ in pool.map(work, row_blocks(count, _ROWS_A_PIECE)):
+                pass
+
+        yield over_rows
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # fewer than the machine has, in a container or under taskset
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
