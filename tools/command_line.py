@@ -3,9 +3,15 @@
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow, which reads it
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works without installing it
@@ -37,7 +43,9 @@ def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
     """
     model = arguments.model
     if not (arguments.config or model):
-        raise InputError(f"Name an experiment with --config or a model with --model. Received: {arguments.config}, {model}.")
+        raise InputError(
+            f"Name an experiment with --config or a model with --model. Received: {arguments.config}, {model}."
+        )
     path = Path(arguments.config) if arguments.config else CONFIGS / f"{model}_synthetic.yaml"
     if not arguments.config and not path.is_file():
         MODELS.get(model)  # an unknown model is named first
@@ -47,13 +55,17 @@ def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
         overrides.append(f"dataset.root={arguments.data}")
     config = load_config(path, overrides)
     if model and config.model["name"] != model:
-        raise InputError(f"--model says {model!r}, but the configuration {str(path)!r} trains {config.model['name']!r}.")
+        raise InputError(
+            f"--model says {model!r}, but the configuration {str(path)!r} trains {config.model['name']!r}."
+        )
     return config, path.stem
 
 
 def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | None = "synthetic") -> None:
     """Adds `--dataset NAME`, `--data ROOT` and `--option KEY=VALUE`."""
-    arguments.add_argument("--dataset", default=default, metavar="NAME", help="registered data set (default: %(default)s)")
+    arguments.add_argument(
+        "--dataset", default=default, metavar="NAME", help="registered data set (default: %(default)s)"
+    )
     arguments.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
     arguments.add_argument(
         "--option",
@@ -62,6 +74,20 @@ def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | Non
         metavar="KEY=VALUE",
         help="an option of the data set, as in a configuration's `dataset:`; repeatable",
     )
+
+
+def dataset_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Returns what `--option KEY=VALUE` gave, each value read as YAML: numbers, true, null, [lists]."""
+    options: dict[str, Any] = {}
+    for option in arguments.option:
+        if not re.match(r"\w+=", option):
+            raise InputError(f"--option must be KEY=VALUE, such as boxes=labeled. Received: {option!r}.")
+        try:
+            options |= cast(dict[str, Any], OmegaConf.to_container(OmegaConf.from_dotlist([option]), resolve=True))
+        except (YAMLError, OmegaConfBaseException) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"The value of --option must be YAML. Received: {option!r} ({reason}).") from error
+    return options
 
 
 def run(main: Callable[[], None]) -> None:

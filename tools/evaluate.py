@@ -48,7 +48,16 @@ def main() -> None:
     metrics = evaluate(query, gallery, distance, protocol=protocol)
 
     out = Path(arguments.out or Path(arguments.run) / f"evaluation-{name}")
-    write_report(out, query, gallery, metrics, read_image, distance, protocol, config.evaluation.ranked_lists)
+    write_report(
+        out,
+        query,
+        gallery,
+        metrics,
+        read_image,
+        distance=distance,
+        protocol=protocol,
+        ranked_lists=config.evaluation.ranked_lists,
+    )
     write_json(out / "metrics.json", metrics.to_dict())
     print(metrics_table({f"{arguments.run} on {name}": metrics.to_dict()}))
     print(f"\npictures and tables: {out}")

@@ -79,6 +79,7 @@ def resnet(
     stackwise_num_blocks: Sequence[int],
     stackwise_strides: Sequence[int],
     stem: Stem,
+    stem_channels: int,
     preprocessing: ChannelNormalization,
 ) -> keras.Model:
     """A stem and stacks of residual blocks; stage 1 is the stem, stage i + 1 the stack i.
@@ -87,11 +88,12 @@ def resnet(
         image_size: (height, width) in pixels, at least the product of all strides.
         name: str. Name of the model.
         block: function as `basic_block`.
-        stackwise_channels: ints. What `block` takes as channels, a stack; the first is the stem's width too.
+        stackwise_channels: ints. What `block` takes as channels, a stack.
         stackwise_num_blocks: ints. Blocks a stack.
         stackwise_strides: ints. Stride of the first block of each stack.
         stem: "imagenet" (7x7 with stride 2, 3x3 max pooling with stride 2) or "light" (3x3 with stride 2), which keeps
             more of a crop of 128x64 pixels.
+        stem_channels: int. Channels of the stem.
         preprocessing: the first layer.
 
     Returns:
@@ -103,15 +105,15 @@ def resnet(
     References:
         He et al., Deep Residual Learning for Image Recognition.
     """
-    for value in (*stackwise_channels, *stackwise_num_blocks):
+    for value in (stem_channels, *stackwise_channels, *stackwise_num_blocks):
         require_positive(value, "width and blocks of a residual network")
     minimum = functools.reduce(lambda product, stride: product * stride, stackwise_strides, 4 if stem == "imagenet" else 2)
     image, features = image_input(image_size, preprocessing, minimum, name)
     if stem == "imagenet":
-        features = convolution_norm(features, stackwise_channels[0], 7, strides=2, name="conv1")
+        features = convolution_norm(features, stem_channels, 7, strides=2, name="conv1")
         features = max_pool(features, name="pool1", output_name="stage1")
     else:
-        features = convolution_norm(features, stackwise_channels[0], 3, strides=2, name="conv1", activation=False)
+        features = convolution_norm(features, stem_channels, 3, strides=2, name="conv1", activation=False)
         features = layers.ReLU(name="stage1")(features)
     stacks = zip(stackwise_channels, stackwise_num_blocks, stackwise_strides, strict=True)
     for stage, (channels, num_blocks, strides) in enumerate(stacks, start=2):
@@ -201,6 +203,7 @@ def bottleneck_resnet(
         stackwise_num_blocks=stackwise_num_blocks,
         stackwise_strides=(1, 2, 2, last_stride),
         stem="imagenet",
+        stem_channels=64,
         preprocessing=caffe_normalization() if keras_style else imagenet_normalization(),
     )
     return load_weights(model, weights, published if keras_style else None)
@@ -295,31 +298,7 @@ def resnet18(
         stackwise_num_blocks=(2, 2, 2, 2),
         stackwise_strides=(1, 2, 2, last_stride),
         stem=stem,
-        preprocessing=imagenet_normalization(),
-    )
-    return load_weights(model, weights)
-
-
-@BACKBONES.register("tiny")
-def tiny(image_size: tuple[int, int], *, width: int = 24, weights: str | None = None) -> keras.Model:
-    """A light stem and three basic blocks, 4 * width channels: for tests and first runs without a GPU.
-
-    Args:
-        image_size: (height, width) in pixels, at least 16 x 16.
-        width: int. Channels of the stem and of the first block.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
-
-    Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 4 * width].
-    """
-    model = resnet(
-        image_size,
-        name="tiny",
-        block=basic_block,
-        stackwise_channels=(width, 2 * width, 4 * width),
-        stackwise_num_blocks=(1, 1, 1),
-        stackwise_strides=(2, 2, 2),
-        stem="light",
+        stem_channels=width,
         preprocessing=imagenet_normalization(),
     )
     return load_weights(model, weights)

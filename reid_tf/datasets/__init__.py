@@ -6,3 +6,4 @@ from reid_tf.datasets import dukemtmc_reid as dukemtmc_reid
 from reid_tf.datasets import market1501 as market1501
 from reid_tf.datasets import prepared as prepared
 from reid_tf.datasets import splits as splits
+from reid_tf.datasets import synthetic as synthetic

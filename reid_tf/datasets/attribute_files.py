@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from reid_tf.datasets.atomic import atomic_file
 from reid_tf.datasets.attributes import MARKET1501_SCHEMA, AttributeGroup
 from reid_tf.datasets.mat_file import read_mat, strings
 from reid_tf.errors import InputError
+from reid_tf.files import written_beside
 
 # The file's field for each group that has one; value 1 is the group's class 0. `up` and `down` are lengths in the file.
 _FIELDS = {
@@ -81,8 +81,8 @@ def write_market_attributes(
         InputError: a class index is not one of its group; the format has no value for an unknown class (-1).
     """
     structs = {"test": _struct(test), "train": _struct(train)}
-    with atomic_file(path) as temporary:
-        scipy.io.savemat(temporary, {"market_attribute": structs}, appendmat=False, oned_as="row", do_compression=True)
+    with written_beside(path) as beside:
+        scipy.io.savemat(beside, {"market_attribute": structs}, appendmat=False, oned_as="row", do_compression=True)
 
 
 def _columns(struct: np.ndarray, where: str) -> dict[str, np.ndarray | list[str]]:

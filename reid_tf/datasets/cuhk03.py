@@ -60,8 +60,8 @@ def cuhk03(
     images = top / f"images_{boxes}"
     if not images.is_dir():
         raise InputError(
-            f"The data set 'cuhk03' needs {', '.join(SPLIT_FOLDERS.values())} (in the root or in {boxes}/) or images_{boxes}/; "
-            f"found in {root!r}: {contents(top)}."
+            f"The data set 'cuhk03' needs {', '.join(SPLIT_FOLDERS.values())} (in the root or in {boxes}/), or "
+            f"images_{boxes}/; found in {root!r}: {contents(top)}."
         )
     protocol = Path(protocol_file) if protocol_file else top / f"cuhk03_new_protocol_config_{boxes}.mat"
     return add_landmarks(_read_protocol(protocol, images), top, landmarks)

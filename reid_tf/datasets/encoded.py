@@ -1,10 +1,12 @@
 """Encoded image bytes by record path: a plain file, or a place in a prepared data set."""
 
 import functools
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from reid_tf.errors import InputError
@@ -67,21 +69,32 @@ def _read_places(folder: str, split: str, indices: Sequence[int]) -> list[bytes]
             f"The prepared data set {folder!r} has {len(source)} images in {split!r}. Received: {outside[0]}."
         )
     try:
-        examples = source.__getitems__(list(indices))
+        # A batch is read in parallel threads, which are worth starting from about a dozen images on.
+        few = len(indices) < 12
+        examples = [source[index] for index in indices] if few else source.__getitems__(list(indices))
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"The shards of {split!r} in {folder!r} cannot be read: {error}.") from error
+        raise InputError(f"The shards of {split!r} in {folder!r} cannot be read: {str(error).rstrip('.')}.") from error
     return [example.features.feature["image"].bytes_list.value[0] for example in examples]
+
+
+def import_tfds() -> ModuleType:
+    """Returns TensorFlow Datasets, imported when first needed since most data sets are plain files, and made quiet."""
+    import tensorflow_datasets as tfds
+
+    logging.getLogger("absl").setLevel(logging.WARNING)  # it logs every opened folder and every temporary name
+    tfds.disable_progress_bar()  # its bars have no total
+    return tfds
 
 
 @functools.lru_cache(maxsize=32)
 def _source(folder: str, split: str) -> Any:
     """Opens a split for random access; kept open, since opening costs more than reading a batch."""
-    import tensorflow_datasets as tfds  # here, because most data sets are plain files
-
+    tfds = import_tfds()
     try:
         # Examples stay protocol buffers: decoding the other features with TensorFlow Datasets would halve the speed.
         return tfds.builder_from_directory(folder).as_data_source(
             split, deserialize_method=tfds.decode.DeserializeMethod.DESERIALIZE_NO_DECODE
         )
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise InputError(f"{folder!r} is not a prepared data set with the split {split!r}: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise InputError(f"{folder!r} is not a prepared data set with the split {split!r}: {reason}.") from error

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.datasets.atomic import atomic_file
 from reid_tf.datasets.map_records import map_records
 from reid_tf.datasets.npz_file import read_npz
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
+from reid_tf.files import written_beside
 
 LANDMARKS_FILE = "landmarks.npz"
 SHAPE = (18, 3)
@@ -57,8 +57,8 @@ def write_landmarks(path: str | Path, landmarks: Mapping[str, np.ndarray]) -> No
             raise InputError(f"The landmarks of {name!r} must be [18, 3]. Received: {list(np.shape(landmarks[name]))}.")
     values = np.array([landmarks[name] for name in paths], np.float32).reshape(-1, *SHAPE)
     _check(paths, values, str(path))
-    with atomic_file(path) as temporary:
-        np.savez_compressed(temporary, paths=np.array(paths, np.str_), landmarks=values)
+    with written_beside(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(file, paths=np.array(paths, np.str_), landmarks=values)
 
 
 def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> ReIDDataset:

@@ -17,7 +17,7 @@ import numpy as np
 import tqdm
 
 from reid_tf.datasets.atomic import atomic_folder
-from reid_tf.datasets.encoded import is_prepared, read_encoded
+from reid_tf.datasets.encoded import import_tfds, is_prepared, read_encoded
 from reid_tf.datasets.landmarks import SHAPE
 from reid_tf.datasets.prepared import RECORDS_FILE
 from reid_tf.datasets.record import Record, ReIDDataset
@@ -51,8 +51,7 @@ def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
 
 
 def _write_shards(name: str, splits: Mapping[str, Sequence[Record]], folder: Path) -> None:
-    import tensorflow_datasets as tfds  # here, because it is slow to import and only writing needs it
-
+    tfds = import_tfds()
     features = tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(doc="as it was encoded"),
@@ -75,8 +74,7 @@ def _write_shards(name: str, splits: Mapping[str, Sequence[Record]], folder: Pat
             file_format="array_record",
             disable_shuffling=True,  # the records keep their order
         )
-        # It announces a download, which there is none of, and shows bars without a total.
-        tfds.disable_progress_bar()
+        # It announces a download, which there is none of.
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
     for item in sorted(Path(builder.data_path).iterdir()):
@@ -123,11 +121,11 @@ def _columns(dataset: ReIDDataset) -> dict[str, np.ndarray]:
     for split, records in dataset.splits().items():
         attributes = [record.attributes for record in records if record.attributes is not None]
         landmarks = [record.landmarks for record in records if record.landmarks is not None]
-        groups = len(attributes[0]) if attributes else 0
+        groups = len(schema.groups) if schema else 0
         columns |= {
             f"{split}_identities": np.array([record.identity for record in records], np.int64),
             f"{split}_cameras": np.array([record.camera for record in records], np.int64),
-            f"{split}_attributes": np.array(attributes, np.int32).reshape(-1, groups),
+            f"{split}_attributes": np.array(attributes, np.int32).reshape(len(attributes), groups),
             f"{split}_has_attributes": np.array([record.attributes is not None for record in records], bool),
             f"{split}_landmarks": np.array(landmarks, np.float32).reshape(-1, *SHAPE),
             f"{split}_has_landmarks": np.array([record.landmarks is not None for record in records], bool),

@@ -78,8 +78,11 @@ def _records(arrays: dict[str, np.ndarray], folder: Path, split: str) -> Iterato
 
 def _check_lengths(folder: Path, lengths: dict[str, int]) -> None:
     """Compares the records with the lengths of the shards, which another run may have replaced."""
-    info = json.loads((folder / INFO_FILE).read_text())
-    shards = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
+    try:
+        info = json.loads((folder / INFO_FILE).read_text())
+        shards = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(folder / INFO_FILE)!r} is not a TensorFlow Datasets description: {error}.") from error
     for split, length in lengths.items():
         if shards.get(split, 0) != length:
             raise InputError(

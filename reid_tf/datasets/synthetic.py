@@ -61,7 +61,7 @@ def synthetic(
     Raises:
         InputError: a parameter is out of its range, or the folder cannot be written or lacks images.
     """
-    parameters = Parameters(identities, images_per_identity, cameras, twins, tuple(image_size), seed)
+    parameters = Parameters(identities, images_per_identity, cameras, twins, (image_size[0], image_size[1]), seed)
     _check(parameters)
     folder = _cache(root) / _folder_name(parameters)
     if not (folder / PARAMETERS_FILE).is_file():
@@ -92,7 +92,8 @@ def _cache(root: str | None) -> Path:
 
 def _folder_name(parameters: Parameters) -> str:
     text = json.dumps([DRAWING_VERSION, dataclasses.asdict(parameters)], sort_keys=True)
-    return f"synthetic-{parameters.identities}x{parameters.images_per_identity}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"synthetic-{parameters.identities}x{parameters.images_per_identity}-{digest}"
 
 
 def _write(folder: Path, parameters: Parameters) -> None:

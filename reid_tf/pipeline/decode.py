@@ -82,7 +82,7 @@ def decode_and_resize(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
     return resize(decode(encoded), image_size)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def decode_batch(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
     """Decodes and resizes several images, side by side on the machine's cores.
 

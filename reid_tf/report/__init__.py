@@ -1,0 +1,1 @@
+"""Ranks to pictures and tables."""

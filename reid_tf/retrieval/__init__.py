@@ -1,0 +1,9 @@
+"""Embeddings to ranks, and ranks to figures: NumPy on arrays."""
+
+from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.metrics import RetrievalMetrics, evaluate
+from reid_tf.retrieval.multi_query import pool_queries
+from reid_tf.retrieval.per_query import write_per_query_csv
+from reid_tf.retrieval.ranking import rank
+
+__all__ = ["Embeddings", "RetrievalMetrics", "evaluate", "pool_queries", "rank", "write_per_query_csv"]

@@ -12,7 +12,7 @@ import reid_tf.layers  # noqa: F401 - saved encoders name these layers
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import evaluation_batches
-from reid_tf.pipeline.decode import load_images, resize_images
+from reid_tf.pipeline.decode import load_images, naming_broken_images, resize_images
 from reid_tf.retrieval.colour_histogram import colour_histogram
 from reid_tf.retrieval.embeddings import Embeddings
 
@@ -83,7 +83,9 @@ class Encoder:
 
     def _embed_batch(self, images: np.ndarray) -> np.ndarray:
         views = [images, images[:, :, ::-1]] if self.flip else [images]
-        vectors = [keras.ops.convert_to_numpy(self.model({"image": view}, training=False)["embedding"]) for view in views]
+        vectors = [
+            keras.ops.convert_to_numpy(self.model({"image": view}, training=False)["embedding"]) for view in views
+        ]
         return np.mean(vectors, axis=0, dtype=np.float32)
 
 
@@ -106,15 +108,14 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
     batches = evaluation_batches(records, encoder.image_size, batch_size)
     views = [lambda image: {"image": image}, lambda image: {"image": image[:, :, ::-1]}]
-    vectors = [
-        encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views[: 1 + encoder.flip]
-    ]
+    with naming_broken_images(record.path for record in records):
+        vectors = [
+            encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views[: 1 + encoder.flip]
+        ]
     return _of_records(records, np.mean(vectors, axis=0, dtype=np.float32))
 
 
-def embed_colour_histogram(
-    records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64
-) -> Embeddings:
+def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64) -> Embeddings:
     """Describes the images of records by their colours, as a reference without learning.
 
     Args:
@@ -129,7 +130,9 @@ def embed_colour_histogram(
         InputError: an image cannot be read.
     """
     batches = evaluation_batches(records, image_size, batch_size).as_numpy_iterator()
-    return _of_records(records, np.stack([colour_histogram(image) for batch in batches for image in batch]))
+    with naming_broken_images(record.path for record in records):
+        vectors = np.stack([colour_histogram(image) for batch in batches for image in batch])
+    return _of_records(records, vectors)
 
 
 def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:

@@ -123,8 +123,10 @@ def _as_vectors(values: np.ndarray) -> np.ndarray:
         )
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is reported below
         vectors = np.ascontiguousarray(vectors, np.float32)
-    bad_rows = [np.flatnonzero(~np.isfinite(vectors[rows]).all(axis=1)) + rows.start for rows in row_blocks(len(vectors))]
-    bad = np.concatenate([*bad_rows, np.array([], np.int64)])
+    finite = np.empty(len(vectors), bool)
+    for rows in row_blocks(len(vectors)):
+        finite[rows] = np.isfinite(vectors[rows]).all(axis=1)
+    bad = np.flatnonzero(~finite)
     if len(bad):
         raise InputError(
             f"Embeddings must be finite. Received: NaN or infinity in {len(bad)} of {len(vectors)} rows, first in row "

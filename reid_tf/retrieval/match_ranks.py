@@ -6,6 +6,7 @@ import numpy as np
 
 from reid_tf.retrieval.distances import distance_blocks
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.pairs import Pairs, same_identity_pairs
 from reid_tf.retrieval.protocols import ignored_pairs
 from reid_tf.retrieval.threads import row_threads
 
@@ -21,15 +22,6 @@ class MatchRanks:
 
     queries: np.ndarray
     ranks: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Pairs:
-    """All P pairs of a query and a gallery image of its identity, ordered by query and then by gallery index."""
-
-    queries: np.ndarray  # int64 [P]
-    entries: np.ndarray  # int64 [P]
-    begins: np.ndarray  # int64 [Q + 1]: the pairs of query q are begins[q]:begins[q + 1]
 
 
 def match_ranks(
@@ -52,36 +44,26 @@ def match_ranks(
     Raises:
         InputError: the distance or the protocol is unknown, or the embeddings are not fit for them.
     """
-    pairs = _same_identity(query, gallery)
-    ignored = ignored_pairs(query, gallery, pairs.queries, pairs.entries, protocol)
+    pairs = same_identity_pairs(query, gallery)
+    ignored = ignored_pairs(query, gallery, pairs, protocol)
     distances = np.empty(len(pairs.queries), np.float32)
     nearer = np.empty(len(pairs.queries), np.int64)
     with row_threads() as over_rows:
         for rows, block in distance_blocks(query.vectors, gallery.vectors, distance):
 
-            def count(piece: slice, block: np.ndarray = block, first: int = rows.start) -> None:
+            def look_up(piece: slice, block: np.ndarray = block, first: int = rows.start) -> None:
                 for row in range(piece.start, piece.stop):
                     of_query = slice(*pairs.begins[first + row : first + row + 2])
                     if of_query.start < of_query.stop:
                         distances[of_query] = block[row, pairs.entries[of_query]]
-                        nearer[of_query] = _count_nearer(block[row], pairs.entries[of_query])
+                        nearer[of_query] = count_nearer(block[row], pairs.entries[of_query])
 
-            over_rows(count, len(block))
+            over_rows(look_up, len(block))
     return _rank(pairs, distances, nearer, ignored)
 
 
-def _same_identity(query: Embeddings, gallery: Embeddings) -> _Pairs:
-    by_identity = np.argsort(gallery.identities, kind="stable")  # stable: gallery order within an identity
-    ascending = gallery.identities[by_identity]
-    first = np.searchsorted(ascending, query.identities, side="left")
-    counts = np.searchsorted(ascending, query.identities, side="right") - first
-    begins = np.concatenate([[0], np.cumsum(counts)])
-    within = np.arange(begins[-1]) - np.repeat(begins[:-1], counts)
-    return _Pairs(np.repeat(np.arange(len(query)), counts), by_identity[np.repeat(first, counts) + within], begins)
-
-
-def _count_nearer(distances: np.ndarray, entries: np.ndarray) -> np.ndarray:
-    """Counts the entries of a row that stand before some of them: the smaller ones, and equal ones of smaller index.
+def count_nearer(distances: np.ndarray, entries: np.ndarray) -> np.ndarray:
+    """Counts, for some entries of a row, the entries before them: smaller ones, and equal ones of a smaller index.
 
     Args:
         distances: float32 [G].
@@ -100,7 +82,7 @@ def _count_nearer(distances: np.ndarray, entries: np.ndarray) -> np.ndarray:
     return nearer
 
 
-def _rank(pairs: _Pairs, distances: np.ndarray, nearer: np.ndarray, ignored: np.ndarray) -> MatchRanks:
+def _rank(pairs: Pairs, distances: np.ndarray, nearer: np.ndarray, ignored: np.ndarray) -> MatchRanks:
     order = np.lexsort((pairs.entries, distances, pairs.queries))
     queries, ignored = pairs.queries[order], ignored[order]
     # Ignored images move the matches behind them up; only those of the same query count.

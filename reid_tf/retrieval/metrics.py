@@ -68,7 +68,7 @@ def evaluate(
 
     Average precision is given by two rules. The step rule is the mean of the precision at each match. Market-1501's own
     code integrates the precision-recall curve by trapezoids: each of M matches adds 1 / M times the mean of the
-    precision at its rank and at the rank before, precision 1 standing before the first rank. It is never the higher one.
+    precision at its rank and at the rank before; before the first rank the precision is 1. It is never the higher one.
 
     Args:
         query: `Embeddings`. Images to search with.

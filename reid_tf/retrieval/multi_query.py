@@ -1,6 +1,7 @@
 """One descriptor from several images of a person under one camera."""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 from reid_tf.retrieval.embeddings import Embeddings
 
-POOLINGS = {"mean": np.mean, "max": np.max}
+POOLINGS: dict[str, Callable[..., np.ndarray]] = {"mean": np.mean, "max": np.max}
 
 _logger = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Emb
         raise InputError(unknown("pooling of queries", how, POOLINGS))
     if not len(extra) or extra.vectors.shape[1] != query.vectors.shape[1]:
         raise InputError(
-            f"Pooling needs images of the queries' {query.vectors.shape[1]} dimensions. Received: {len(extra)} images of "
-            f"{extra.vectors.shape[1]} dimensions."
+            f"Pooling needs images of the queries' {query.vectors.shape[1]} dimensions. Received: {len(extra)} images "
+            f"of {extra.vectors.shape[1]} dimensions."
         )
     members: dict[tuple[int, int], list[int]] = {}
     for index, key in enumerate(_keys(extra)):

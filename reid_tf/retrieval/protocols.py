@@ -7,11 +7,10 @@ import numpy as np
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.pairs import Pairs
 
 
-def ignored_pairs(
-    query: Embeddings, gallery: Embeddings, queries: np.ndarray, entries: np.ndarray, protocol: str = "market1501"
-) -> np.ndarray:
+def ignored_pairs(query: Embeddings, gallery: Embeddings, pairs: Pairs, protocol: str = "market1501") -> np.ndarray:
     """Tells which pairs of a query and a gallery image of the same identity a protocol ignores.
 
     An ignored image is neither right nor wrong for that query, as though it were not in the gallery.
@@ -19,8 +18,7 @@ def ignored_pairs(
     Args:
         query: `Embeddings`.
         gallery: `Embeddings`.
-        queries: int64 [P]. Index of each pair's query.
-        entries: int64 [P]. Index of each pair's gallery image, which has the query's identity.
+        pairs: `Pairs`, P of them.
         protocol: "market1501" or "single_camera".
 
     Returns:
@@ -31,17 +29,16 @@ def ignored_pairs(
     """
     if protocol not in PROTOCOLS:
         raise InputError(unknown("protocol", protocol, PROTOCOLS))
-    return PROTOCOLS[protocol](query, gallery, queries, entries)
+    return PROTOCOLS[protocol](query, gallery, pairs)
 
 
-def market1501(query: Embeddings, gallery: Embeddings, queries: np.ndarray, entries: np.ndarray) -> np.ndarray:
+def market1501(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.ndarray:
     """Ignores images of the query's identity from the query's own camera: finding those is no re-identification.
 
     Args:
         query: `Embeddings`.
         gallery: `Embeddings`.
-        queries: int64 [P].
-        entries: int64 [P].
+        pairs: `Pairs`, P of them.
 
     Returns:
         bool [P], True where the image is ignored.
@@ -49,10 +46,10 @@ def market1501(query: Embeddings, gallery: Embeddings, queries: np.ndarray, entr
     References:
         Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015.
     """
-    return gallery.cameras[entries] == query.cameras[queries]
+    return gallery.cameras[pairs.entries] == query.cameras[pairs.queries]
 
 
-def single_camera(query: Embeddings, gallery: Embeddings, queries: np.ndarray, entries: np.ndarray) -> np.ndarray:
+def single_camera(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.ndarray:
     """Ignores the query image itself and nothing else, for data of one camera.
 
     Where query and gallery are the same object, the image itself is the one with the query's index; otherwise it is
@@ -61,8 +58,7 @@ def single_camera(query: Embeddings, gallery: Embeddings, queries: np.ndarray, e
     Args:
         query: `Embeddings`.
         gallery: `Embeddings`.
-        queries: int64 [P].
-        entries: int64 [P].
+        pairs: `Pairs`, P of them.
 
     Returns:
         bool [P], True where the image is ignored.
@@ -71,7 +67,7 @@ def single_camera(query: Embeddings, gallery: Embeddings, queries: np.ndarray, e
         InputError: query and gallery differ and lack paths, or an image has different identities in them.
     """
     if query is gallery:
-        return entries == queries
+        return pairs.entries == pairs.queries
     if not query.paths or not gallery.paths:
         raise InputError(
             f"The protocol 'single_camera' knows the query image itself by its path, so query and gallery need paths "
@@ -86,13 +82,13 @@ def single_camera(query: Embeddings, gallery: Embeddings, queries: np.ndarray, e
     if len(differing):
         first = differing[0]
         raise InputError(
-            f"An image must have one identity. Received: {gallery.paths[first]!r} as identity "
-            f"{query.identities[gallery_images[first]]} in the query set and {gallery.identities[first]} in the gallery."
+            f"An image must have one identity. Received: {gallery.paths[first]!r} with identity "
+            f"{query.identities[gallery_images[first]]} as a query and {gallery.identities[first]} in the gallery."
         )
-    return gallery_images[entries] == query_images[queries]
+    return gallery_images[pairs.entries] == query_images[pairs.queries]
 
 
-PROTOCOLS: dict[str, Callable[[Embeddings, Embeddings, np.ndarray, np.ndarray], np.ndarray]] = {
+PROTOCOLS: dict[str, Callable[[Embeddings, Embeddings, Pairs], np.ndarray]] = {
     "market1501": market1501,
     "single_camera": single_camera,
 }

@@ -5,6 +5,7 @@ import numpy as np
 from reid_tf.errors import InputError
 from reid_tf.retrieval.distances import distance_blocks
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.threads import row_threads
 
 
 def rank(query: Embeddings, gallery: Embeddings, k: int, distance: str = "cosine") -> tuple[np.ndarray, np.ndarray]:
@@ -28,10 +29,15 @@ def rank(query: Embeddings, gallery: Embeddings, k: int, distance: str = "cosine
         raise InputError(f"k must be between 1 and the {len(gallery)} images of the gallery. Received: {k!r}.")
     indices = np.empty((len(query), k), np.int64)
     distances = np.empty((len(query), k), np.float32)
-    for rows, block in distance_blocks(query.vectors, gallery.vectors, distance):
-        for index, row in zip(range(rows.start, rows.stop), block, strict=True):
-            indices[index] = _nearest(row, k)
-            distances[index] = row[indices[index]]
+    with row_threads() as over_rows:
+        for rows, block in distance_blocks(query.vectors, gallery.vectors, distance):
+
+            def choose(piece: slice, block: np.ndarray = block, first: int = rows.start) -> None:
+                for row in range(piece.start, piece.stop):
+                    indices[first + row] = _nearest(block[row], k)
+                    distances[first + row] = block[row, indices[first + row]]
+
+            over_rows(choose, len(block))
     return indices, distances
 
 

@@ -51,12 +51,12 @@ class _PerVariable:
         super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
 
 
-class _SGD(_PerVariable, keras.optimizers.SGD):
-    pass
+class ScaledSGD(_PerVariable, keras.optimizers.SGD):
+    """SGD with a rate and a decay for each variable."""
 
 
-class _Adam(_PerVariable, keras.optimizers.Adam):
-    pass
+class ScaledAdam(_PerVariable, keras.optimizers.Adam):
+    """Adam with a rate and a decay for each variable."""
 
 
 @OPTIMIZERS.register("sgd")
@@ -92,7 +92,7 @@ def sgd(
     Raises:
         InputError: a rate or the decay is negative.
     """
-    optimizer = _SGD(_rate(make_schedule, learning_rate), momentum, nesterov, global_clipnorm=gradient_clip)
+    optimizer = ScaledSGD(_rate(make_schedule, learning_rate), momentum, nesterov, global_clipnorm=gradient_clip)
     return optimizer.configure(pretrained, pretrained_rate, weight_decay, decay)
 
 
@@ -128,7 +128,7 @@ def adam(
     Raises:
         InputError: a rate or the decay is negative.
     """
-    optimizer = _Adam(_rate(make_schedule, learning_rate), beta_1, beta_2, global_clipnorm=gradient_clip)
+    optimizer = ScaledAdam(_rate(make_schedule, learning_rate), beta_1, beta_2, global_clipnorm=gradient_clip)
     return optimizer.configure(pretrained, pretrained_rate, weight_decay, decay)
 
 

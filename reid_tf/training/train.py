@@ -12,7 +12,7 @@ import keras
 from reid_tf.config import ExperimentConfig, save_config
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.files import write_json
-from reid_tf.pipeline.decode import read_image
+from reid_tf.pipeline.decode import naming_broken_images, read_image
 from reid_tf.report.evaluation import write_report
 from reid_tf.retrieval.embed import Encoder, embed, embed_colour_histogram
 from reid_tf.retrieval.metrics import evaluate
@@ -93,13 +93,14 @@ def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bo
         )
     watchers += [checkpoints, keras.callbacks.TensorBoard(run.logs, update_freq="epoch")]
     if done < config.epochs:
-        model.fit(
-            experiment.batches(first_epoch=done),
-            epochs=config.epochs,
-            initial_epoch=done,
-            steps_per_epoch=experiment.steps_per_epoch,
-            callbacks=watchers,
-        )
+        with naming_broken_images(record.path for record in experiment.training.train):
+            model.fit(
+                experiment.batches(first_epoch=done),
+                epochs=config.epochs,
+                initial_epoch=done,
+                steps_per_epoch=experiment.steps_per_epoch,
+                callbacks=watchers,
+            )
     return checkpoints
 
 
@@ -130,7 +131,17 @@ def _evaluate(
     options = config.evaluation
     query, gallery = (embed(encoder, records, options.batch_size) for records in (dataset.query, dataset.gallery))
     metrics = evaluate(query, gallery, encoder.distance, protocol=options.protocol)
-    write_report(run.report, query, gallery, metrics, read_image, encoder.distance, options.protocol, options.ranked_lists)
+    write_report(
+        run.report,
+        query,
+        gallery,
+        metrics,
+        read_image,
+        references=references,
+        distance=encoder.distance,
+        protocol=options.protocol,
+        ranked_lists=options.ranked_lists,
+    )
     write_json(run.path / "metrics.json", {**metrics.to_dict(), "references": references})
     return {"trained_encoder": metrics.to_dict(), **references}
 

@@ -7,6 +7,12 @@ import numpy as np
 
 from reid_tf.datasets.pedestrians.scene import draw_backdrop
 
+# How much cameras differ: standard deviations of the logarithm of a colour channel's gain, of the exposure and of the
+# tone curve's exponent.
+CAST, EXPOSURE, TONE = 0.08, 0.1, 0.12
+SATURATION = (0.7, 1.1)
+UNREST = 0.6  # how much the pictures of one camera differ, compared with that
+
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
@@ -35,14 +41,14 @@ class Camera:
 
 def draw_camera(rng: np.random.Generator) -> Camera:
     """Draws a camera."""
-    gains = np.exp(rng.normal(0.0, 0.22, 3))
-    gains /= gains.mean()
-    saturation = rng.uniform(0.45, 1.15)
+    gains = np.exp(rng.normal(0.0, CAST, 3))
+    gains *= np.exp(rng.normal(0.0, EXPOSURE)) / gains.mean()
+    saturation = rng.uniform(*SATURATION)
     grey = np.full((3, 3), 1.0 / 3.0)
     return Camera(
         backdrop=draw_backdrop(rng),
-        mixing=np.diag(gains) @ (saturation * np.eye(3) + (1 - saturation) * grey) * rng.uniform(0.75, 1.2),
-        gamma=float(np.exp(rng.normal(0.0, 0.3))),
+        mixing=np.diag(gains) @ (saturation * np.eye(3) + (1 - saturation) * grey),
+        gamma=float(np.exp(rng.normal(0.0, TONE))),
         light=rng.uniform(-0.9, 0.9),
         blur=rng.uniform(0.0, 0.007),
         sharpness=rng.uniform(0.6, 1.0),
@@ -63,9 +69,9 @@ def expose(camera: Camera, pixels: np.ndarray, rng: np.random.Generator) -> np.n
         uint8 [H, W, 3].
     """
     height, width = pixels.shape[:2]
-    unrest = np.exp(rng.normal(0.0, 0.05, 3)) * np.exp(rng.normal(0.0, 0.15))
+    unrest = np.exp(rng.normal(0.0, UNREST * CAST, 3)) * np.exp(rng.normal(0.0, UNREST * EXPOSURE))
     pixels = cv2.transform(pixels, camera.mixing * unrest[:, None])
-    curve = 255.0 * (np.arange(256) / 255.0) ** (camera.gamma * np.exp(rng.normal(0.0, 0.1)))
+    curve = 255.0 * (np.arange(256) / 255.0) ** (camera.gamma * np.exp(rng.normal(0.0, UNREST * TONE)))
     pixels = cv2.LUT(pixels, np.rint(curve).astype(np.uint8))
     share = camera.sharpness * rng.uniform(0.85, 1.0)
     if share < 0.95:

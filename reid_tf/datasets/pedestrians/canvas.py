@@ -39,6 +39,7 @@ class Canvas:
     def __init__(self, pixels: np.ndarray) -> None:
         self.pixels = pixels
         self.labels = np.zeros(pixels.shape[:2], np.uint8)
+        self.size = (pixels.shape[0], pixels.shape[1])
 
     def fill(self, outline: np.ndarray, colour: Colour, part: Part) -> None:
         """Paints a polygon, float [n, 2] (x, y) in pixels, in one colour."""
@@ -55,7 +56,7 @@ class Canvas:
             texture: uint8 [h, w, 3].
             part: `Part`.
         """
-        height, width = self.labels.shape
+        height, width = self.size
         left, top = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
         right, bottom = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 1, (width, height))
         if right <= left or bottom <= top:
@@ -65,7 +66,7 @@ class Canvas:
         cv2.fillPoly(mask, points, (255,), cv2.LINE_8, SHIFT)
         rows, columns = texture.shape[:2]
         matrix = cv2.getAffineTransform(
-            np.float32([[0, 0], [columns, 0], [0, rows]]), (corners - (left, top)).astype(np.float32)
+            np.array([[0, 0], [columns, 0], [0, rows]], np.float32), (corners - (left, top)).astype(np.float32)
         )
         size = (int(right - left), int(bottom - top))
         patch = cv2.warpAffine(texture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,8 +1,8 @@
 """Cloth: patterns woven all around a body part, and prints on its front and back.
 
-A texture is unrolled: its columns go once around the part, beginning at the front and turning to the person's left, its
-rows go from top to bottom. A pattern says which of the garment's colours each point has, so that two garments of the same
-colours may differ in structure alone.
+A texture is unrolled: its columns go once around the part, beginning at the front and turning to the person's left,
+its rows go from top to bottom. A pattern says which of the garment's colours each point has, so that two garments of
+the same colours may differ in structure alone.
 """
 
 from collections.abc import Callable
@@ -124,8 +124,10 @@ PRINTS: dict[str, np.ndarray] = {
     "chevron": np.array([[-1.1, -0.7], [0.0, 0.1], [1.1, -0.7], [1.1, 0.0], [0.0, 0.9], [-1.1, 0.0]]),
     "sash": np.array([[-1.3, -1.0], [-0.7, -1.0], [1.3, 1.0], [0.7, 1.0]]),
     "cross": np.array(
-        [[-0.3, -1], [0.3, -1], [0.3, -0.3], [1, -0.3], [1, 0.3], [0.3, 0.3], [0.3, 1], [-0.3, 1], [-0.3, 0.3]]
-        + [[-1, 0.3], [-1, -0.3], [-0.3, -0.3]]
+        [
+            *([-0.3, -1], [0.3, -1], [0.3, -0.3], [1, -0.3], [1, 0.3], [0.3, 0.3]),
+            *([0.3, 1], [-0.3, 1], [-0.3, 0.3], [-1, 0.3], [-1, -0.3], [-0.3, -0.3]),
+        ]
     ),
 }
 

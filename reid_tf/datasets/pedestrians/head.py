@@ -23,7 +23,9 @@ def paint_head(canvas: Canvas, look: Look, view: View) -> None:
     if look.hair_style == "buzz":
         hair = bounded(0.5 * np.asarray(look.hair) + 0.5 * np.asarray(look.skin))
     canvas.fill(
-        ellipse(moved(centre, 0, -0.12 * radius * (skull > 1.2)), skull * radius, skull * 1.12 * radius), hair, Part.HEAD
+        ellipse(moved(centre, 0, -0.12 * radius * (skull > 1.2)), skull * radius, skull * 1.12 * radius),
+        hair,
+        Part.HEAD,
     )
     if view.front > -0.4:
         _paint_face(canvas, look, view, centre, radius)

@@ -15,6 +15,8 @@ from reid_tf.datasets.pedestrians.scene import cut_backdrop, paint_occluder
 from reid_tf.datasets.pedestrians.view import View
 
 FINENESS = 2  # painted larger by this factor, then averaged down, against jagged edges
+PASSER_BY, OCCLUDER = 0.2, 0.15  # how often there is one
+STRETCH = 1.25  # boxes around people are narrower than pictures, and are widened to fit
 HIDDEN_BY_BODY = 0.5  # confidence of a landmark behind the person's own body
 HIDDEN_BY_THING = 0.3  # ... and behind something that stands before the person
 
@@ -75,19 +77,19 @@ def draw_picture(
     Returns:
         `Picture`.
     """
-    rows, columns = height * FINENESS, width * FINENESS
-    canvas = Canvas(cut_backdrop(camera.backdrop, rows, columns, rng))
-    if rng.random() < 0.3:
+    canvas = _canvas(camera, height, width, rng)
+    rows, columns = canvas.size
+    if rng.random() < PASSER_BY:
         _pass_by(canvas, passer_by, camera, rng)
     view = _stand(person.look.body, yaw, rows, columns, camera.light, 0.0, rng)
     paint_figure(canvas, person.look, person.cloths, view)
-    if rng.random() < 0.2:
+    if rng.random() < OCCLUDER:
         paint_occluder(canvas, rng)
     pixels = cv2.resize(canvas.pixels, (width, height), interpolation=cv2.INTER_AREA)
     return Picture(
         pixels=expose(camera, pixels, rng),
         landmarks=_landmarks(canvas.labels, view),
-        parts=canvas.labels[FINENESS // 2 :: FINENESS, FINENESS // 2 :: FINENESS],
+        parts=cv2.resize(canvas.labels, (width, height), interpolation=cv2.INTER_NEAREST),
     )
 
 
@@ -104,14 +106,19 @@ def draw_junk(person: Person, camera: Camera, height: int, width: int, rng: np.r
     Returns:
         uint8 [height, width, 3], RGB.
     """
-    canvas = Canvas(cut_backdrop(camera.backdrop, height * FINENESS, width * FINENESS, rng))
+    canvas = _canvas(camera, height, width, rng)
     _pass_by(canvas, person, camera, rng)
     return expose(camera, cv2.resize(canvas.pixels, (width, height), interpolation=cv2.INTER_AREA), rng)
 
 
+def _canvas(camera: Camera, height: int, width: int, rng: np.random.Generator) -> Canvas:
+    """A piece of the camera's backdrop, larger than the picture and of a box's proportions."""
+    return Canvas(cut_backdrop(camera.backdrop, height * FINENESS, round(width * FINENESS / STRETCH), rng))
+
+
 def _pass_by(canvas: Canvas, person: Person, camera: Camera, rng: np.random.Generator) -> None:
     """Paints somebody at the edge, as a part of the backdrop."""
-    rows, columns = canvas.labels.shape
+    rows, columns = canvas.size
     edge = rng.uniform(0.75, 1.1) * rng.choice((-1, 1))
     view = _stand(person.look.body, rng.uniform(0, 2 * np.pi), rows, columns, camera.light, edge, rng)
     paint_figure(canvas, person.look, person.cloths, view)
@@ -136,7 +143,7 @@ def _stand(
 
 
 def _landmarks(labels: np.ndarray, view: View) -> np.ndarray:
-    rows, columns = labels.shape
+    rows, columns = labels.shape[:2]
     towards = skeleton.facing(view.yaw)
     landmarks = np.zeros((skeleton.JOINTS, 3), np.float32)
     for joint, (x, y) in enumerate(view.joints):

@@ -6,10 +6,12 @@ from enum import IntEnum
 import numpy as np
 
 from reid_tf.datasets.folders import SPLIT_FOLDERS
+from reid_tf.datasets.market1501 import DISTRACTOR
 from reid_tf.datasets.pedestrians.look import Look
 from reid_tf.datasets.pedestrians.wardrobe import draw_look, draw_outfit
+from reid_tf.datasets.record import JUNK
 
-DISTRACTOR, JUNK = 0, -1
+TRAIN, QUERY, GALLERY = (SPLIT_FOLDERS[split] for split in ("train", "query", "gallery"))
 QUERY_CAMERAS = 2
 DISTRACTOR_SHARE = 0.2  # of the test identities' images, as many distractors again
 JUNK_SHARE = 0.05
@@ -84,9 +86,9 @@ class Subject:
 def draw_population(parameters: Parameters) -> tuple[Subject, ...]:
     """Draws everybody.
 
-    Identities 1, 2, ... are the training half, the next ones the test half. `twins` identities in a row share an outfit;
-    no outfit is worn in both halves. Every identity is seen by several cameras and, as far as its pictures go, from every
-    side. Of a test identity, the first picture under each of `QUERY_CAMERAS` cameras is a query.
+    Identities 1, 2, ... are the training half, the next ones the test half. `twins` identities in a row share an
+    outfit; no outfit is worn in both halves. Every identity is seen by several cameras and, as far as its pictures go,
+    from every side. Of a test identity, the first picture under each of `QUERY_CAMERAS` cameras is a query.
 
     Args:
         parameters: `Parameters`.
@@ -123,10 +125,10 @@ def _journey(parameters: Parameters, identity: int, is_test: bool) -> tuple[Shot
     shots = []
     for turn in range(count):
         camera = int(seen_by[turn % len(seen_by)])
-        split = "query" if turn < queries else "gallery" if is_test else "train"
+        split = QUERY if turn < queries else GALLERY if is_test else TRAIN
         name = f"{identity:04d}_c{camera}s1_{100 * identity + turn:06d}_{turn:02d}.jpg"
         yaw = float(sides[turn] + rng.normal(0.0, VIEWPOINT_SPREAD))
-        shots.append(Shot(f"{SPLIT_FOLDERS[split]}/{name}", camera, yaw, identity * count + turn))
+        shots.append(Shot(f"{split}/{name}", camera, yaw, identity * count + turn))
     return tuple(shots)
 
 
@@ -137,5 +139,5 @@ def _stranger(parameters: Parameters, identity: int, number: int) -> Subject:
     camera = int(rng.integers(parameters.cameras)) + 1
     start = "-1" if identity == JUNK else "0000"
     name = f"{start}_c{camera}s1_{unique:06d}_00.jpg"
-    shot = Shot(f"{SPLIT_FOLDERS['gallery']}/{name}", camera, float(rng.uniform(-np.pi, np.pi)), unique)
+    shot = Shot(f"{GALLERY}/{name}", camera, float(rng.uniform(-np.pi, np.pi)), unique)
     return Subject(identity, draw_stranger(parameters, unique), (shot,))

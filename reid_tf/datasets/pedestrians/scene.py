@@ -7,19 +7,15 @@ from reid_tf.datasets.pedestrians.canvas import Canvas, Part, box, ellipse
 from reid_tf.datasets.pedestrians.palette import CLOTHES, Colour, bounded, shade
 
 ROWS, COLUMNS = 144, 640  # of a backdrop; a picture shows about a tenth of it
-GROUND: tuple[Colour, ...] = ((150, 146, 140), (112, 112, 116), (178, 166, 144), (96, 118, 74), (136, 110, 92))
-WALL: tuple[Colour, ...] = (
-    (186, 180, 170),
-    (140, 96, 78),
-    (104, 116, 128),
-    (204, 196, 176),
-    (84, 106, 84),
-    (90, 88, 92),
-)
+GROUND: tuple[Colour, ...] = ((152, 148, 142), (116, 116, 118), (172, 166, 154), (112, 120, 100), (130, 118, 108))
+WALL: tuple[Colour, ...] = ((180, 176, 168), (138, 118, 108), (112, 118, 124), (196, 192, 180), (96, 104, 98))
+THINGS = (*CLOTHES.values(), *WALL, *GROUND)  # what stands about is often as bright as clothes are
 
 
 def draw_backdrop(rng: np.random.Generator) -> np.ndarray:
     """Draws the place that a camera watches.
+
+    Places are made of the same materials, in another order: a backdrop must not give its camera away by colour alone.
 
     Args:
         rng: random generator.
@@ -29,19 +25,28 @@ def draw_backdrop(rng: np.random.Generator) -> np.ndarray:
     """
     canvas = Canvas(np.empty((ROWS, COLUMNS, 3), np.uint8))
     horizon = int(rng.uniform(0.35, 0.7) * ROWS)
-    canvas.pixels[:horizon] = shade(_pick(rng, WALL), rng, 12)
-    canvas.pixels[horizon:] = shade(_pick(rng, GROUND), rng, 12)
-    for _ in range(int(rng.integers(14, 26))):
+    _paint_sections(canvas.pixels[:horizon], WALL, rng)
+    _paint_sections(canvas.pixels[horizon:], GROUND, rng)
+    for _ in range(int(rng.integers(8, 16))):
         _paint_clutter(canvas, horizon, rng)
     _paint_paving(canvas, horizon, rng)
     grain = rng.normal(0.0, 1.0, (ROWS // 4, COLUMNS // 4)).astype(np.float32)
-    grain = cv2.resize(grain, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC) * rng.uniform(4, 12)
+    grain = cv2.resize(grain, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC) * rng.uniform(3, 7)
     return np.clip(canvas.pixels + grain[..., None], 0, 255).astype(np.uint8)
 
 
+def _paint_sections(rows: np.ndarray, colours: tuple[Colour, ...], rng: np.random.Generator) -> None:
+    """Fills rows [h, COLUMNS, 3] from left to right with stretches of different materials."""
+    left = 0
+    while left < COLUMNS:
+        right = left + int(rng.uniform(30, 110))
+        rows[:, left:right] = shade(_pick(rng, colours), rng, 12)
+        left = right
+
+
 def _paint_clutter(canvas: Canvas, horizon: int, rng: np.random.Generator) -> None:
-    """A door, a window, a shrub, a poster or a parked thing, often as bright as clothes are."""
-    colour = shade(_pick(rng, tuple(CLOTHES.values()) + WALL), rng, 20)
+    """A door, a window, a shrub, a poster or a parked thing."""
+    colour = shade(_pick(rng, THINGS), rng, 15)
     left, wide = rng.uniform(-20, COLUMNS), rng.uniform(12, 60)
     kind = rng.integers(3)
     if kind == 0:  # on the wall
@@ -79,15 +84,15 @@ def cut_backdrop(backdrop: np.ndarray, height: int, width: int, rng: np.random.G
     rows = rng.uniform(0.7, 1.0) * ROWS
     columns = min(rows * width / height, COLUMNS - 1.0)
     top, left = rng.uniform(0, ROWS - rows), rng.uniform(0, COLUMNS - columns)
-    matrix = np.float32([[columns / width, 0, left], [0, rows / height, top]])
+    matrix = np.array([[columns / width, 0, left], [0, rows / height, top]], np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(backdrop, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def paint_occluder(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Puts a thing before the person: a post, a low wall or hedge, or a board at the side. At most a third is hidden."""
-    height, width = canvas.labels.shape
-    colour = shade(_pick(rng, tuple(CLOTHES.values()) + WALL), rng, 20)
+    """Puts a thing before the person, hiding a third at most: a post, a low wall or hedge, or a board at the side."""
+    height, width = canvas.size
+    colour = shade(_pick(rng, THINGS), rng, 15)
     kind = rng.integers(3)
     if kind == 0:
         left = rng.uniform(0.1, 0.8) * width

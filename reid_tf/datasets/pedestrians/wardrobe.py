@@ -168,7 +168,7 @@ def _upper(outfit: Outfit, rng: np.random.Generator) -> Garment:
         pattern=pattern,
         colours=outfit.upper,
         repeats=int(rng.integers(3, 8)),
-        cut=rng.choice((-0.03, 0.0, 0.02, 0.05, 0.12)),
+        cut=_pick(rng, (-0.03, 0.0, 0.02, 0.05, 0.12)),
         front_print=name if printed else "",
         back_print=name if printed and rng.random() < 0.7 else "",
         print_size=rng.uniform(0.3, 0.55),
@@ -201,7 +201,7 @@ def _bag(outfit: Outfit, group: str, sizes: tuple[float, float], rng: np.random.
 
 
 def _pick(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
-    return choices[rng.integers(len(choices))]
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _weighted(rng: np.random.Generator, shares: Mapping[str, float]) -> str:

@@ -38,7 +38,7 @@ def write_pedestrians(folder: Path, parameters: Parameters) -> None:
         return _draw_subject(folder, subject, parameters, cameras, passers_by)
 
     landmarks: dict[str, np.ndarray] = {}
-    # Threads, because OpenCV computes outside Python's lock and they, unlike processes, cannot disturb the caller's program.
+    # Threads: OpenCV computes outside Python's lock, and unlike processes they need nothing of the caller's program.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for found in _with_progress(pool.map(draw, population), population):
             landmarks.update(found)
@@ -63,7 +63,7 @@ def _draw_subject(
         if subject.identity == JUNK:
             pixels = draw_junk(person, camera, height, width, rng)
         else:
-            passer_by = passers_by[rng.integers(len(passers_by))]
+            passer_by = passers_by[int(rng.integers(len(passers_by)))]
             picture = draw_picture(person, camera, shot.yaw, height, width, rng, passer_by)
             pixels, landmarks[shot.path] = picture.pixels, picture.landmarks
         (folder / shot.path).write_bytes(encode(camera, pixels))

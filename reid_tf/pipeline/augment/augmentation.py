@@ -9,8 +9,8 @@ from reid_tf.errors import InputError
 Batch = dict[str, tf.Tensor]
 
 # Takes a batch and an int32 [2] seed and returns the batch changed. The batch holds "image", float32
-# [batch, height, width, 3] with values 0..255, and where the records have them "landmarks", float32 [batch, 18, 3]: x and
-# y in [0, 1] of the image and a confidence. Every image draws its own numbers, all of them from the seed alone.
+# [batch, height, width, 3] with values 0..255, and where they are wanted "landmarks", float32 [batch, 18, 3]: x and y
+# in [0, 1] of the image and a confidence. Every image draws its own numbers, all of them from the seed alone.
 Augmentation = Callable[[Batch, tf.Tensor], Batch]
 
 

@@ -1,5 +1,6 @@
 """A window at a random place."""
 
+import numpy as np
 import tensorflow as tf
 
 from reid_tf.errors import InputError
@@ -63,7 +64,10 @@ def random_crop(
 def _pad(images: tf.Tensor, border: int, fill: tuple[float, float, float]) -> tf.Tensor:
     if border == 0:
         return images
-    paddings = [[0, 0], [border, border], [border, border], [0, 0]]
-    if len(set(fill)) == 1:
-        return tf.pad(images, paddings, constant_values=fill[0])
-    return tf.pad(images - fill, paddings) + fill
+    padded = tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]])
+    if not any(fill):
+        return padded
+    frame = np.empty(padded.shape[1:], np.float32)
+    frame[:] = fill
+    frame[border:-border, border:-border] = 0.0
+    return padded + frame

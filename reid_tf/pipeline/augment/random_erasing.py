@@ -30,10 +30,10 @@ def random_erasing(
 
     Args:
         probability: float in [0, 1]. Of each image, independently; the paper's 0.5.
-        area: (float, float) in [0, 1]. The rectangle's share of the image is uniform between them.
+        area: (float, float) in (0, 1]. The rectangle's share of the image is uniform between them.
         aspect: (float, float). The rectangle's height over its width is uniform between them.
-        value: "random" for a whole number of 0..255 for each pixel and channel (the paper's best), "mean" for ImageNet's
-            mean colour, or three floats in 0..255.
+        value: "random" for a whole number of 0..255 for each pixel and channel (the paper's best), "mean" for
+            ImageNet's mean colour, or three floats in 0..255.
         position: "anywhere" or "inside". Whether the upper left corner is drawn in the whole image.
         attempts: int >= 1. Rectangles drawn for an image; where none fits, nothing is erased.
 

@@ -1,0 +1,170 @@
+"""Records -> batches: sampling, reading, decoding, augmenting and labelling as one tf.data pipeline."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.datasets.record import Record
+from reid_tf.errors import InputError
+from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, augment_batch
+from reid_tf.pipeline.decode import ImageSize
+from reid_tf.pipeline.labels import Labels
+from reid_tf.pipeline.samplers.sampler import Sampler
+from reid_tf.pipeline.sources import Cache, image_source
+from reid_tf.registry import unknown
+
+FIELDS = ("image", "landmarks")
+
+
+def build_batches(
+    records: Sequence[Record],
+    class_of_identity: Mapping[int, int],
+    sampler: Sampler,
+    *,
+    image_size: ImageSize,
+    load_size: ImageSize | None = None,
+    augment: Sequence[Augmentation] = (),
+    inputs: Mapping[str, str],
+    targets: Mapping[str, str],
+    seed: int,
+    cache: Cache = "none",
+    first_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    attribute_schema: AttributeSchema | None = None,
+) -> tf.data.Dataset:
+    """Makes the endless stream of training batches, epoch after epoch.
+
+    Order and pixels depend on the seeds, the epoch and the step alone: not on the cache, the number of cores, or
+    whether the training was interrupted. Both images of a pair are augmented in one batch, each by numbers of its own.
+    An image that cannot be read stops the stream with TensorFlow's error; `naming_broken_images` finds out which one it
+    was.
+
+    Args:
+        records: sequence of `Record`. What the sampler's indices mean.
+        class_of_identity: mapping from identity to class index.
+        sampler: `Sampler`. Whether batches are images or pairs, and of which images.
+        image_size: (int, int). Height and width that the model takes.
+        load_size: (int, int), or None for `image_size`. Height and width before augmentation.
+        augment: sequence of `Augmentation`, in the order of application.
+        inputs: mapping from input name to "image" (float32 [batch, *image_size, 3], 0..255) or "landmarks" (float32
+            [batch, 18, 3]). Batches of pairs have each twice, with `_a` and `_b` behind the name.
+        targets: mapping from output name to label, see `Labels`.
+        seed: int >= 0. Of the augmentation.
+        cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
+        first_epoch: int. Where the stream begins.
+        steps_per_epoch: int, or None. The first so many batches of each of the sampler's epochs; None takes all.
+        attribute_schema: `AttributeSchema`, needed where attributes are targets.
+
+    Returns:
+        tf.data.Dataset of (dict of inputs, dict of targets), of infinite cardinality. Shapes are static but for the
+        batch axis.
+
+    Raises:
+        InputError: an input or a label does not exist or the records lack it, the augmented images do not have the
+            image size, an epoch has fewer steps than wanted, or a file that is to be kept in memory cannot be read.
+    """
+    if steps_per_epoch is not None and not 1 <= steps_per_epoch <= len(sampler):
+        raise InputError(
+            f"steps_per_epoch must lie between 1 and the sampler's {len(sampler)} batches. Received: {steps_per_epoch}."
+        )
+    labels = Labels(records, class_of_identity, targets, sampler.kind, attribute_schema)
+    fields = _field_tables(records, inputs)
+    images = image_source([record.path for record in records], load_size or image_size, cache)
+
+    @tf.autograph.experimental.do_not_convert
+    def make(indices: tf.Tensor, batch_seed: tf.Tensor) -> tuple[Batch, Batch]:
+        flat = tf.reshape(tf.transpose(indices), [-1])  # of pairs: all first images, then all second ones
+        batch = {name: tf.gather(table, flat) for name, table in fields.items()}
+        batch = augment_batch(augment, {**batch, "image": tf.cast(images(flat), tf.float32)}, batch_seed)
+        _check_size(batch["image"], image_size)
+        return _named(batch, inputs, sampler.kind), labels(indices)
+
+    signature = (
+        tf.TensorSpec([None] if sampler.kind == "images" else [None, 2], tf.int64),
+        tf.TensorSpec([2], tf.int32),
+    )
+    dataset = tf.data.Dataset.from_generator(
+        lambda: _indices_and_seeds(sampler, seed, first_epoch, steps_per_epoch), output_signature=signature
+    )
+    dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def evaluation_batches(records: Sequence[Record], image_size: ImageSize, batch_size: int) -> tf.data.Dataset:
+    """Makes the stream of all images once, in order and as they are, for embedding.
+
+    An image that cannot be read stops the stream with TensorFlow's error; `naming_broken_images` finds out which one it
+    was.
+
+    Args:
+        records: sequence of `Record`.
+        image_size: (int, int). Height and width that images are resized to.
+        batch_size: int. Images a batch; the last one may be smaller.
+
+    Returns:
+        tf.data.Dataset of uint8 [batch, *image_size, 3], of known cardinality.
+
+    Raises:
+        InputError: the batch size is below 1.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1. Received: {batch_size}.")
+    images = image_source([record.path for record in records], image_size)
+    dataset = tf.data.Dataset.range(len(records)).batch(batch_size)
+    dataset = dataset.map(images, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def _indices_and_seeds(
+    sampler: Sampler, seed: int, first_epoch: int, steps: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for epoch in itertools.count(first_epoch):
+        for step, indices in enumerate(itertools.islice(sampler.epoch(epoch), steps)):
+            yield indices, np.random.SeedSequence((seed, epoch, step)).generate_state(2).view(np.int32)
+
+
+def _field_tables(records: Sequence[Record], inputs: Mapping[str, str]) -> dict[str, tf.Tensor]:
+    """The records' fields, other than the image, that are inputs."""
+    for name, field in inputs.items():
+        if field not in FIELDS:
+            raise InputError(unknown(f"record field of the input {name!r}", field, FIELDS))
+    if "landmarks" not in inputs.values():
+        return {}
+    landmarks = []
+    for record in records:
+        if record.landmarks is None:
+            raise InputError(f"Landmarks are an input, but {record.path!r} has none: landmarks={record.landmarks}.")
+        landmarks.append(record.landmarks)
+    with tf.device("CPU:0"):
+        return {"landmarks": tf.constant(np.stack(landmarks), tf.float32)}
+
+
+def _named(batch: Batch, inputs: Mapping[str, str], kind: str) -> Batch:
+    if kind == "images":
+        return {name: batch[field] for name, field in inputs.items()}
+    sides = {field: tf.split(batch[field], 2) for field in sorted(set(inputs.values()))}
+    return {
+        f"{name}_{side}": sides[field][position]
+        for name, field in inputs.items()
+        for position, side in enumerate(("a", "b"))
+    }
+
+
+def _check_size(images: tf.Tensor, image_size: ImageSize) -> None:
+    size = tuple(images.shape[1:3])
+    if size != tuple(image_size):
+        raise InputError(
+            f"The images are {size} after augmentation, but the model takes {tuple(image_size)}; random_crop cuts "
+            "images of another load_size to the image size."
+        )
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    # The generator cannot be divided over workers by files, and a batch is meant to be divided over replicas whole.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return options

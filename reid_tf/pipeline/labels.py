@@ -1,0 +1,98 @@
+"""Records -> the labels of a batch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from reid_tf.datasets.attributes import UNKNOWN, AttributeSchema
+from reid_tf.datasets.record import Record
+from reid_tf.errors import InputError
+from reid_tf.registry import unknown
+
+_OF_IMAGES = ("identity", "attributes", "binary_attributes")
+LABELS = {"images": _OF_IMAGES, "pairs": (*_OF_IMAGES, "identity_a", "identity_b", "different")}
+
+
+class Labels:
+    """Looks up the labels of a batch by the indices of its images.
+
+    On images, "identity" is [batch], "attributes" [batch, groups] and "binary_attributes" [batch, targets]; on pairs
+    each has an axis of two behind the batch axis. Pairs have "identity_a" and "identity_b" [batch] beside them, and
+    "different" [batch], 0 where both images show one person. All are int32; an attribute that is not known is -1.
+
+    Args:
+        records: sequence of `Record`.
+        class_of_identity: mapping from identity to class index.
+        targets: mapping from output name to label.
+        kind: "images" or "pairs".
+        schema: `AttributeSchema`, or None where no attribute is a target.
+
+    Raises:
+        InputError: a label does not exist, an identity has no class, or attributes are wanted without a schema.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        class_of_identity: Mapping[int, int],
+        targets: Mapping[str, str],
+        kind: Literal["images", "pairs"],
+        schema: AttributeSchema | None = None,
+    ) -> None:
+        for output, label in targets.items():
+            if label not in LABELS[kind]:
+                raise InputError(unknown(f"label of the output {output!r} on {kind}", label, LABELS[kind]))
+        self._targets = dict(targets)
+        # The attributes come first: they say what is missing where neither is known.
+        tables = {
+            label: _attributes(records, schema, label == "binary_attributes")
+            for label in sorted(set(targets.values()) & {"attributes", "binary_attributes"})
+        }
+        tables["identity"] = _identities(records, class_of_identity)
+        with tf.device("CPU:0"):
+            self._tables = {label: tf.constant(table, tf.int32) for label, table in tables.items()}
+
+    def __call__(self, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the targets of a batch.
+
+        Args:
+            indices: int64 [batch] or [batch, 2]. Of the images among the records.
+
+        Returns:
+            dict from output name to its label.
+        """
+        return {output: self._label(label, indices) for output, label in self._targets.items()}
+
+    def _label(self, label: str, indices: tf.Tensor) -> tf.Tensor:
+        if label == "different":
+            identity = tf.gather(self._tables["identity"], indices)
+            return tf.cast(identity[:, 0] != identity[:, 1], tf.int32)
+        if label in ("identity_a", "identity_b"):
+            return tf.gather(self._tables["identity"], indices[:, 0 if label == "identity_a" else 1])
+        return tf.gather(self._tables[label], indices)
+
+
+def _identities(records: Sequence[Record], class_of_identity: Mapping[int, int]) -> np.ndarray:
+    for record in records:
+        if record.identity not in class_of_identity:
+            raise InputError(
+                f"The identity {record.identity} of {record.path!r} is not among the {len(class_of_identity)} classes."
+            )
+    return np.array([class_of_identity[record.identity] for record in records], np.int32)
+
+
+def _attributes(records: Sequence[Record], schema: AttributeSchema | None, binary: bool) -> np.ndarray:
+    if schema is None:
+        raise InputError(
+            f"Attributes are a target, but the data set has no attribute labels: attribute_schema={schema}."
+        )
+    nothing = (UNKNOWN,) * len(schema.groups)
+    rows = []
+    for record in records:
+        row = nothing if record.attributes is None else record.attributes
+        if len(row) != len(nothing):
+            raise InputError(f"{record.path!r} has {len(row)} attributes; the schema has {len(nothing)} groups.")
+        rows.append(schema.to_binary(row) if binary else row)
+    return np.array(rows, np.int32)

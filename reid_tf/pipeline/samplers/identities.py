@@ -1,0 +1,59 @@
+"""P identities with K images each."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from reid_tf.pipeline.samplers.identity_draws import IdentityDraws
+from reid_tf.pipeline.samplers.identity_groups import IdentityGroups
+from reid_tf.pipeline.samplers.sampler import Sampler, check_seed, generator
+from reid_tf.registry import SAMPLERS
+
+
+class IdentitySampler(Sampler):
+    """Batches of whole identities; see `identities`."""
+
+    kind = "images"
+
+    def __init__(self, draws: IdentityDraws, seed: int) -> None:
+        check_seed(seed)
+        self._draws, self._seed = draws, seed
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+    def epoch(self, number: int) -> Iterator[np.ndarray]:
+        for draw in self._draws.epoch(generator(self._seed, number)):
+            yield draw.reshape(-1)
+
+
+@SAMPLERS.register("identities")
+def identities(
+    identities: Sequence[int] | np.ndarray,
+    seed: int,
+    replicas: int = 1,
+    *,
+    identities_per_batch: int = 16,
+    images_per_identity: int = 4,
+) -> Sampler:
+    """Batches of P identities with K images each, for losses that compare within the batch.
+
+    Every identity comes at least once an epoch, all about equally often; an identity's images take turns, and where it
+    has fewer than K they repeat. The K images of an identity stand together, so that each replica's share of the batch
+    is made of whole identities too.
+
+    Args:
+        identities: ints [N]. Identity of each training image.
+        seed: int >= 0. Of the draws.
+        replicas: int. Devices that share a batch.
+        identities_per_batch: int. P, a multiple of the replicas.
+        images_per_identity: int. K.
+
+    Returns:
+        `Sampler` of kind "images"; a batch has P * K images.
+
+    Raises:
+        InputError: P or K is not possible with these images, or the seed is negative.
+    """
+    draws = IdentityDraws(IdentityGroups(identities), identities_per_batch, images_per_identity, replicas)
+    return IdentitySampler(draws, seed)

@@ -1,0 +1,74 @@
+"""What a sampler is: which images make up each batch of an epoch."""
+
+import abc
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from reid_tf.errors import InputError
+
+
+class Sampler(abc.ABC):
+    """Chooses the images of each batch by their index among the training records.
+
+    An epoch depends on the seed and its own number alone, so that a resumed training sees the order it would have seen.
+    `kind` is "images" for batches [batch], "pairs" for batches [batch, 2].
+    """
+
+    kind: Literal["images", "pairs"]
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    @abc.abstractmethod
+    def epoch(self, number: int) -> Iterator[np.ndarray]:
+        """Yields the batches of one epoch.
+
+        Args:
+            number: int >= 0.
+
+        Yields:
+            int64 [batch] or [batch, 2].
+        """
+
+
+def generator(seed: int, epoch: int) -> np.random.Generator:
+    """Returns the random generator of one epoch."""
+    return np.random.default_rng((seed, epoch))
+
+
+def check_seed(seed: int) -> None:
+    """Raises an `InputError` for a seed that NumPy does not take."""
+    if seed < 0:
+        raise InputError(f"The seed must not be negative. Received: {seed}.")
+
+
+class ShuffledBatches:
+    """Every image once an epoch, in a new order.
+
+    The images are spread evenly: where they do not fill the last batch, some batches are one image smaller, and none is
+    so small that batch normalization would see one or two images.
+
+    Args:
+        num_images: int.
+        batch_size: int. The largest batch.
+
+    Raises:
+        InputError: the batch size is below 1 or above the number of images.
+    """
+
+    def __init__(self, num_images: int, batch_size: int) -> None:
+        if not 1 <= batch_size <= num_images:
+            raise InputError(
+                f"batch_size must lie between 1 and the {num_images} training images. Received: {batch_size}."
+            )
+        self.num_images, self.batch_size = num_images, batch_size
+
+    def __len__(self) -> int:
+        return -(-self.num_images // self.batch_size)
+
+    def epoch(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Returns the batches of an epoch, int64 [batch] each."""
+        return np.array_split(rng.permutation(self.num_images), len(self))

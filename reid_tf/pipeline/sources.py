@@ -1,0 +1,79 @@
+"""Where the pixels of a batch come from: files, a prepared data set, or memory."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from reid_tf.datasets.encoded import is_prepared, read_encoded
+from reid_tf.pipeline.decode import ImageSize, decode_batch, load_images
+
+logger = logging.getLogger(__name__)
+
+Cache = Literal["none", "encoded", "decoded"]
+Source = Callable[[tf.Tensor], tf.Tensor]
+
+
+def image_source(paths: Sequence[str], image_size: ImageSize, cache: Cache = "none") -> Source:
+    """Makes a function from indices to images, for use inside tf.data.
+
+    The three kinds of cache give the same pixels. What a cache takes is logged.
+
+    Args:
+        paths: sequence of str. `Record.path`s.
+        image_size: (int, int). Height and width that images are resized to.
+        cache: str. What stays in memory: "none", the "encoded" files, or the images "decoded" and resized.
+
+    Returns:
+        Function from int64 [batch] to uint8 [batch, *image_size, 3].
+
+    Raises:
+        InputError: a file that is to be kept in memory cannot be read.
+    """
+    if cache == "decoded":
+        images = load_images(paths, image_size)
+        _log_memory("decoded images", len(paths), images.nbytes)
+        with tf.device("CPU:0"):
+            table = tf.convert_to_tensor(images)
+        return lambda indices: tf.gather(table, indices)
+    encoded = encoded_source(paths, keep=cache == "encoded")
+    return lambda indices: decode_batch(encoded(indices), image_size)
+
+
+def encoded_source(paths: Sequence[str], keep: bool = False) -> Source:
+    """Makes a function from indices to encoded images, for use inside tf.data.
+
+    Args:
+        paths: sequence of str. `Record.path`s.
+        keep: bool. Whether all are read now and stay in memory.
+
+    Returns:
+        Function from int64 [batch] to string [batch].
+
+    Raises:
+        InputError: a file that is to be kept in memory cannot be read.
+    """
+    with tf.device("CPU:0"):
+        if keep:
+            contents = read_encoded(paths)
+            _log_memory("encoded images", len(paths), sum(map(len, contents)))
+            table = tf.constant(contents, tf.string)
+            return lambda indices: tf.gather(table, indices)
+        if not any(is_prepared(path) for path in paths):
+            names = tf.constant(paths, tf.string)
+            return lambda indices: tf.map_fn(tf.io.read_file, tf.gather(names, indices))
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        return np.array(read_encoded([paths[index] for index in indices]), object)
+
+    def source(indices: tf.Tensor) -> tf.Tensor:
+        encoded = tf.numpy_function(read, [indices], tf.string, stateful=False)
+        return tf.ensure_shape(encoded, [None])
+
+    return source
+
+
+def _log_memory(what: str, count: int, size: int) -> None:
+    logger.info("%d %s stay in memory: %.1f MB.", count, what, size / 1e6)

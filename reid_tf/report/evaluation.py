@@ -1,0 +1,52 @@
+"""Everything that is drawn and tabulated of one evaluation, in one folder."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reid_tf.report.curves import cmc_curve
+from reid_tf.report.picture import write_png
+from reid_tf.report.ranked_list import draw_ranked_lists
+from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.metrics import RetrievalMetrics
+from reid_tf.retrieval.per_query import write_per_query_csv
+
+
+def write_report(
+    folder: str | Path,
+    query: Embeddings,
+    gallery: Embeddings,
+    metrics: RetrievalMetrics,
+    read_image: Callable[[str], np.ndarray],
+    *,
+    references: Mapping[str, Mapping[str, Any]] | None = None,
+    distance: str = "cosine",
+    protocol: str = "market1501",
+    ranked_lists: int = 8,
+) -> None:
+    """Writes `ranked_lists.png`, `cmc.png` and `per_query.csv`.
+
+    Args:
+        folder: str or Path. Made when missing.
+        query: `Embeddings` with paths.
+        gallery: `Embeddings` with paths.
+        metrics: `RetrievalMetrics` of the two.
+        read_image: function of a path that returns uint8 [H, W, 3], RGB.
+        references: mapping of a name to figures as in `RetrievalMetrics.to_dict()`, drawn beside the curve, or None.
+        distance: "cosine", "euclidean" or "mean_squared".
+        protocol: "market1501" or "single_camera".
+        ranked_lists: int >= 1. Queries in the picture.
+
+    Raises:
+        InputError: as `draw_ranked_lists()`.
+    """
+    folder = Path(folder)
+    picture = draw_ranked_lists(
+        query, gallery, read_image, rows=ranked_lists, distance=distance, protocol=protocol
+    )
+    write_png(folder / "ranked_lists.png", picture)
+    curves = {"trained encoder": metrics.to_dict(), **(references or {})}
+    cmc_curve(folder / "cmc.png", {name.replace("_", " "): figures for name, figures in curves.items()})
+    write_per_query_csv(folder / "per_query.csv", query, metrics)

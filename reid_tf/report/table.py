@@ -1,0 +1,46 @@
+"""The table of an evaluation, as text."""
+
+from collections.abc import Mapping
+
+from reid_tf.errors import InputError
+
+_SHARES = {
+    "rank1": "rank-1",
+    "rank5": "rank-5",
+    "rank10": "rank-10",
+    "mAP": "mAP (step)",
+    "mAP_trapezoid": "mAP (trapezoid)",
+    "mINP": "mINP",
+}
+_COUNTS = {"valid_queries": "valid queries", "skipped_queries": "skipped"}
+
+
+def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Writes retrieval figures as a Markdown table that is aligned as plain text too.
+
+    Args:
+        rows: mapping of an encoder's name to its figures under the keys of `RetrievalMetrics.to_dict()`: fractions,
+            written as percentages, and the numbers of valid and skipped queries.
+
+    Returns:
+        str of several lines, without a line break at its end.
+
+    Raises:
+        InputError: there is no row, or a row lacks a figure.
+    """
+    if not rows:
+        raise InputError(f"A table needs at least one encoder. Received: {dict(rows)!r}.")
+    lines = [["%", *_SHARES.values(), *_COUNTS.values()]]
+    for name, figures in rows.items():
+        missing = [key for key in (*_SHARES, *_COUNTS) if key not in figures]
+        if missing:
+            raise InputError(f"The figures of {name!r} lack {', '.join(missing)}. Received: {', '.join(figures)}.")
+        shares = [f"{100 * figures[key]:.2f}" for key in _SHARES]
+        lines.append([name, *shares, *(str(int(figures[key])) for key in _COUNTS)])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    first, *others = ([*map(str.rjust, line, widths)] for line in lines)
+    body = [first, rule, *others]
+    for line, source in zip((first, *others), lines, strict=True):
+        line[0] = source[0].ljust(widths[0])
+    return "\n".join(f"| {' | '.join(line)} |" for line in body)

@@ -1,0 +1,96 @@
+"""Time and memory of the retrieval evaluation, beside the bare matrix product that it cannot do without.
+
+Descriptors are random, in Market-1501's numbers. The time of evaluate() and of `query @ gallery.T` is the median of
+alternating repeats in one process. The peak memory is how far the first evaluation, before anything else is computed,
+lifts the process's highest resident size above that of the inputs (getrusage), libraries' buffers and threads included.
+"""
+
+import argparse
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+from reid_tf.retrieval.embeddings import Embeddings, row_blocks
+from reid_tf.retrieval.metrics import evaluate
+
+IDENTITIES = 750
+CAMERAS = 6
+MATCHABLE = 13115  # of Market-1501's 15,913 gallery images; the others are distractors
+ROWS_AT_ONCE = 1024
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the sizes and the number of repeats to a parser."""
+    parser.add_argument("--queries", type=int, default=3368, help="number of queries (%(default)s)")
+    parser.add_argument("--gallery", type=int, default=15913, help="number of gallery images (%(default)s)")
+    parser.add_argument("--dimensions", type=int, default=2048, help="length of a descriptor (%(default)s)")
+    parser.add_argument("--distance", default="cosine", help="cosine, euclidean or mean_squared (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=7, help="repeats of each side (%(default)s)")
+    parser.add_argument(
+        "--distractors",
+        type=int,
+        default=0,
+        help="also measure, once, with so many more gallery images; 500000 take 4.3 GB and some minutes",
+    )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Runs the benchmark and prints its table."""
+    generator = np.random.default_rng(0)
+    query = _embeddings(generator, arguments.queries, arguments.queries, arguments.dimensions)
+    print(f"{'gallery':>9} {'product s':>10} {'evaluate s':>11} {'ratio':>6} {'(range)':>13} {'peak beyond inputs':>19}")
+    for extra in dict.fromkeys((0, arguments.distractors)):
+        size = arguments.gallery + extra
+        matchable = round(arguments.gallery * MATCHABLE / 15913)
+        gallery = _embeddings(generator, size, matchable, arguments.dimensions)
+        repeats = 1 if extra else arguments.repeats
+        _measure(query, gallery, arguments.distance, repeats)
+        del gallery
+
+
+def _embeddings(generator: np.random.Generator, count: int, matchable: int, dimensions: int) -> Embeddings:
+    vectors = np.empty((count, dimensions), np.float32)
+    for rows in row_blocks(count, ROWS_AT_ONCE):  # no temporary that would lift the peak before the measurement
+        generator.standard_normal(dtype=np.float32, out=vectors[rows])
+    identities = np.zeros(count, np.int64)  # 0: Market-1501's distractors
+    identities[:matchable] = 1 + np.arange(matchable) % IDENTITIES
+    return Embeddings(vectors, identities, generator.integers(1, 1 + CAMERAS, count))
+
+
+def _measure(query: Embeddings, gallery: Embeddings, distance: str, repeats: int) -> None:
+    before = _peak_bytes()
+    evaluation_times = [_seconds(lambda: evaluate(query, gallery, distance))]
+    peak = _peak_bytes() - before
+    product_times = [_seconds(lambda: _product(query, gallery))]
+    if repeats > 1:  # the first of each was to warm up
+        evaluation_times, product_times = [], []
+        for _ in range(repeats):
+            product_times.append(_seconds(lambda: _product(query, gallery)))
+            evaluation_times.append(_seconds(lambda: evaluate(query, gallery, distance)))
+    ratios = [evaluation / product for evaluation, product in zip(evaluation_times, product_times, strict=True)]
+    product, evaluation = statistics.median(product_times), statistics.median(evaluation_times)
+    print(
+        f"{len(gallery):>9,} {product:>10.2f} {evaluation:>11.2f} {evaluation / product:>6.2f} "
+        f"{f'{min(ratios):.2f}-{max(ratios):.2f}':>13} {peak / 2**20:>15,.0f} MiB"
+    )
+
+
+def _product(query: Embeddings, gallery: Embeddings) -> None:
+    # In one call at Market-1501's size. With 500,000 distractors the result would take 7 GB, so there it is cut up.
+    rows_at_once = len(query) if len(gallery) < 100_000 else ROWS_AT_ONCE // 2
+    for rows in row_blocks(len(query), rows_at_once):
+        query.vectors[rows] @ gallery.vectors.T
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
