@@ -122,7 +122,7 @@ def unknown(what: str, received: str, allowed: Iterable[str]) -> str:
 def convert(value: Any, annotation: Any, what: str) -> Any:
     """Returns `value` as the annotated type, or raises an `InputError` that begins with `what`."""
     try:
-        return pydantic.TypeAdapter(annotation, config={"arbitrary_types_allowed": True}).validate_python(value)
+        return pydantic.TypeAdapter(annotation).validate_python(value)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"[{part!r}]" for part in first["loc"])

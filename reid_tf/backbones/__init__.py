@@ -1,0 +1,7 @@
+"""Image -> feature map; `common.py` has the contract that every backbone keeps."""
+
+from reid_tf.backbones import caffenet as caffenet
+from reid_tf.backbones import osnet as osnet
+from reid_tf.backbones import resnet as resnet
+from reid_tf.backbones import tiny as tiny
+from reid_tf.backbones import vgg as vgg

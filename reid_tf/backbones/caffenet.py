@@ -1,37 +1,91 @@
-"""CaffeNet: AlexNet as the Caffe library trained it, seven layers in two towers."""
+"""CaffeNet: AlexNet as the Caffe library trained it, seven layers, three of them in two towers."""
 
 from typing import Any
 
 import keras
 from keras import initializers, layers, ops
 
-from reid_tf.backbones.common import image_input, require_positive, require_rate, scaled, smallest_image
+from reid_tf.backbones.blocks import fully_connected_stages
+from reid_tf.backbones.common import image_input, scaled, smallest_image
 from reid_tf.backbones.weights import load_weights
 from reid_tf.layers.local_response_normalization import LocalResponseNormalization
 from reid_tf.layers.preprocessing import caffe_normalization
 from reid_tf.registry import BACKBONES
 
-FC6_SIZE = 6  # the map that fc6 covers: an image of 227x227 leaves one position
+FC6_SIZE = 6  # the map that fc6 covers
 WINDOWS = ((11, 4), (3, 2), (3, 2), (3, 2))  # conv1, pool1, pool2, pool5; conv2 to conv5 are padded and keep the size
 
 
+@BACKBONES.register("caffenet")
+def caffenet(
+    image_size: tuple[int, int],
+    *,
+    dropout: float = 0.5,
+    width_multiplier: float = 1.0,
+    weights: str | None = None,
+) -> keras.Model:
+    """CaffeNet up to fc7; its own image size, 227x227, gives one vector of 4096, a larger image a map of them.
+
+    Stages 1 to 7 are conv1 to conv5, fc6 and fc7, each with its pooling, normalisation and dropout. CaffeNet pools
+    before it normalises. The initial weights are Caffe's, made for its unscaled input.
+
+    Args:
+        image_size: (height, width) in pixels, at least 227 x 227.
+        dropout: float in [0, 1). Rate behind fc6 and fc7.
+        width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
+        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 4096], h = w = 1 at 227 x 227.
+
+    Raises:
+        InputError: the image is too small, an option is out of range, or the weights do not fit.
+
+    References:
+        Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks.
+        Jia et al., Caffe: Convolutional Architecture for Fast Feature Embedding.
+    """
+    conv1, conv2, conv3, conv4, conv5, fc = (scaled(c, width_multiplier) for c in (96, 256, 384, 384, 256, 4096))
+    image, features = image_input(image_size, caffe_normalization(), smallest_image(FC6_SIZE, WINDOWS), "caffenet")
+    features = _convolution(features, conv1, 11, "conv1", strides=4, padding="valid")
+    features = layers.MaxPooling2D(3, 2, name="pool1")(layers.ReLU(name="relu1")(features))
+    features = LocalResponseNormalization(name="stage1")(features)
+    features = _two_towers(features, conv2, 5, "conv2", bias=1.0)
+    features = layers.MaxPooling2D(3, 2, name="pool2")(layers.ReLU(name="relu2")(features))
+    features = LocalResponseNormalization(name="stage2")(features)
+    features = layers.ReLU(name="stage3")(_convolution(features, conv3, 3, "conv3"))
+    features = layers.ReLU(name="stage4")(_two_towers(features, conv4, 3, "conv4", bias=1.0))
+    features = layers.ReLU(name="relu5")(_two_towers(features, conv5, 3, "conv5", bias=1.0))
+    features = layers.MaxPooling2D(3, 2, name="stage5")(features)  # [batch, 6, 6, 256] at 227x227
+    initializer = initializers.RandomNormal(stddev=0.005)
+    features = fully_connected_stages(features, fc, FC6_SIZE, dropout, initializer, bias=1.0)
+    return load_weights(keras.Model(image, features, name="caffenet"), weights)
+
+
 def _convolution(
-    features: Any, channels: int, kernel_size: int, name: str, *, strides: int = 1, padding: str = "same",
-    deviation: float = 0.01, bias: float = 0.0,
+    features: Any,
+    channels: int,
+    kernel_size: int,
+    name: str,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    bias: float = 0.0,
 ) -> Any:
     return layers.Conv2D(
         channels,
         kernel_size,
         strides,
         padding,
-        kernel_initializer=initializers.RandomNormal(stddev=deviation),
+        kernel_initializer=initializers.RandomNormal(stddev=0.01),
         bias_initializer=initializers.Constant(bias),
         name=name,
     )(features)
 
 
 def _two_towers(features: Any, channels: int, kernel_size: int, name: str, *, bias: float) -> Any:
-    # One convolution a half of the channels, not Conv2D(groups=2): TensorFlow has no gradient of that on a CPU.
+    # A convolution for each half of the channels, not Conv2D(groups=2): on a CPU TensorFlow can only run that compiled
+    # by XLA, anew for every batch size, and cannot export it.
     halves = [
         _convolution(half, channels // 2, kernel_size, f"{name}_tower{tower}", bias=bias)
         for tower, half in enumerate(ops.split(features, 2, axis=-1), start=1)

@@ -16,7 +16,7 @@ BLOCK = 1 << 20  # bytes
 
 
 def cache_folder() -> Path:
-    """Returns the folder of Keras' own downloads (`$KERAS_HOME/models`, or `~/.keras/models`), so that either finds both."""
+    """Returns the folder of Keras' own downloads, so that both find what either fetched."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
 
 
@@ -41,11 +41,13 @@ def download(url: str, md5: str) -> Path:
             _fetch(url, beside)
             received = _md5(beside)
             if received != md5:
-                raise InputError(f"The download of {url} is damaged: its MD5 is {received}, published is {md5}; try again.")
+                raise InputError(
+                    f"The download of {url} is damaged: its MD5 is {received}, published is {md5}; try again."
+                )
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
-            f"The download of {url} failed ({error}): train from scratch with weights: null, or fetch the file elsewhere "
-            f"and give its path as weights."
+            f"The download of {url} failed ({error}): train from scratch with weights: null, or fetch the file "
+            f"elsewhere and give its path as weights."
         ) from None
     return target
 

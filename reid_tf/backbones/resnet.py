@@ -7,7 +7,8 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from reid_tf.backbones.common import convolution_norm, image_input, max_pool, require_positive
+from reid_tf.backbones.blocks import convolution_norm, max_pool, projection, residual_sum
+from reid_tf.backbones.common import image_input, require_positive
 from reid_tf.backbones.weights import PublishedWeights, load_weights
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
@@ -15,18 +16,6 @@ from reid_tf.registry import BACKBONES
 
 Stem = Literal["imagenet", "light"]
 StrideOn = Literal["1x1", "3x3"]
-
-
-def residual_sum(shortcut: Any, residual: Any, name: str, output_name: str) -> Any:
-    """Ends a block: sum and ReLU, the ReLU named `output_name`."""
-    return layers.ReLU(name=output_name)(layers.Add(name=f"{name}_add")([shortcut, residual]))
-
-
-def projection(features: Any, channels: int, strides: int, name: str) -> Any:
-    """The shortcut: the features themselves where shapes agree, otherwise a 1x1 convolution and batch normalisation."""
-    if strides == 1 and features.shape[-1] == channels:
-        return features
-    return convolution_norm(features, channels, 1, strides=strides, name=f"{name}_0", activation=False)
 
 
 def basic_block(features: Any, channels: int, *, strides: int, name: str, output_name: str) -> Any:
@@ -44,7 +33,7 @@ def basic_block(features: Any, channels: int, *, strides: int, name: str, output
     """
     residual = convolution_norm(features, channels, 3, strides=strides, name=f"{name}_1")
     residual = convolution_norm(residual, channels, 3, name=f"{name}_2", activation=False)
-    return residual_sum(projection(features, channels, strides, name), residual, name, output_name)
+    return residual_sum(projection(features, channels, strides, name), residual, name=name, output_name=output_name)
 
 
 def bottleneck_block(
@@ -67,7 +56,8 @@ def bottleneck_block(
     residual = convolution_norm(features, channels, 1, strides=first, name=f"{name}_1")
     residual = convolution_norm(residual, channels, 3, strides=second, name=f"{name}_2")
     residual = convolution_norm(residual, 4 * channels, 1, name=f"{name}_3", activation=False)
-    return residual_sum(projection(features, 4 * channels, strides, name), residual, name, output_name)
+    shortcut = projection(features, 4 * channels, strides, name)
+    return residual_sum(shortcut, residual, name=name, output_name=output_name)
 
 
 def resnet(
@@ -100,21 +90,23 @@ def resnet(
         keras.Model from image [batch, height, width, 3] to the last stack's features.
 
     Raises:
-        InputError: the image is too small, or a width or number of blocks is not positive.
+        InputError: the image is too small, or a count of channels or blocks is not positive.
 
     References:
         He et al., Deep Residual Learning for Image Recognition.
     """
-    for value in (stem_channels, *stackwise_channels, *stackwise_num_blocks):
-        require_positive(value, "width and blocks of a residual network")
-    minimum = functools.reduce(lambda product, stride: product * stride, stackwise_strides, 4 if stem == "imagenet" else 2)
+    for channels, num_blocks in zip(stackwise_channels, stackwise_num_blocks, strict=True):
+        require_positive(channels, "stackwise_channels")
+        require_positive(num_blocks, "stackwise_num_blocks")
+    minimum = functools.reduce(
+        lambda product, stride: product * stride, stackwise_strides, 4 if stem == "imagenet" else 2
+    )
     image, features = image_input(image_size, preprocessing, minimum, name)
     if stem == "imagenet":
         features = convolution_norm(features, stem_channels, 7, strides=2, name="conv1")
         features = max_pool(features, name="pool1", output_name="stage1")
     else:
-        features = convolution_norm(features, stem_channels, 3, strides=2, name="conv1", activation=False)
-        features = layers.ReLU(name="stage1")(features)
+        features = convolution_norm(features, stem_channels, 3, strides=2, name="conv1", output_name="stage1")
     stacks = zip(stackwise_channels, stackwise_num_blocks, stackwise_strides, strict=True)
     for stage, (channels, num_blocks, strides) in enumerate(stacks, start=2):
         for index in range(1, num_blocks + 1):
@@ -129,7 +121,7 @@ def resnet(
 
 
 def convert_keras_resnet(source: keras.Model, model: keras.Model) -> None:
-    """Copies the weights of `keras.applications.ResNet50` or its like into our network, whose layers bear the same names.
+    """Copies the weights of a ResNet of `keras.applications` into our network, whose layers bear the same names.
 
     Keras' convolutions have biases in front of a batch normalisation; subtracting them from its moving mean is the same
     function.
@@ -192,7 +184,8 @@ def bottleneck_resnet(
     """
     if stride_on == "3x3" and weights == "imagenet":
         raise InputError(
-            f"Keras' ImageNet weights belong to stride_on='1x1'. Received: stride_on={stride_on!r}, weights={weights!r}."
+            f"Keras' ImageNet weights belong to stride_on='1x1'. "
+            f"Received: stride_on={stride_on!r} with weights={weights!r}."
         )
     keras_style = stride_on == "1x1"
     model = resnet(
@@ -290,6 +283,7 @@ def resnet18(
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 8 * width].
     """
+    require_positive(width, "width")
     model = resnet(
         image_size,
         name="resnet18",

@@ -78,7 +78,9 @@ def _load_published(model: keras.Model, path: Path, published: PublishedWeights)
     try:
         published.convert(published.application(include_top=has_dense, weights=str(path)), model)
     except (OSError, KeyError, ValueError) as error:
-        raise _misfit(model, path, error) from None
+        raise InputError(
+            f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}"
+        ) from None
     return model
 
 
@@ -92,7 +94,9 @@ def _load_own(model: keras.Model, path: Path) -> keras.Model:
     try:
         model.load_weights(path)
     except (OSError, KeyError, ValueError) as error:
-        raise _misfit(model, path, error) from None
+        raise InputError(
+            f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}"
+        ) from None
     return model
 
 
@@ -118,10 +122,6 @@ def _first_difference(held: list[tuple[int, ...]], expected: list[tuple[int, ...
     if surplus or missing:
         return f"for example {surplus[0] if surplus else 'none'} in the file, {missing[0] if missing else 'none'} here"
     return "of the same shapes in other numbers"
-
-
-def _misfit(model: keras.Model, path: Path, error: Exception) -> InputError:
-    return InputError(f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}")
 
 
 def _one_line(error: Exception) -> str:

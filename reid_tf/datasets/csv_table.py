@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reid_tf.datasets.attributes import UNKNOWN, AttributeGroup, AttributeSchema
-from reid_tf.datasets.folders import contents
+from reid_tf.datasets.folders import Split, contents
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.errors import InputError
@@ -98,13 +98,8 @@ def csv_table(
         raise table.wrong(identities.index(JUNK), identity_column, "must not be -1, which is kept for junk")
     cameras = [0] * len(images) if camera_column is None else _numbers(table.filled(camera_column))[0]
     schema, answers = _attributes(table, chosen)
-    splits: dict[str, list[Record]] = {split: [] for split in SPLITS}
-    columns = zip(table.column(split_column), images, identities, cameras, answers, strict=True)
-    for row, (split, image, identity, camera, classes) in enumerate(columns):
-        if split not in SPLITS:
-            raise table.wrong(row, split_column, f"must be one of {', '.join(SPLITS)}")
-        splits[split].append(Record(image, identity, camera, classes))
-    train, query, gallery = map(tuple, splits.values())
+    rows = zip(images, identities, cameras, answers, strict=True)
+    train, query, gallery = _splits([Record(*row) for row in rows], table, split_column)
     dataset = ReIDDataset("csv_table", train, query, gallery, attribute_schema=schema, identity_names=names)
     return add_landmarks(dataset, path.parent, landmarks)
 
@@ -143,6 +138,16 @@ def _read_lines(path: Path, delimiter: str) -> tuple[list[str], list[_Line]]:
     if len(set(header)) != len(header):
         raise InputError(f"{str(path)!r} has a column name twice: {', '.join(header)}.")
     return header, lines[1:]
+
+
+def _splits(records: Sequence[Record], table: _Table, column: str) -> tuple[Split, Split, Split]:
+    splits: dict[str, list[Record]] = {split: [] for split in SPLITS}
+    for row, (record, split) in enumerate(zip(records, table.column(column), strict=True)):
+        if split not in SPLITS:
+            raise table.wrong(row, column, f"must be one of {', '.join(SPLITS)}")
+        splits[split].append(record)
+    train, query, gallery = map(tuple, splits.values())
+    return train, query, gallery
 
 
 def _numbers(cells: Sequence[str]) -> tuple[list[int], dict[int, str] | None]:

@@ -32,11 +32,10 @@ def read_npz(path: str | Path, arrays: tuple[str, ...]) -> dict[str, np.ndarray]
     try:
         with np.load(path, allow_pickle=False) as file:
             found = sorted(file.files)
-            missing = [name for name in arrays if name not in found]
-            if missing:
-                raise InputError(f"{str(path)!r} lacks the array {missing[0]!r}; it has: {', '.join(found) or 'none'}.")
-            return {name: file[name] for name in arrays}
+            contents = {name: file[name] for name in arrays if name in found}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{str(path)!r} cannot be read as an .npz file: {error}.") from error
+        raise InputError(f"{str(path)!r} cannot be read as an .npz file: {str(error).rstrip('.')}.") from error
+    for name in arrays:
+        if name not in contents:
+            raise InputError(f"{str(path)!r} lacks the array {name!r}; it has: {', '.join(found) or 'none'}.")
+    return contents

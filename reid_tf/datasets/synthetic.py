@@ -32,7 +32,7 @@ def synthetic(
     identities: int = 450,
     images_per_identity: int = 8,
     cameras: int = 6,
-    twins: int = 3,
+    twins: int = 2,
     image_size: tuple[int, int] = (128, 64),
     seed: int = 0,
 ) -> ReIDDataset:

@@ -1,5 +1,7 @@
 """Keras layers that the backbones and models share; importing them makes saved models loadable."""
 
+from reid_tf.layers.local_response_normalization import LocalResponseNormalization as LocalResponseNormalization
 from reid_tf.layers.pairs import SplitPairs as SplitPairs
 from reid_tf.layers.pairs import StackPairs as StackPairs
+from reid_tf.layers.preprocessing import ChannelNormalization as ChannelNormalization
 from reid_tf.layers.square_difference import SquareDifference as SquareDifference

@@ -37,7 +37,9 @@ class VerificationHead:
     def __init__(self, dropout: float) -> None:
         self._square = SquareDifference(name="square_difference")
         self._dropout = layers.Dropout(dropout, name="verification_dropout")
-        self._classifier = layers.Dense(2, name="verification_classifier")
+        # From zero, where both answers are equally likely: squared differences are large and all positive, and random
+        # weights on them would begin with confident nonsense.
+        self._classifier = layers.Dense(2, kernel_initializer="zeros", name="verification_classifier")
 
     def __call__(self, embedding_a: Any, embedding_b: Any, name: str) -> Any:
         """Returns the probabilities float32 [batch, 2] of {same, different}, under an output's name."""

@@ -124,12 +124,13 @@ def _checked(image: np.ndarray, position: int) -> np.ndarray:
         raise InputError(f"An image is an array [height, width, 3]. Received: shape {image.shape} as image {position}.")
     if image.dtype == np.uint8:
         return image
-    low, high = (float(image.min()), float(image.max())) if np.issubdtype(image.dtype, np.floating) else (0.0, -1.0)
+    if not np.issubdtype(image.dtype, np.floating):
+        raise InputError(f"An image is uint8, or float from 0 to 255. Received: {image.dtype} as image {position}.")
+    low, high = image.min(), image.max()
     # Values that end at 1 are an image scaled to 0..1, on which every encoder would give a wrong answer in silence.
     if not 0.0 <= low <= high <= 255.0 or 0.0 < high <= 1.0:
         raise InputError(
-            f"An image is uint8, or float with values from 0 to 255. Received: {image.dtype}"
-            f"{f' from {low:g} to {high:g}' if high != -1.0 else ''} as image {position}."
+            f"A float image has values from 0 to 255. Received: values from {low:g} to {high:g} as image {position}."
         )
     return image.astype(np.float32)
 

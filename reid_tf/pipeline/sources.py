@@ -1,8 +1,9 @@
 """Where the pixels of a batch come from: files, a prepared data set, or memory."""
 
 import logging
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -35,9 +36,7 @@ def image_source(paths: Sequence[str], image_size: ImageSize, cache: Cache = "no
     if cache == "decoded":
         images = load_images(paths, image_size)
         _log_memory("decoded images", len(paths), images.nbytes)
-        with tf.device("CPU:0"):
-            table = tf.convert_to_tensor(images)
-        return lambda indices: tf.gather(table, indices)
+        return _memory_source(images)
     encoded = encoded_source(paths, keep=cache == "encoded")
     return lambda indices: decode_batch(encoded(indices), image_size)
 
@@ -68,9 +67,21 @@ def encoded_source(paths: Sequence[str], keep: bool = False) -> Source:
     def read(indices: np.ndarray) -> np.ndarray:
         return np.array(read_encoded([paths[index] for index in indices]), object)
 
+    return lambda indices: tf.ensure_shape(tf.numpy_function(read, [indices], tf.string), [None])
+
+
+def _memory_source(images: np.ndarray) -> Source:
+    """Indexes images in NumPy, because a pipeline copies the tensors it refers to, and they would be held twice."""
+    # TensorFlow keeps a Python function that a pipeline calls for ever; through a weak reference it does not keep the
+    # images. The pipeline and its iterators do, by `source`.
+    reference = weakref.ref(images)
+
+    def look_up(indices: np.ndarray) -> np.ndarray:
+        kept: Any = reference()
+        return kept[indices]
+
     def source(indices: tf.Tensor) -> tf.Tensor:
-        encoded = tf.numpy_function(read, [indices], tf.string, stateful=False)
-        return tf.ensure_shape(encoded, [None])
+        return tf.ensure_shape(tf.numpy_function(look_up, [indices], images.dtype), [None, *images.shape[1:]])
 
     return source
 

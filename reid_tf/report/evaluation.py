@@ -43,10 +43,8 @@ def write_report(
         InputError: as `draw_ranked_lists()`.
     """
     folder = Path(folder)
-    picture = draw_ranked_lists(
-        query, gallery, read_image, rows=ranked_lists, distance=distance, protocol=protocol
-    )
+    picture = draw_ranked_lists(query, gallery, read_image, rows=ranked_lists, distance=distance, protocol=protocol)
     write_png(folder / "ranked_lists.png", picture)
-    curves = {"trained encoder": metrics.to_dict(), **(references or {})}
-    cmc_curve(folder / "cmc.png", {name.replace("_", " "): figures for name, figures in curves.items()})
+    curves: dict[str, RetrievalMetrics | Mapping[str, Any]] = {"trained encoder": metrics, **(references or {})}
+    cmc_curve(folder / "cmc.png", {name.replace("_", " "): result for name, result in curves.items()})
     write_per_query_csv(folder / "per_query.csv", query, metrics)

@@ -107,11 +107,9 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
     if not records:
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
     batches = evaluation_batches(records, encoder.image_size, batch_size)
-    views = [lambda image: {"image": image}, lambda image: {"image": image[:, :, ::-1]}]
+    views = [_as_it_is, _mirrored] if encoder.flip else [_as_it_is]
     with naming_broken_images(record.path for record in records):
-        vectors = [
-            encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views[: 1 + encoder.flip]
-        ]
+        vectors = [encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views]
     return _of_records(records, np.mean(vectors, axis=0, dtype=np.float32))
 
 
@@ -133,6 +131,14 @@ def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int
     with naming_broken_images(record.path for record in records):
         vectors = np.stack([colour_histogram(image) for batch in batches for image in batch])
     return _of_records(records, vectors)
+
+
+def _as_it_is(images: Any) -> dict[str, Any]:
+    return {"image": images}
+
+
+def _mirrored(images: Any) -> dict[str, Any]:
+    return {"image": images[:, :, ::-1]}
 
 
 def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:

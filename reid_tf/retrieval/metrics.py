@@ -64,7 +64,8 @@ def evaluate(
     """Ranks the gallery for every query and measures where the right images stand.
 
     Equal distances rank in gallery order. The query x gallery matrix is never held whole: beyond its inputs the
-    evaluation takes one block of distances (`distances.BLOCK_BYTES` at most) and a few numbers an image.
+    evaluation takes one block of distances (`distances.BLOCK_BYTES` at most) and a few numbers for each pair of a query
+    and a gallery image of its identity.
 
     Average precision is given by two rules. The step rule is the mean of the precision at each match. Market-1501's own
     code integrates the precision-recall curve by trapezoids: each of M matches adds 1 / M times the mean of the

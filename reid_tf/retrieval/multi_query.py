@@ -24,7 +24,7 @@ def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Emb
     Args:
         query: `Embeddings`.
         extra: `Embeddings`. More images of the query identities, such as the split `multi_query`.
-        how: "mean" or "max" (of each dimension).
+        how: "mean", or "max" of each dimension, which suits descriptors that are never negative.
 
     Returns:
         `Embeddings` of the queries in their order, with their identities, cameras and paths.

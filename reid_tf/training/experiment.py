@@ -110,8 +110,9 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     keras.utils.set_random_seed(config.seed)
     options = dict(config.dataset)
     dataset = load_dataset(options.pop("name"), options.pop("root", None), **options)
-    if not dataset.train:
-        raise InputError(f"The data set {dataset.name!r} has {len(dataset.train)} training images; at least 1 is needed.")
+    for split in ("train", "query", "gallery"):
+        if not getattr(dataset, split):
+            raise InputError(f"The data set {dataset.name!r} has no {split} images: it holds {summarise(dataset)}.")
     validation = config.evaluation.validation
     training = VALIDATIONS.build(validation, dataset=dataset) if validation else dataset
     classes = class_of_identity(training.train)

@@ -6,13 +6,16 @@ lifts the process's highest resident size above that of the inputs (getrusage), 
 """
 
 import argparse
+import multiprocessing
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+
 from reid_tf.retrieval.embeddings import Embeddings, row_blocks
 from reid_tf.retrieval.metrics import evaluate
 
@@ -39,16 +42,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
+    print(
+        f"{'gallery':>9} {'product s':>10} {'evaluate s':>11} {'ratio':>6} {'(range)':>13} {'peak beyond inputs':>19}"
+    )
+    for distractors in dict.fromkeys((0, arguments.distractors)):
+        # A process of its own, because a process's highest size never falls.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            print(pool.submit(_measure, arguments, distractors).result())
+
+
+def _measure(arguments: argparse.Namespace, distractors: int) -> str:
     generator = np.random.default_rng(0)
+    matchable = round(arguments.gallery * MATCHABLE / 15913)
     query = _embeddings(generator, arguments.queries, arguments.queries, arguments.dimensions)
-    print(f"{'gallery':>9} {'product s':>10} {'evaluate s':>11} {'ratio':>6} {'(range)':>13} {'peak beyond inputs':>19}")
-    for extra in dict.fromkeys((0, arguments.distractors)):
-        size = arguments.gallery + extra
-        matchable = round(arguments.gallery * MATCHABLE / 15913)
-        gallery = _embeddings(generator, size, matchable, arguments.dimensions)
-        repeats = 1 if extra else arguments.repeats
-        _measure(query, gallery, arguments.distance, repeats)
-        del gallery
+    gallery = _embeddings(generator, arguments.gallery + distractors, matchable, arguments.dimensions)
+
+    inputs = _peak_bytes()
+    evaluations = [_seconds(lambda: evaluate(query, gallery, arguments.distance))]
+    peak = _peak_bytes() - inputs
+    products = [_seconds(lambda: _product(query, gallery))]
+    if not distractors:
+        evaluations, products = [], []  # the first of each was to warm up
+        for _ in range(arguments.repeats):
+            products.append(_seconds(lambda: _product(query, gallery)))
+            evaluations.append(_seconds(lambda: evaluate(query, gallery, arguments.distance)))
+    ratios = [evaluation / product for evaluation, product in zip(evaluations, products, strict=True)]
+    product, evaluation = statistics.median(products), statistics.median(evaluations)
+    return (
+        f"{len(gallery):>9,} {product:>10.2f} {evaluation:>11.2f} {evaluation / product:>6.2f} "
+        f"{f'{min(ratios):.2f}-{max(ratios):.2f}':>13} {peak / 2**20:>15,.0f} MiB"
+    )
 
 
 def _embeddings(generator: np.random.Generator, count: int, matchable: int, dimensions: int) -> Embeddings:
@@ -58,24 +81,6 @@ def _embeddings(generator: np.random.Generator, count: int, matchable: int, dime
     identities = np.zeros(count, np.int64)  # 0: Market-1501's distractors
     identities[:matchable] = 1 + np.arange(matchable) % IDENTITIES
     return Embeddings(vectors, identities, generator.integers(1, 1 + CAMERAS, count))
-
-
-def _measure(query: Embeddings, gallery: Embeddings, distance: str, repeats: int) -> None:
-    before = _peak_bytes()
-    evaluation_times = [_seconds(lambda: evaluate(query, gallery, distance))]
-    peak = _peak_bytes() - before
-    product_times = [_seconds(lambda: _product(query, gallery))]
-    if repeats > 1:  # the first of each was to warm up
-        evaluation_times, product_times = [], []
-        for _ in range(repeats):
-            product_times.append(_seconds(lambda: _product(query, gallery)))
-            evaluation_times.append(_seconds(lambda: evaluate(query, gallery, distance)))
-    ratios = [evaluation / product for evaluation, product in zip(evaluation_times, product_times, strict=True)]
-    product, evaluation = statistics.median(product_times), statistics.median(evaluation_times)
-    print(
-        f"{len(gallery):>9,} {product:>10.2f} {evaluation:>11.2f} {evaluation / product:>6.2f} "
-        f"{f'{min(ratios):.2f}-{max(ratios):.2f}':>13} {peak / 2**20:>15,.0f} MiB"
-    )
 
 
 def _product(query: Embeddings, gallery: Embeddings) -> None:

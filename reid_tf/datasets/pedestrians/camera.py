@@ -9,8 +9,9 @@ from reid_tf.datasets.pedestrians.scene import draw_backdrop
 
 # How much cameras differ: standard deviations of the logarithm of a colour channel's gain, of the exposure and of the
 # tone curve's exponent.
-CAST, EXPOSURE, TONE = 0.08, 0.1, 0.12
-SATURATION = (0.7, 1.1)
+CAST, EXPOSURE, TONE = 0.045, 0.06, 0.06
+SATURATION = (0.8, 1.05)
+DAPPLE = 0.12
 UNREST = 0.6  # how much the pictures of one camera differ, compared with that
 
 
@@ -73,6 +74,10 @@ def expose(camera: Camera, pixels: np.ndarray, rng: np.random.Generator) -> np.n
     pixels = cv2.transform(pixels, camera.mixing * unrest[:, None])
     curve = 255.0 * (np.arange(256) / 255.0) ** (camera.gamma * np.exp(rng.normal(0.0, UNREST * TONE)))
     pixels = cv2.LUT(pixels, np.rint(curve).astype(np.uint8))
+    # Shadows and folds: light that changes slowly over the picture.
+    dapple = np.exp(DAPPLE * rng.standard_normal((8, 4))).astype(np.float32)
+    dapple = cv2.resize(dapple, (width, height), interpolation=cv2.INTER_CUBIC)
+    pixels = cv2.multiply(pixels, cv2.merge([dapple] * 3), dtype=cv2.CV_8U)
     share = camera.sharpness * rng.uniform(0.85, 1.0)
     if share < 0.95:
         small = max(4, round(width * share)), max(8, round(height * share))

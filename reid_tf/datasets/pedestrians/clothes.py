@@ -14,6 +14,7 @@ ELBOW_ROW = round(ROWS * 0.53)
 KNEE_ROW = ROWS // 2
 ARMS = (Part.RIGHT_ARM, Part.LEFT_ARM)
 LEGS = (Part.RIGHT_LEG, Part.LEFT_LEG)
+BARE = 0.75  # width of a bare shin, as a factor on that of a trouser leg
 WHOLE_BODY = ("band", "yoke", "hem")  # patterns that belong to the trunk and do not repeat on the sleeves
 
 
@@ -68,10 +69,10 @@ def paint_trunk(canvas: Canvas, look: Look, texture: np.ndarray, view: View) -> 
     neck, hips = joints[NECK], joints[list(HIP)].mean(axis=0)
     hem = hips + (hips - neck) / max(float(np.hypot(*(hips - neck))), 1e-6) * look.upper.cut * scale
     breadth = body.breadth
-    shoulder = view.half_width(body.shoulders * 0.86 + 0.03 * breadth, 0.062 * breadth)
-    chest = view.half_width(body.shoulders * 0.72 + 0.022 * breadth, 0.078 * breadth)
-    waist = view.half_width(0.078 * breadth, 0.066 * breadth)
-    hip = view.half_width(body.hips + 0.042 * breadth, 0.07 * breadth)
+    shoulder = view.half_width(body.shoulders * 0.86 + 0.032 * breadth, 0.08 * breadth)
+    chest = view.half_width(body.shoulders * 0.72 + 0.034 * breadth, 0.102 * breadth)
+    waist = view.half_width(0.098 * breadth, 0.09 * breadth)
+    hip = view.half_width(body.hips + 0.054 * breadth, 0.092 * breadth)
     hip *= 1.0 + max(0.0, look.upper.cut)
     top = moved(neck, 0, -0.012 * scale)
     rows = np.array([0.0, 0.02, 0.1, 0.3, 0.62, 0.9, 1.0])
@@ -90,10 +91,10 @@ def paint_arm(canvas: Canvas, look: Look, texture: np.ndarray, view: View, index
     """Paints the right (index 0) or left (1) arm; `texture` is uint8 [ROWS, SEEN, 3], as seen."""
     joints, thick = view.joints, 0.5 * (1 + look.body.breadth) * view.scale
     shoulder, elbow, wrist = joints[SHOULDER[index]], joints[ELBOW[index]], joints[WRIST[index]]
-    canvas.fill(ellipse(wrist, 0.024 * view.scale, 0.026 * view.scale), look.skin, ARMS[index])
-    outline, corners = limb(elbow, wrist, 0.027 * thick, 0.021 * thick)
+    canvas.fill(ellipse(wrist, 0.028 * view.scale, 0.03 * view.scale), look.skin, ARMS[index])
+    outline, corners = limb(elbow, wrist, 0.032 * thick, 0.026 * thick)
     canvas.cloth(outline, corners, texture[ELBOW_ROW:], ARMS[index])
-    outline, corners = limb(shoulder, elbow, 0.035 * thick, 0.029 * thick)
+    outline, corners = limb(shoulder, elbow, 0.042 * thick, 0.035 * thick)
     canvas.cloth(outline, corners, texture[:ELBOW_ROW], ARMS[index])
 
 
@@ -101,13 +102,14 @@ def paint_leg(canvas: Canvas, look: Look, texture: np.ndarray, view: View, index
     """Paints the right (index 0) or left (1) leg with its shoe; `texture` is uint8 [ROWS, SEEN, 3], as seen."""
     joints, scale, thick = view.joints, view.scale, 0.5 * (1 + look.body.breadth) * view.scale
     hip, knee, ankle = joints[HIP[index]], joints[KNEE[index]], joints[ANKLE[index]]
-    flare = look.lower.flare if look.answers["lower_type"] == "trousers" else 1.0
-    toe = ankle + np.array([0.055 * view.right, 0.016 + 0.018 * view.front]) * scale
-    outline, _ = limb(moved(ankle, 0, 0.012 * scale), toe, 0.029 * scale, 0.024 * scale)
-    canvas.fill(outline, look.shoes, LEGS[index])
-    outline, corners = limb(knee, ankle, 0.04 * thick * (0.5 + 0.5 * flare), 0.029 * thick * flare)
+    bare = look.answers["lower_type"] == "dress" or look.answers["lower_length"] == "short"
+    flare = BARE if bare else look.lower.flare
+    outline, corners = limb(knee, ankle, 0.05 * thick * (0.5 + 0.5 * flare), 0.038 * thick * flare)
     canvas.cloth(outline, corners, texture[KNEE_ROW:], LEGS[index])
-    outline, corners = limb(hip, knee, 0.062 * thick, 0.041 * thick * (0.5 + 0.5 * flare))
+    toe = moved(ankle, 0.06 * scale * view.right, (0.018 + 0.018 * view.front) * scale)
+    outline, _ = limb(moved(ankle, 0, 0.014 * scale), toe, 0.036 * scale, 0.029 * scale)
+    canvas.fill(outline, look.shoes, LEGS[index])
+    outline, corners = limb(hip, knee, 0.074 * thick, 0.052 * thick * (0.5 + 0.5 * flare))
     canvas.cloth(outline, corners, texture[:KNEE_ROW], LEGS[index])
 
 
@@ -117,7 +119,7 @@ def paint_skirt(canvas: Canvas, look: Look, texture: np.ndarray, view: View) -> 
     top = joints[list(HIP)].mean(axis=0) + np.array([0, -0.05 * scale])
     feet = joints[list(ANKLE)].mean(axis=0)
     bottom = top + (feet - top) * look.lower.cut
-    upper = view.half_width(body.hips + 0.038 * body.breadth, 0.07 * body.breadth)
+    upper = view.half_width(body.hips + 0.05 * body.breadth, 0.088 * body.breadth)
     knees = joints[list(KNEE), 0]
     stretch = 0.5 * float(np.ptp(knees)) + 0.03 * scale
     lower = max(upper * (0.85 + 0.4 * look.lower.flare), stretch)

@@ -56,11 +56,15 @@ def _head(view: View) -> tuple[np.ndarray, float]:
 
 def _paint_face(canvas: Canvas, look: Look, view: View, centre: np.ndarray, radius: float) -> None:
     turned = moved(centre, 0.42 * radius * view.right, 0.24 * radius)
-    face = ellipse(turned, radius * (0.55 + 0.32 * max(0.0, view.front)), 0.86 * radius)
+    face = ellipse(turned, radius * (0.6 + 0.36 * max(0.0, view.front)), 0.86 * radius)
     # What would reach beyond the head is pulled back to its edge.
     inside = (face - centre) / (radius, 1.1 * radius)
     length = np.maximum(np.hypot(inside[:, 0], inside[:, 1]), 1.0)[:, None]
-    canvas.fill(centre + inside / length * (radius, 1.1 * radius), look.skin, Part.HEAD)
+    face = centre + inside / length * (radius, 1.1 * radius)
+    canvas.fill(face, look.skin, Part.HEAD)
+    if look.beard:
+        face[:, 1] = np.maximum(face[:, 1], turned[1] + 0.3 * radius)
+        canvas.fill(face, look.hair, Part.HEAD)
     for index, side in enumerate((-1, 1)):
         if view.front * 0.94 - side * 0.35 * view.right > 0.1:
             canvas.fill(ellipse(view.joints[EYE[index]], 0.14 * radius, 0.12 * radius), EYE_COLOUR, Part.HEAD)

@@ -81,6 +81,7 @@ class Look:
         skin: RGB.
         hair_style: str. "buzz", "short", "curly", "straight", "ponytail" or "braids".
         hair: RGB.
+        beard: bool.
         hat_style: str, or "". "cap", "beanie" or "brim".
         hat: tuple of two RGB. Crown, and band or brim.
         upper: `Garment`. Shirt, jacket or the top of a dress.
@@ -101,6 +102,7 @@ class Look:
     skin: Colour
     hair_style: str
     hair: Colour
+    beard: bool
     hat_style: str
     hat: tuple[Colour, Colour]
     upper: Garment

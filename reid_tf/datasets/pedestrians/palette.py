@@ -48,7 +48,7 @@ GREY_HAIR: tuple[Colour, ...] = ((168, 168, 170), (206, 206, 206))
 LEATHER: tuple[Colour, ...] = ((36, 34, 36), (110, 74, 46), (168, 128, 84), (96, 30, 36), (60, 66, 84), (196, 190, 180))
 
 
-def shade(colour: Colour, rng: np.random.Generator, spread: float = 8.0) -> Colour:
+def shade(colour: Colour, rng: np.random.Generator, spread: float = 18.0) -> Colour:
     """Returns a colour close to another.
 
     Args:

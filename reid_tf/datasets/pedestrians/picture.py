@@ -15,8 +15,8 @@ from reid_tf.datasets.pedestrians.scene import cut_backdrop, paint_occluder
 from reid_tf.datasets.pedestrians.view import View
 
 FINENESS = 2  # painted larger by this factor, then averaged down, against jagged edges
-PASSER_BY, OCCLUDER = 0.2, 0.15  # how often there is one
-STRETCH = 1.25  # boxes around people are narrower than pictures, and are widened to fit
+PASSER_BY, OCCLUDER = 0.15, 0.12  # how often there is one
+STRETCH = 1.35  # boxes around people are narrower than pictures, and are widened to fit
 HIDDEN_BY_BODY = 0.5  # confidence of a landmark behind the person's own body
 HIDDEN_BY_THING = 0.3  # ... and behind something that stands before the person
 
@@ -133,7 +133,7 @@ def _stand(
     screen = skeleton.project(posed, yaw)
     ears, ankles = screen[list(skeleton.EAR), 1], screen[list(skeleton.ANKLE), 1]
     top, bottom = ears.min() - 0.62 * body.head, ankles.max() + 0.035
-    share = rng.uniform(1.0, 1.25) if rng.random() < 0.12 else rng.uniform(0.84, 0.98)
+    share = rng.uniform(1.0, 1.25) if rng.random() < 0.12 else rng.uniform(0.88, 1.0)
     scale = share * rows / (bottom - top)
     spare = rows * (1.0 - share)
     middle = columns * (0.5 + 0.5 * edge + rng.normal(0.0, 0.05))

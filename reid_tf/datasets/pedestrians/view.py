@@ -56,6 +56,6 @@ class View:
             uint8 [rows, SEEN, 3].
         """
         columns = np.floor((_BEND - self.yaw) / (2 * np.pi) * COLUMNS).astype(int) % COLUMNS
-        shading = 0.68 + 0.36 * np.cos(_BEND * 0.9 - self.light)
+        shading = 0.5 + 0.56 * np.cos(_BEND * 0.9 - self.light)
         lit = texture[:, columns] * shading.astype(np.float32)[None, :, None]
         return np.minimum(lit, 255).astype(np.uint8)

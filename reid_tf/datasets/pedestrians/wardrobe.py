@@ -19,7 +19,7 @@ Choice = TypeVar("Choice")
 
 HEAD = {"young": 0.185, "teenager": 0.155, "adult": 0.138, "old": 0.14}
 LEGS = {"young": 0.45, "teenager": 0.51, "adult": 0.515, "old": 0.5}
-BREADTH = {"young": 1.1, "teenager": 0.92, "adult": 1.05, "old": 1.1}
+BREADTH = {"young": 1.05, "teenager": 0.92, "adult": 1.02, "old": 1.08}
 SLEEVE_SHARE = {"long": (0.9, 1.0), "short": (0.3, 0.5)}
 TROUSER_SHARE = {"long": (0.86, 0.97), "short": (0.34, 0.5)}
 SKIRT_SHARE = {"long": (0.72, 0.9), "short": (0.34, 0.5)}
@@ -92,6 +92,7 @@ def draw_look(outfit: Outfit, rng: np.random.Generator) -> Look:
             rng, ("straight", "ponytail", "braids") if answers["hair"] == "long" else ("buzz", "short", "curly")
         ),
         hair=outfit.hair,
+        beard=answers["gender"] == "male" and answers["age"] in ("adult", "old") and rng.random() < 0.35,
         hat_style=_pick(rng, ("cap", "beanie", "brim")) if answers["hat"] == "yes" else "",
         hat=(hat, _contrast(hat, rng)),
         upper=_upper(outfit, rng),
@@ -151,7 +152,7 @@ def _body(answers: Mapping[str, str], rng: np.random.Generator) -> Body:
     age, female = answers["age"], answers["gender"] == "female"
     return Body(
         head=HEAD[age] * rng.uniform(0.96, 1.04),
-        breadth=BREADTH[age] * rng.uniform(0.82, 1.25),
+        breadth=BREADTH[age] * rng.uniform(0.85, 1.15),
         shoulders=(0.098 if female else 0.114) * rng.uniform(0.94, 1.06),
         hips=(0.058 if female else 0.052) * rng.uniform(0.94, 1.06),
         legs=LEGS[age] * rng.uniform(0.96, 1.04),

@@ -1,0 +1,150 @@
+"""Pieces that several backbones are made of; each is a function from features to features."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from reid_tf.errors import InputError
+
+# Keras' applications and their published weights use this epsilon. Momentum 0.9 (torch's 0.1) instead of Keras' 0.99:
+# after a run of a few hundred steps the moving statistics would otherwise still hold much of their initial values.
+EPSILON = 1.001e-5
+MOMENTUM = 0.9
+
+
+def convolution(features: Any, channels: int, kernel_size: int, *, name: str, strides: int = 1) -> Any:
+    """A convolution without bias that keeps the size, or divides it by the stride.
+
+    A strided kernel is padded alike on all sides, as in torch and in Keras' applications; Keras' own "same" pads an
+    even image on the right and the bottom only, which would shift the features of published weights. The kernel begins
+    as Keras' default has it: He's larger one doubles the energy with every residual block, and an untrained ResNet-101,
+    whose normalisations have seen no statistics, would leave float16's range.
+
+    Args:
+        features: float [batch, height, width, any].
+        channels: int. Output channels.
+        kernel_size: int, odd.
+        name: str. The layer is called `<name>_conv`, the padding before it `<name>_pad`.
+        strides: int.
+
+    Returns:
+        float [batch, ceil(height / strides), ceil(width / strides), channels].
+    """
+    padding = "same"
+    if strides > 1 and kernel_size > 1:
+        features = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(features)
+        padding = "valid"
+    return layers.Conv2D(
+        channels,
+        kernel_size,
+        strides,
+        padding,
+        use_bias=False,
+        name=f"{name}_conv",
+    )(features)
+
+
+def normalization(name: str) -> keras.layers.Layer:
+    """Returns the backbones' batch normalisation."""
+    return layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=name)
+
+
+def convolution_norm(
+    features: Any,
+    channels: int,
+    kernel_size: int,
+    *,
+    name: str,
+    strides: int = 1,
+    activation: bool = True,
+    output_name: str | None = None,
+) -> Any:
+    """Convolution without bias, batch normalisation and (where wanted) ReLU.
+
+    Args:
+        features: float [batch, height, width, any].
+        channels: int. Output channels.
+        kernel_size: int, odd.
+        name: str. The layers are called `<name>_conv`, `<name>_bn`, `<name>_relu`.
+        strides: int.
+        activation: bool. Whether a ReLU ends it.
+        output_name: str or None. Another name for the ReLU.
+
+    Returns:
+        float [batch, ceil(height / strides), ceil(width / strides), channels].
+    """
+    features = convolution(features, channels, kernel_size, name=name, strides=strides)
+    features = normalization(f"{name}_bn")(features)
+    return layers.ReLU(name=output_name or f"{name}_relu")(features) if activation else features
+
+
+def max_pool(features: Any, *, name: str, output_name: str) -> Any:
+    """The 3x3 max pooling with stride 2 behind a 7x7 stem, padded alike on all sides.
+
+    Args:
+        features: float [batch, height, width, channels], not negative: the padding is 0.
+        name: str. The padding is called `<name>_pad`.
+        output_name: str. Name of the pooling.
+
+    Returns:
+        float [batch, ceil(height / 2), ceil(width / 2), channels].
+    """
+    features = layers.ZeroPadding2D(1, name=f"{name}_pad")(features)
+    return layers.MaxPooling2D(3, 2, name=output_name)(features)
+
+
+def projection(features: Any, channels: int, strides: int, name: str) -> Any:
+    """The shortcut of a residual block: nothing where the shapes agree, else a 1x1 convolution with normalisation.
+
+    Args:
+        features: float [batch, height, width, any].
+        channels: int. Channels of the residual.
+        strides: int. Stride of the residual.
+        name: str. The layers are called `<name>_0_conv` and `<name>_0_bn`.
+
+    Returns:
+        float [batch, ceil(height / strides), ceil(width / strides), channels].
+    """
+    if strides == 1 and features.shape[-1] == channels:
+        return features
+    return convolution_norm(features, channels, 1, strides=strides, name=f"{name}_0", activation=False)
+
+
+def residual_sum(shortcut: Any, residual: Any, *, name: str, output_name: str) -> Any:
+    """Ends a residual block: the sum, named `<name>_add`, and a ReLU, named `output_name`."""
+    return layers.ReLU(name=output_name)(layers.Add(name=f"{name}_add")([shortcut, residual]))
+
+
+def fully_connected_stages(
+    features: Any, channels: int, map_size: int, dropout: float, kernel_initializer: Any, bias: float
+) -> Any:
+    """fc6 and fc7 as convolutions, each with ReLU and dropout, as stages 6 and 7.
+
+    Args:
+        features: float [batch, height, width, any], height and width at least `map_size`.
+        channels: int. Channels of both.
+        map_size: int. Height and width of the map that fc6 covers at the network's own image size.
+        dropout: float in [0, 1).
+        kernel_initializer: Keras initializer, or its name.
+        bias: float. Initial bias.
+
+    Returns:
+        float [batch, height - map_size + 1, width - map_size + 1, channels].
+
+    Raises:
+        InputError: `dropout` is out of range.
+    """
+    if not 0 <= dropout < 1:
+        raise InputError(f"dropout must be at least 0 and below 1. Received: dropout={dropout}.")
+    for stage, kernel_size in ((6, map_size), (7, 1)):
+        features = layers.Conv2D(
+            channels,
+            kernel_size,
+            activation="relu",
+            kernel_initializer=keras.initializers.get(kernel_initializer).clone(),
+            bias_initializer=keras.initializers.Constant(bias),
+            name=f"fc{stage}",
+        )(features)
+        features = layers.Dropout(dropout, name=f"stage{stage}")(features)
+    return features

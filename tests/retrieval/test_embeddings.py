@@ -1,0 +1,137 @@
+import re
+import zipfile
+
+import numpy as np
+import pytest
+
+from reid_tf.errors import InputError
+from reid_tf.retrieval.embeddings import Embeddings, row_blocks
+
+
+def make(paths=("a.jpg", "folder/ü b.jpg", "c.jpg")):
+    return Embeddings(np.arange(12, dtype=np.float32).reshape(3, 4), np.array([5, 2, 5]), np.array([1, 2, 3]), paths)
+
+
+@pytest.mark.parametrize("paths", [("a.jpg", "folder/ü b.jpg", "c.jpg"), ()])
+def test_saves_and_loads(tmp_path, paths):
+    file = tmp_path / "new folder" / "gallery.npz"
+    original = make(paths)
+    original.save(file)
+    loaded = Embeddings.load(file)
+    for name in ("vectors", "identities", "cameras"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(original, name))
+        assert getattr(loaded, name).dtype == getattr(original, name).dtype
+    assert loaded.paths == paths
+    assert [path.name for path in file.parent.iterdir()] == ["gallery.npz"]
+
+
+def test_converts_lists_and_other_number_types():
+    embeddings = Embeddings([[1, 2], [3, 4]], [1, 2], np.array([3, 4], np.int8), ["a", "b"])
+    assert len(embeddings) == 2
+    assert (embeddings.vectors.dtype, embeddings.identities.dtype, embeddings.cameras.dtype) == (
+        np.float32,
+        np.int64,
+        np.int64,
+    )
+    assert embeddings.paths == ("a", "b")
+
+
+def test_float32_vectors_are_not_copied():
+    vectors = np.ones((3, 4), np.float32)
+    assert np.shares_memory(Embeddings(vectors, np.arange(3), np.arange(3)).vectors, vectors)
+
+
+@pytest.mark.parametrize("rows", [np.array([True, False, True]), np.array([0, 2])])
+def test_selects_rows(rows):
+    selected = make().select(rows)
+    np.testing.assert_array_equal(selected.vectors, make().vectors[[0, 2]])
+    assert selected.identities.tolist() == [5, 5]
+    assert selected.cameras.tolist() == [1, 3]
+    assert selected.paths == ("a.jpg", "c.jpg")
+
+
+def test_selects_rows_without_paths():
+    assert make(()).select(np.array([2, 1])).identities.tolist() == [5, 2]
+
+
+def test_may_be_empty():
+    assert len(Embeddings(np.zeros((0, 8), np.float32), [], [])) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros(3), [1, 2, 3], [1, 2, 3]), r"shape \[images, dimensions\]. Received: shape \(3,\)"),
+        ((np.zeros((3, 0)), [1, 2, 3], [1, 2, 3]), r"Received: shape \(3, 0\)"),
+        ((np.array([["a"]]), [1], [1]), "numeric vectors.*<U1"),
+        ((np.zeros((3, 2)), [1, 2], [1, 2, 3]), r"as identities, shape \[3\]. Received: shape \(2,\)"),
+        ((np.zeros((3, 2)), [1, 2, 3], [1.5, 2, 3]), r"whole number.*cameras.*float64"),
+        ((np.zeros((3, 2)), [1, 2, 3], [1, 2, 3], ("a", "b")), "2 paths for 3 rows"),
+    ],
+)
+def test_refuses_other_shapes(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Embeddings(*arguments)
+
+
+def test_says_which_rows_are_not_finite():
+    vectors = np.zeros((20000, 2), np.float32)
+    vectors[[9000, 19999], [0, 1]] = np.nan, np.inf
+    with pytest.raises(InputError, match="in 2 of 20000 rows, first in row 9000"):
+        Embeddings(vectors, np.zeros(20000, int), np.zeros(20000, int))
+
+
+def test_values_beyond_float32_are_not_finite():
+    with pytest.raises(InputError, match="in 1 of 1 rows, first in row 0"):
+        Embeddings(np.array([[1e300]]), [1], [1])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=re.escape(f"no file of embeddings at '{tmp_path / 'x.npz'}'")):
+        Embeddings.load(tmp_path / "x.npz")
+
+
+def write_text(file):
+    file.write_text("<html>Not found</html>")
+
+
+def write_array(file):
+    with file.open("wb") as stream:
+        np.save(stream, np.zeros(3))
+
+
+def write_other_archive(file):
+    np.savez(file, vectors=np.zeros((3, 2)), labels=np.zeros(3))
+
+
+def write_pickle(file):
+    np.savez(file, vectors=np.array([{}], object), identities=[1], cameras=[1], paths=["a"])
+
+
+def write_cut_off(file):
+    make().save(file)
+    file.write_bytes(file.read_bytes()[:-40])
+
+
+def write_zip(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("notes.txt", "hello")
+
+
+def write_nothing(file):
+    file.touch()
+
+
+@pytest.mark.parametrize(
+    "write", [write_text, write_array, write_other_archive, write_pickle, write_cut_off, write_zip, write_nothing]
+)
+def test_another_file_is_refused(tmp_path, write):
+    file = tmp_path / "x.npz"
+    write(file)
+    with pytest.raises(InputError, match=r"x\.npz' is no file of embeddings"):
+        Embeddings.load(file)
+
+
+def test_row_blocks_cover_all_rows_once():
+    assert [range(10)[rows] for rows in row_blocks(10, 4)] == [range(4), range(4, 8), range(8, 10)]
+    assert list(row_blocks(0, 4)) == []

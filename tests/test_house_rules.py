@@ -1,0 +1,155 @@
+"""What a machine can check of the way the package is written, from the syntax trees alone."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "reid_tf"
+FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text()) for path in FILES}
+
+# A room may import the rooms before it and those that stand outside the order.
+ORDER = ["datasets", "pose", "pipeline", "backbones", "losses", "models", "retrieval", "report", "training", "serving"]
+OUTSIDE = {"config", "errors", "files", "layers", "registry"}
+MAY_IMPORT_TENSORFLOW = ("pipeline/", "serving/", "training/strategy.py", "training/experiment.py", "datasets/")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.Module) -> list[str]:
+    """Dotted names of everything that a file imports, at its top or inside a function."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def public(tree: ast.Module):
+    """Public functions, classes and methods with their owner."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node, None
+            if isinstance(node, ast.ClassDef):
+                for method in node.body:
+                    if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+                        yield method, node
+
+
+def documented_arguments(docstring: str) -> list[str] | None:
+    """The names under `Args:`, or None where there is no such section."""
+    match = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)+)", inspect.cleandoc(docstring) + "\n", re.MULTILINE)
+    if match is None:
+        return None
+    return [entry.lstrip("*") for entry in re.findall(r"^ {4}(\*{0,2}\w+):", match.group(1), re.MULTILINE)]
+
+
+def parameters(node: ast.FunctionDef) -> list[str]:
+    arguments = node.args
+    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    names += [a.arg for a in (arguments.vararg, arguments.kwarg) if a]
+    return [n for n in names if n not in ("self", "cls")]
+
+
+def constructor(node: ast.ClassDef) -> list[str] | None:
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            return parameters(statement)
+    if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+        return [s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
+    return None
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_room_imports_only_earlier_rooms(path):
+    here = room(path)
+    if here not in ORDER:
+        return
+    allowed = set(ORDER[: ORDER.index(here) + 1]) | OUTSIDE
+    rooms = {parts[1] for parts in (module.split(".") for module in imported(TREES[path])) if parts[0] == "reid_tf" and len(parts) > 1}
+    # The configuration is read by the loop over all rooms, never by the rooms themselves.
+    allowed -= set() if here in ("training", "serving") else {"config"}
+    assert rooms <= allowed, f"{name(path)} imports {sorted(rooms - allowed)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_tensorflow_stays_where_files_are_read_and_devices_chosen(path):
+    modules = {module.split(".")[0] for module in imported(TREES[path])}
+    if not name(path).startswith(MAY_IMPORT_TENSORFLOW):
+        assert not modules & {"tensorflow", "tensorflow_datasets"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_the_library_neither_prints_nor_asserts_nor_swallows(path):
+    for node in ast.walk(TREES[path]):
+        where = f"{name(path)}:{getattr(node, 'lineno', 0)}"
+        assert not isinstance(node, ast.Assert), where
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", where
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.name != "*" for alias in node.names), where
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else ""
+            assert caught not in ("", "Exception", "BaseException"), where
+            assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), where
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_every_raise_shows_its_value(path):
+    for node in ast.walk(TREES[path]):
+        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call) or not node.exc.args:
+            continue
+        message = node.exc.args[0]
+        literal = isinstance(message, ast.Constant) or (
+            isinstance(message, ast.JoinedStr) and not any(isinstance(v, ast.FormattedValue) for v in message.values)
+        )
+        assert not literal, f"{name(path)}:{node.lineno} raises a fixed text"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_public_docstrings_name_every_argument(path):
+    for node, owner in public(TREES[path]):
+        where = f"{name(path)}:{node.lineno} {node.name}"
+        docstring = ast.get_docstring(node)
+        inherited = owner is not None and any("register_keras" in ast.unparse(d) for d in owner.decorator_list)
+        inherited |= owner is not None and bool(owner.bases)
+        assert docstring or inherited, f"{where} has no docstring"
+        if not docstring:
+            continue
+        found = documented_arguments(docstring)
+        expected = constructor(node) if isinstance(node, ast.ClassDef) else parameters(node)
+        if found is not None and expected is not None:
+            assert found == expected, where
+
+
+@pytest.mark.parametrize(
+    "folder", ["datasets", "pipeline/augment", "pipeline/samplers", "backbones", "models", "training"]
+)
+def test_an_init_enters_each_registered_file_with_one_line(folder):
+    registered = {
+        path.stem
+        for path in (PACKAGE / folder).glob("*.py")
+        if re.search(r"^@[A-Z]+\.register\(", path.read_text(), re.MULTILINE)
+    }
+    lines = (PACKAGE / folder / "__init__.py").read_text().splitlines()
+    package = "reid_tf." + folder.replace("/", ".")
+    entered = [line.split()[3] for line in lines if line.startswith(f"from {package} import ")]
+    assert sorted(entered) == sorted(registered)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("*.py")), ids=lambda path: path.name)
+def test_a_tool_shows_an_example(path):
+    if path.name != "command_line.py":
+        assert f"python tools/{path.name}" in path.read_text()

@@ -1,0 +1,115 @@
+"""Everything that is registered is tested the day it is registered."""
+
+import inspect
+import typing
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from reid_tf import registry
+from reid_tf.config import load_config
+from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.registry import Registry
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+TABLES = [table for table in vars(registry).values() if isinstance(table, Registry)]
+ENTRIES = [(table, name) for table in TABLES for name in table.names()]
+SIZE = (32, 16)
+
+
+def required(table: Registry, name: str) -> dict:
+    """The smallest value that serves each option without a default."""
+    values = {"batch_size": 4, "learning_rate": 0.1, "num_identities": 2, "images_per_identity": 2, "identities_per_batch": 2}
+    parameters = inspect.signature(table.get(name)).parameters.values()
+    return {
+        p.name: values[p.name]
+        for p in parameters
+        if p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is inspect.Parameter.empty
+    }
+
+
+@pytest.mark.parametrize(("table", "name"), ENTRIES, ids=lambda value: getattr(value, "kind", value))
+def test_every_option_is_typed_and_documented(table, name):
+    function = table.get(name)
+    hints = typing.get_type_hints(function)
+    for parameter in inspect.signature(function).parameters.values():
+        assert parameter.name in hints
+        assert f"    {parameter.name}:" in inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_is_valid_and_has_its_header(path):
+    load_config(path)
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert any(line.startswith("# Reported by the paper:") for line in header)
+    assert any(line.startswith("# Measured:") for line in header)
+    assert any(line.startswith("# Run: python tools/train.py") and path.stem.split("_")[0] in line for line in header)
+
+
+@pytest.mark.parametrize("name", registry.MODELS.names())
+def test_every_model_learns_with_every_weight(name):
+    keras.utils.set_random_seed(0)
+    backbone = registry.BACKBONES.build({"name": "tiny", "width": 4}, image_size=SIZE)
+    system = registry.MODELS.build(
+        {"name": name}, backbone=backbone, num_identities=3, attribute_schema=MARKET1501_SCHEMA
+    )
+    rng = np.random.default_rng(0)
+    inputs = {
+        key: rng.uniform(0, 255, (4, *tensor.shape[1:])).astype(np.float32) for key, tensor in system.model.input.items()
+    }
+    labels = tf.constant([0, 1, 0, 1])
+    # The verification classifier starts at zero, and what is before it then gets no gradient in the very first step.
+    for variable in system.model.trainable_variables:
+        variable.assign(variable + rng.normal(0, 0.05, variable.shape))
+    with tf.GradientTape() as tape:
+        outputs = system.model(inputs, training=True)
+        loss = tf.add_n([system.losses[key](labels, value) for key, value in outputs.items()])
+    gradients = tape.gradient(loss, [variable.value for variable in system.model.trainable_variables])
+    for variable, gradient in zip(system.model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.isfinite(gradient).all(), variable.path
+
+
+@pytest.mark.parametrize("name", registry.SAMPLERS.names())
+def test_every_sampler_repeats_its_epochs(name):
+    identities = np.repeat(np.arange(20), 4)
+    build = lambda: registry.SAMPLERS.build(  # noqa: E731
+        {"name": name, **required(registry.SAMPLERS, name)},
+        identities=identities,
+        cameras=np.tile([1, 2], 40),
+        epochs=2,
+        seed=3,
+        replicas=1,
+    )
+    first, second = list(build().epoch(1)), list(build().epoch(1))
+    assert len(first) == len(build())
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", registry.AUGMENTATIONS.names())
+def test_every_augmentation_keeps_the_form_of_a_batch(name):
+    op = registry.AUGMENTATIONS.build({"name": name}, image_size=SIZE)
+    batch = {"image": tf.random.stateless_uniform([5, *SIZE, 3], [0, 0], 0, 255), "landmarks": tf.ones([5, 18, 3]) / 2}
+    after = op(batch, tf.constant([1, 2]))
+    assert {key: value.shape for key, value in after.items()} == {key: value.shape for key, value in batch.items()}
+    assert np.isfinite(after["image"]).all()
+
+
+@pytest.mark.parametrize("name", registry.OPTIMIZERS.names())
+@pytest.mark.parametrize("schedule", registry.SCHEDULES.names())
+def test_every_optimizer_descends_under_every_schedule(name, schedule):
+    variable = keras.Variable(np.array([[3.0]], np.float32))
+    optimizer = registry.OPTIMIZERS.build(
+        {"name": name, **required(registry.OPTIMIZERS, name)},
+        make_schedule=lambda rate: registry.SCHEDULES.build(
+            {"name": schedule}, learning_rate=rate, steps_per_epoch=10, epochs=2
+        ),
+        pretrained=[],
+    )
+    for _ in range(5):
+        optimizer.apply([2 * variable.value], [variable])
+    assert float(variable.value[0, 0]) < 3.0

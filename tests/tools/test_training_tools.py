@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid_tf.retrieval.embeddings import Embeddings
+
+SMALL = (
+    "dataset.identities=12", "dataset.images_per_identity=6", "image_size=[32,16]", "batches.batch_size=16",
+    "backbone.width=4", "model.embedding_dim=8", "epochs=1", "evaluation.ranked_lists=2",
+)  # fmt: skip
+
+
+def overrides(cache, *more):
+    return [part for setting in (f"dataset.root={cache}", *SMALL, *more) for part in ("--set", setting)]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def trained(run, cache, tmp_path):
+    result = run("train", "--model", "multitask", "--out", tmp_path / "a", *overrides(cache))
+    assert result.returncode == 0, result.stderr
+    return tmp_path / "a", result
+
+
+def test_train_evaluate_and_embed(run, trained, tmp_path):
+    directory, result = trained
+    for name in ("trained encoder", "untrained encoder", "colour histogram"):
+        assert f"| {name}" in result.stdout
+    assert f"pictures: {directory / 'report'}" in result.stdout
+
+    result = run("evaluate", "--run", directory, "--flip", "--multi-query", "mean", "--out", tmp_path / "evaluation")
+    assert result.returncode in (0, 2), result.stderr
+    result = run("evaluate", "--run", directory, "--out", tmp_path / "evaluation")
+    assert result.returncode == 0, result.stderr
+    measured = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    expected = json.loads((directory / "metrics.json").read_text())
+    assert measured["mAP"] == pytest.approx(expected["mAP"], abs=1e-6)
+
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    for index, height in enumerate((40, 60)):
+        cv2.imwrite(str(crops / f"{index}.png"), np.full((height, 20, 3), 90, np.uint8))
+    result = run("embed", "--run", directory, "--images", crops, "--out", tmp_path / "crops.npz")
+    assert result.returncode == 0, result.stderr
+    embeddings = Embeddings.load(tmp_path / "crops.npz")
+    assert embeddings.vectors.shape == (2, 8)
+    assert [Path(path).name for path in embeddings.paths] == ["0.png", "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Name an experiment with --config or a model with --model"),
+        (("--model", "multitsk"), "Unknown model: 'multitsk'. Did you mean 'multitask'"),
+        (("--config", "none.yaml"), "There is no configuration file 'none.yaml'"),
+        (("--model", "multitask", "--set", "epoch=1"), "Did you mean 'epochs'"),
+        (("--model", "multitask", "--set", "model.name=baseline"), "--model says 'multitask', but"),
+        (("--model", "multitask", "--set", "dataset.name=market1501"), "--data"),
+        (("--model", "multitask", "--set", "dataset.name=market1501", "--data", "nowhere"), "nowhere"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    result = run("train", *arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_resume_needs_a_directory(run):
+    result = run("train", "--model", "multitask", "--resume")
+    assert result.returncode == 2
+    assert "--resume needs --out" in result.stderr
+
+
+def test_embed_says_what_is_missing(run, trained, tmp_path):
+    directory, _ = trained
+    (tmp_path / "empty").mkdir()
+    for images, message in ((tmp_path / "empty", "There are no images"), (tmp_path / "no", "must be a folder or a CSV")):
+        result = run("embed", "--run", directory, "--images", images, "--out", tmp_path / "x.npz")
+        assert result.returncode == 2
+        assert message in result.stderr
+    result = run("embed", "--run", tmp_path / "no", "--images", tmp_path, "--out", tmp_path / "x.npz")
+    assert result.returncode == 2
