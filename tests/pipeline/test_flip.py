@@ -5,10 +5,12 @@ import tensorflow as tf
 from reid_tf.pipeline.augment.flip import flip
 from reid_tf.pipeline.augment.geometry import MIRRORED_LANDMARKS
 
-NAMES = (
-    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee right_ankle "
-    "left_hip left_knee left_ankle right_eye left_eye right_ear left_ear"
-).split()
+ARM, LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
+NAMES = [
+    *("nose", "neck"),
+    *(f"{side}_{joint}" for limb in (ARM, LEG) for side in ("right", "left") for joint in limb),
+    *("right_eye", "left_eye", "right_ear", "left_ear"),
+]
 
 
 def test_flipped_images_are_mirrored_and_the_others_untouched(image_batch, apply):

@@ -35,8 +35,9 @@ def test_train_evaluate_and_embed(run, trained, tmp_path):
         assert f"| {name}" in result.stdout
     assert f"pictures: {directory / 'report'}" in result.stdout
 
-    result = run("evaluate", "--run", directory, "--flip", "--multi-query", "mean", "--out", tmp_path / "evaluation")
-    assert result.returncode in (0, 2), result.stderr
+    result = run("evaluate", "--run", directory, "--multi-query", "mean", "--out", tmp_path / "evaluation")
+    assert result.returncode == 2
+    assert "has 0 images for multi-query evaluation" in result.stderr
     result = run("evaluate", "--run", directory, "--out", tmp_path / "evaluation")
     assert result.returncode == 0, result.stderr
     measured = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())

@@ -39,7 +39,7 @@ def write_pedestrians(folder: Path, parameters: Parameters) -> None:
 
     landmarks: dict[str, np.ndarray] = {}
     # Threads: OpenCV computes outside Python's lock, and unlike processes they need nothing of the caller's program.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(1) as pool:
         for found in _with_progress(pool.map(draw, population), population):
             landmarks.update(found)
     write_landmarks(folder / LANDMARKS_FILE, landmarks)

@@ -1,0 +1,75 @@
+"""MirroredStrategy over two logical CPUs, in a subprocess because TensorFlow makes its devices once."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+SCRIPT = """
+import json, sys
+import keras, numpy as np, tensorflow as tf
+
+replicas, cache, precision, out = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
+
+from reid_tf.config import parse_config
+from reid_tf.registry import BACKBONES
+from reid_tf.training.experiment import build_experiment
+from reid_tf.training.strategy import make_strategy, precision as under
+
+@BACKBONES.register("without_batch_norm")
+def without_batch_norm(image_size):
+    image = keras.Input((*image_size, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    x = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="stage1")(x)
+    return keras.Model(image, x, name="without_batch_norm")
+
+config = parse_config({
+    "dataset": {"name": "synthetic", "root": cache, "identities": 12, "images_per_identity": 6},
+    "image_size": [32, 16], "augment": [{"name": "flip"}, {"name": "random_erasing"}],
+    "batches": {"name": "pairs", "batch_size": 8}, "backbone": {"name": "without_batch_norm"},
+    "model": {"name": "multitask", "embedding_dim": 8}, "precision": precision,
+    "optimizer": {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.01},
+    "schedule": {"name": "step", "boundaries": [1]}, "epochs": 2,
+})
+strategy = make_strategy()
+assert strategy.num_replicas_in_sync == replicas
+with under(config.precision):
+    experiment = build_experiment(config, strategy)
+    sizes = {len(batch) for batch in experiment.sampler.epoch(0)}
+    assert sizes == {8}, sizes  # shares of a batch are equal, so that the mean of their means is the batch's mean
+    with strategy.scope():
+        model = experiment.compile()
+        history = model.fit(experiment.batches(), epochs=2, steps_per_epoch=experiment.steps_per_epoch, verbose=0)
+np.savez(out, *model.get_weights())
+print(json.dumps(history.history["loss"]))
+"""
+
+
+def run(replicas, cache, precision, out):
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(replicas), str(cache), precision, str(out)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    with np.load(out) as weights:
+        return json.loads(result.stdout.splitlines()[-1]), [weights[name] for name in weights.files]
+
+
+def test_two_replicas_give_the_loss_and_the_weights_of_one(tmp_path):
+    """Without batch normalisation, which sees a replica's share only, every number is the same."""
+    one, two = (run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz") for n in (1, 2))
+    assert two[0] == pytest.approx(one[0], rel=1e-4)
+    for first, second in zip(one[1], two[1], strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
+
+
+def test_two_replicas_in_half_precision(tmp_path):
+    losses, _ = run(2, tmp_path / "cache", "mixed_float16", tmp_path / "2.npz")
+    assert np.isfinite(losses).all()
