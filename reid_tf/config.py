@@ -116,7 +116,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
     except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, UnicodeDecodeError) as error:
         raise InputError(f"{str(path)!r} is not a YAML file: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, DictConfig):
-        raise InputError(f"A configuration is a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}.")
+        raise InputError(
+            f"A configuration is a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}."
+        )
     for override in overrides:
         _apply_override(tree, override)
     return parse_config(OmegaConf.to_container(tree, resolve=True))
@@ -145,7 +147,9 @@ def parse_config(tree: Any) -> ExperimentConfig:
         if value is not None and value < 1:
             raise InputError(f"{key!r} must be at least 1. Received: {value}.")
     if config.evaluation.every < 1 or config.evaluation.batch_size < 1:
-        raise InputError(f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}.")
+        raise InputError(
+            f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}."
+        )
     return config
 
 
@@ -175,7 +179,9 @@ def _apply_override(tree: DictConfig, override: str) -> None:
     try:
         value = OmegaConf.from_dotlist([f"value={text}"]).value
     except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException) as error:
-        raise InputError(f"The value of the override {override!r} cannot be read: {' '.join(str(error).split())}.") from None
+        raise InputError(
+            f"The value of the override {override!r} cannot be read: {' '.join(str(error).split())}."
+        ) from None
     *parents, last = path.strip().split(".")
     node: Any = tree
     for part in parents:

@@ -83,7 +83,9 @@ class Registry:
             checked[option] = convert(value, hints.get(option, Any), f"Option {option!r} of the {self.kind} {name!r}")
         for option, parameter in allowed.items():
             if parameter.default is inspect.Parameter.empty and option not in checked:
-                raise InputError(f"The {self.kind} {name!r} needs the option {option!r}. Received: {dict(component)!r}.")
+                raise InputError(
+                    f"The {self.kind} {name!r} needs the option {option!r}. Received: {dict(component)!r}."
+                )
         return checked
 
     def build(self, component: Component, **given: Any) -> Any:

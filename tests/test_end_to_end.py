@@ -1,4 +1,4 @@
-"""From image files to a finished run, resumed runs, replicas and broken inputs: at a tiny size, with everything real."""
+"""From image files to a finished run, resumed runs and broken inputs: at a tiny size, with everything real."""
 
 import dataclasses
 import json
@@ -126,14 +126,15 @@ def test_an_interrupted_run_resumes_to_the_same_weights(finished, recipe, tmp_pa
         train(recipe, tmp_path / "a")
     resumed = train(recipe, tmp_path / "a", resume=True)
     assert [entry["epoch"] for entry in resumed.history] == [1, 2, 3]
-    for first, second in zip(weights(finished.run_directory, "model"), weights(resumed.run_directory, "model"), strict=True):
+    for first, second in zip(
+        weights(finished.run_directory, "model"), weights(resumed.run_directory, "model"), strict=True
+    ):
         np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
 
 
 def test_a_nan_loss_stops_with_a_sentence_and_keeps_the_checkpoint(recipe, tmp_path):
-    diverging = dataclasses.replace(
-        recipe, optimizer={"name": "sgd", "learning_rate": 1e20}, schedule={"name": "step", "warmup_epochs": 1, "warmup_factor": 1e-30}
-    )
+    schedule = {"name": "step", "warmup_epochs": 1, "warmup_factor": 1e-30}  # the first epoch changes nothing
+    diverging = dataclasses.replace(recipe, optimizer={"name": "sgd", "learning_rate": 1e20}, schedule=schedule)
     with pytest.raises(InputError, match=r"The loss became (nan|inf) in epoch 2, step \d+;.*checkpoint"):
         train(diverging, tmp_path / "a")
     assert not (tmp_path / "a").exists()

@@ -78,7 +78,11 @@ def test_a_room_imports_only_earlier_rooms(path):
     if here not in ORDER:
         return
     allowed = set(ORDER[: ORDER.index(here) + 1]) | OUTSIDE
-    rooms = {parts[1] for parts in (module.split(".") for module in imported(TREES[path])) if parts[0] == "reid_tf" and len(parts) > 1}
+    rooms = {
+        parts[1]
+        for parts in (module.split(".") for module in imported(TREES[path]))
+        if parts[0] == "reid_tf" and len(parts) > 1
+    }
     # The configuration is read by the loop over all rooms, never by the rooms themselves.
     allowed -= set() if here in ("training", "serving") else {"config"}
     assert rooms <= allowed, f"{name(path)} imports {sorted(rooms - allowed)}"

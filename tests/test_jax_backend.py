@@ -22,7 +22,8 @@ for name in MODELS.names():
     inputs = {key: rng.uniform(0, 255, (4, *t.shape[1:])).astype("float32") for key, t in system.model.input.items()}
     before = system.encoder({"image": inputs[sorted(inputs)[0]]})["embedding"]
     for _ in range(2):  # the verification classifier starts at zero: its second step reaches the encoder
-        losses = system.model.train_on_batch(inputs, {key: np.array([0, 1, 0, 1]) for key in system.targets}, return_dict=True)
+        labels = {key: np.array([0, 1, 0, 1]) for key in system.targets}
+        losses = system.model.train_on_batch(inputs, labels, return_dict=True)
     after = system.encoder({"image": inputs[sorted(inputs)[0]]})["embedding"]
     assert all(np.isfinite(value) for value in losses.values()), losses
     assert not np.allclose(before, after), name

@@ -22,7 +22,13 @@ SIZE = (32, 16)
 
 def required(table: Registry, name: str) -> dict:
     """The smallest value that serves each option without a default."""
-    values = {"batch_size": 4, "learning_rate": 0.1, "num_identities": 2, "images_per_identity": 2, "identities_per_batch": 2}
+    values = {
+        "batch_size": 4,
+        "learning_rate": 0.1,
+        "num_identities": 2,
+        "images_per_identity": 2,
+        "identities_per_batch": 2,
+    }
     parameters = inspect.signature(table.get(name)).parameters.values()
     return {
         p.name: values[p.name]
@@ -58,7 +64,8 @@ def test_every_model_learns_with_every_weight(name):
     )
     rng = np.random.default_rng(0)
     inputs = {
-        key: rng.uniform(0, 255, (4, *tensor.shape[1:])).astype(np.float32) for key, tensor in system.model.input.items()
+        key: rng.uniform(0, 255, (4, *tensor.shape[1:])).astype(np.float32)
+        for key, tensor in system.model.input.items()
     }
     labels = tf.constant([0, 1, 0, 1])
     # The verification classifier starts at zero, and what is before it then gets no gradient in the very first step.

@@ -11,7 +11,7 @@ def main() -> None:
     parser = command_line.parser(__doc__, "python tools/benchmark.py evaluate")
     subparsers = parser.add_subparsers(dest="benchmark", required=True)
     for name, module in SUBCOMMANDS.items():
-        subparser = subparsers.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__)
+        subparser = subparsers.add_parser(name, help=str(module.__doc__).splitlines()[0], description=module.__doc__)
         module.add_arguments(subparser)
     arguments = parser.parse_args()
     SUBCOMMANDS[arguments.benchmark].main(arguments)

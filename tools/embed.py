@@ -11,8 +11,12 @@ def main() -> None:
     """Parses the command line and embeds."""
     parser = command_line.parser(__doc__, "python tools/embed.py --run runs/short --images crops/ --out crops.npz")
     parser.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
-    parser.add_argument("--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV as data set csv_table")
-    parser.add_argument("--out", required=True, metavar="NPZ", help="the file to write: vectors, identities, cameras, paths")
+    parser.add_argument(
+        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV as data set csv_table"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="NPZ", help="the file to write: vectors, identities, cameras, paths"
+    )
     parser.add_argument("--flip", action="store_true", help="average over an image and its mirror image")
     arguments = parser.parse_args()
 
@@ -29,7 +33,9 @@ def main() -> None:
         paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
         records = [Record(str(path), identity=-1, camera=-1) for path in paths]  # nobody says who they show
     else:
-        raise InputError(f"--images must be a folder or a CSV file. Received: {arguments.images!r}, which does not exist.")
+        raise InputError(
+            f"--images must be a folder or a CSV file. Received: {arguments.images!r}, which does not exist."
+        )
     if not records:
         raise InputError(f"There are no images ({', '.join(sorted(SUFFIXES))}) in {arguments.images!r}.")
     encoder = load_encoder(arguments.run)

@@ -18,7 +18,11 @@ def main() -> None:
     parser.add_argument("--out", metavar="DIR", help="the run directory (default: runs/CONFIG-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, e.g. optimizer.momentum=0; repeatable"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override, e.g. optimizer.momentum=0; repeatable",
     )
     arguments = parser.parse_args()
     config, name = command_line.experiment(arguments)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from reid_tf.datasets.atomic import atomic_folder
 from reid_tf.datasets.encoded import import_tfds, is_prepared, read_encoded
 from reid_tf.datasets.landmarks import SHAPE
 from reid_tf.datasets.prepared import RECORDS_FILE
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
+from reid_tf.files import folder_written_beside
 
 _BATCH = 256  # images read at once: enough to spread a prepared source's cost, little enough to hold in memory
 
@@ -45,7 +45,7 @@ def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
     splits = {split: records for split, records in dataset.splits().items() if records}
     if not splits:
         raise InputError(f"The data set {dataset.name!r} has no image to prepare: {dataset.splits()!r}.")
-    with atomic_folder(folder) as temporary:
+    with folder_written_beside(folder) as temporary:
         _write_shards(dataset.name, splits, temporary)
         np.savez_compressed(temporary / RECORDS_FILE, allow_pickle=False, **_columns(dataset))
 

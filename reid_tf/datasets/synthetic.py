@@ -7,12 +7,12 @@ import logging
 import os
 from pathlib import Path
 
-from reid_tf.datasets.atomic import atomic_folder
 from reid_tf.datasets.market1501 import read_market_layout
 from reid_tf.datasets.pedestrians.population import Parameters
 from reid_tf.datasets.pedestrians.writing import write_pedestrians
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
+from reid_tf.files import folder_written_beside
 from reid_tf.registry import DATASETS
 
 CACHE_VARIABLE = "REID_TF_CACHE"
@@ -99,7 +99,7 @@ def _folder_name(parameters: Parameters) -> str:
 def _write(folder: Path, parameters: Parameters) -> None:
     _LOG.info("Drawing the synthetic pedestrians into %s, once.", folder)
     try:
-        with atomic_folder(folder) as beside:
+        with folder_written_beside(folder) as beside:
             write_pedestrians(beside, parameters)
             description = {"drawing_version": DRAWING_VERSION, **dataclasses.asdict(parameters)}
             (beside / PARAMETERS_FILE).write_text(json.dumps(description, indent=2) + "\n")

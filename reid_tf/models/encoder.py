@@ -29,7 +29,9 @@ def build_encoder(
         Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, section 3.5 (the neck).
     """
     if embedding_dim is not None and embedding_dim < 1:
-        raise InputError(f"embedding_dim must be at least 1, or null for the backbone's own features. Received: {embedding_dim}.")
+        raise InputError(
+            f"embedding_dim must be at least 1, or null for the backbone's own features. Received: {embedding_dim}."
+        )
     image = keras.Input(backbone.input_shape[1:], name="image")
     features = layers.GlobalAveragePooling2D(name="pool")(backbone(image))  # [batch, channels]
     if embedding_dim is not None:

@@ -55,8 +55,8 @@ class VerificationHead:
         Returns:
             keras.Model from {"embedding_a", "embedding_b"}, float [batch, dim], to {"probability": float32 [batch, 1]}.
         """
-        embeddings = {side: keras.Input((dim,), name=side) for side in ("embedding_a", "embedding_b")}
-        both = self(*embeddings.values(), name="verification")
+        embeddings = {name: keras.Input((dim,), name=name) for name in ("embedding_a", "embedding_b")}
+        both = self(embeddings["embedding_a"], embeddings["embedding_b"], name="verification")
         same = layers.Activation("linear", dtype="float32", name="probability")(both[:, :1])
         return keras.Model(embeddings, {"probability": same}, name="verifier")
 

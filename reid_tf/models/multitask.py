@@ -29,7 +29,7 @@ def multitask(
         num_identities: int. K, the training identities.
         embedding_dim: int or None. Dimensions of f; 4096 as in the paper, None where the backbone ends in fc7 itself.
         batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps much.
-        dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor uses 0.9.
+        dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
 
     Returns:

@@ -94,4 +94,6 @@ class System:
         """
         allowed = COMPATIBLE_BATCHES[self.batches]
         if name not in allowed:
-            raise InputError(f"The model {self.model.name!r} takes batches of {' or '.join(allowed)}. Received: {name!r}.")
+            raise InputError(
+                f"The model {self.model.name!r} takes batches of {' or '.join(allowed)}. Received: {name!r}."
+            )

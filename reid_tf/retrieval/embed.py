@@ -41,7 +41,8 @@ class Encoder:
         flip: bool = False,
     ) -> None:
         self.model, self.inputs = model, dict(inputs)
-        self.image_size, self.distance, self.flip = tuple(image_size), distance, flip
+        self.image_size = (image_size[0], image_size[1])
+        self.distance, self.flip = distance, flip
 
     def __call__(self, images: Sequence[np.ndarray | str | Path], batch_size: int = 64) -> np.ndarray:
         """Embeds images.
@@ -77,16 +78,18 @@ class Encoder:
         }
 
     def _load(self, images: Sequence[np.ndarray | str | Path]) -> np.ndarray:
-        if isinstance(images[0], str | Path):
-            return load_images([str(image) for image in images], self.image_size)
-        return resize_images(images, self.image_size)
+        paths = [str(image) for image in images if isinstance(image, str | Path)]
+        arrays = [image for image in images if not isinstance(image, str | Path)]
+        if paths and arrays:
+            raise InputError(f"Images are all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
+        return load_images(paths, self.image_size) if paths else resize_images(arrays, self.image_size)
 
     def _embed_batch(self, images: np.ndarray) -> np.ndarray:
         views = [images, images[:, :, ::-1]] if self.flip else [images]
         vectors = [
             keras.ops.convert_to_numpy(self.model({"image": view}, training=False)["embedding"]) for view in views
         ]
-        return np.mean(vectors, axis=0, dtype=np.float32)
+        return np.asarray(np.mean(vectors, axis=0, dtype=np.float32))
 
 
 def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
@@ -110,7 +113,7 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
     views = [_as_it_is, _mirrored] if encoder.flip else [_as_it_is]
     with naming_broken_images(record.path for record in records):
         vectors = [encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views]
-    return _of_records(records, np.mean(vectors, axis=0, dtype=np.float32))
+    return _of_records(records, np.asarray(np.mean(vectors, axis=0, dtype=np.float32)))
 
 
 def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64) -> Embeddings:

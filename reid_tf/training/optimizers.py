@@ -1,7 +1,7 @@
 """Optimizers with a slower rate for pre-trained variables and a choice of weight decay.
 
 Both are applied where the update is made, not to the gradient: Adam divides a gradient by its own running size, so a
-scaled gradient changes nothing there. Biases and normalisation parameters (everything below two dimensions) never decay.
+scaled gradient changes nothing there. Biases and normalisation parameters (all below two dimensions) never decay.
 """
 
 from collections.abc import Callable, Collection

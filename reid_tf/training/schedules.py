@@ -90,7 +90,9 @@ def step(
     values = [learning_rate * factor**passed for passed in range(len(boundaries) + 1)]
     # Keras counts a boundary's own step to the value before it; the first step of the next epoch must have the new one.
     last_steps = [epoch * steps_per_epoch - 1 for epoch in boundaries]
-    schedule: LearningRateSchedule = PiecewiseConstantDecay(last_steps, values) if boundaries else Constant(learning_rate)
+    schedule: LearningRateSchedule = (
+        PiecewiseConstantDecay(last_steps, values) if boundaries else Constant(learning_rate)
+    )
     return _warmed_up(schedule, warmup_epochs * steps_per_epoch, warmup_factor, warmup)
 
 

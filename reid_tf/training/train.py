@@ -30,8 +30,8 @@ class TrainingResult:
 
     Args:
         run_directory: Path. Holds configuration, manifest, metrics, history, models, checkpoints, report and logs.
-        metrics: dict. Figures as in metrics.json, by name: "trained_encoder", "untrained_encoder", "colour_histogram", all on the
-            test set.
+        metrics: dict. Figures on the test set as in metrics.json, by name: "trained_encoder", "untrained_encoder",
+            "colour_histogram".
         history: list of dict. The logs of each epoch.
     """
 

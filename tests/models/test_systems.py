@@ -101,7 +101,7 @@ def test_every_weight_learns_and_outputs_stay_float32(name, policy):
         inputs = {key: images(index) for index, key in enumerate(system.model.input)}
         labels = np.array([0, 1, 0, 1])
         # Several steps: float16 skips the first ones until its loss scale is low enough.
-        system.model.fit(inputs, {key: labels for key in system.targets}, epochs=8, verbose=0)
+        system.model.fit(inputs, dict.fromkeys(system.targets, labels), epochs=8, verbose=0)
     finally:
         keras.config.set_dtype_policy("float32")
     unchanged = [

@@ -25,7 +25,7 @@ def test_a_batch_is_p_identities_with_k_images_each(p, k):
         assert len(set(rows[:, 0])) == p
         seen[rows[:, 0]] += 1
         for row, identity in zip(batch.reshape(p, k), rows[:, 0], strict=True):
-            assert len(set(row)) == min(k, np.sum(IDENTITIES == identity))  # no repeats but where there must be
+            assert len(set(row)) == min(k, np.sum(identity == IDENTITIES))  # no repeats but where there must be
     assert seen.min() >= 1
     assert seen.max() - seen.min() <= 1
 

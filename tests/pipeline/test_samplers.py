@@ -81,7 +81,7 @@ def test_an_impossible_batch_size_is_refused(name, batch_size):
 
 
 def test_a_negative_seed_is_refused(component):
-    with pytest.raises(InputError, match="seed must not be negative. Received: -3"):  # noqa: RUF043
+    with pytest.raises(InputError, match="seed must not be negative. Received: -3"):
         build(component, seed=-3)
 
 

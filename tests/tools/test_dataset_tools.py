@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+
 @pytest.fixture
 def root(tmp_path):
     rows = ["1,1,train", "1,2,train", "anna,1,query", "anna,2,gallery"]

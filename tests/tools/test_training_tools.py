@@ -86,7 +86,10 @@ def test_resume_needs_a_directory(run):
 def test_embed_says_what_is_missing(run, trained, tmp_path):
     directory, _ = trained
     (tmp_path / "empty").mkdir()
-    for images, message in ((tmp_path / "empty", "There are no images"), (tmp_path / "no", "must be a folder or a CSV")):
+    for images, message in (
+        (tmp_path / "empty", "There are no images"),
+        (tmp_path / "no", "must be a folder or a CSV"),
+    ):
         result = run("embed", "--run", directory, "--images", images, "--out", tmp_path / "x.npz")
         assert result.returncode == 2
         assert message in result.stderr

@@ -1,6 +1,5 @@
 """Draws a population's pictures into a folder of Market-1501's layout."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,0 +1,232 @@
+import dataclasses
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from made_images import SCHEMA
+
+from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.prepare import prepare
+from reid_tf.datasets.record import ReIDDataset, class_of_identity
+from reid_tf.errors import InputError
+from reid_tf.pipeline.build import build_batches, evaluation_batches
+from reid_tf.pipeline.decode import load_images, naming_broken_images
+from reid_tf.registry import AUGMENTATIONS, SAMPLERS
+
+SIZE = (32, 16)
+AUGMENT = ("flip", "random_crop", "random_erasing", "colour_jitter")
+COMPONENTS = {
+    "images": {"name": "images", "batch_size": 8},
+    "pairs": {"name": "pairs", "batch_size": 8},
+    "identities": {"name": "identities", "identities_per_batch": 4, "images_per_identity": 2},
+    "identity_pairs": {"name": "identity_pairs", "identities_per_batch": 4, "images_per_identity": 4},
+}
+
+
+def make_sampler(records, name):
+    return SAMPLERS.build(
+        COMPONENTS[name],
+        identities=[record.identity for record in records],
+        cameras=[record.camera for record in records],
+        epochs=3,
+        seed=1,
+        replicas=1,
+    )
+
+
+def build(records, name="pairs", augment=AUGMENT, **options):
+    options = {
+        "image_size": SIZE,
+        "inputs": {"image": "image"},
+        "targets": {"who": "identity"},
+        "seed": 5,
+        "attribute_schema": SCHEMA,
+        "augment": [AUGMENTATIONS.build({"name": op}, image_size=SIZE) for op in augment],
+        **options,
+    }
+    return build_batches(records, class_of_identity(records), make_sampler(records, name), **options)
+
+
+def take(dataset, count):
+    return list(itertools.islice(dataset.as_numpy_iterator(), count))
+
+
+def assert_same(ours, others):
+    for batch, other in zip(ours, others, strict=True):
+        for part, other_part in zip(batch, other, strict=True):
+            assert set(part) == set(other_part)
+            for key, value in part.items():
+                np.testing.assert_array_equal(value, other_part[key])
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_batches_hold_the_samplers_images_and_their_labels(records, name):
+    images, sampler = load_images([record.path for record in records], SIZE), make_sampler(records, name)
+    labels = {"who": "identity", "wears": "attributes", "wears_binary": "binary_attributes"}
+    if sampler.kind == "pairs":
+        labels |= {"first": "identity_a", "second": "identity_b", "verification": "different"}
+    inputs = {"image": "image", "pose": "landmarks"}
+    dataset = build(records, name, augment=(), inputs=inputs, targets=labels)
+    identity = np.array([record.identity // 10 for record in records])
+    attributes = np.array([record.attributes or (-1, -1) for record in records])
+    indices = [batch for epoch in range(2) for batch in sampler.epoch(epoch)]  # on from one epoch into the next
+    for (features, targets), chosen in zip(take(dataset, len(indices)), indices, strict=True):
+        sides = {"": chosen} if sampler.kind == "images" else {"_a": chosen[:, 0], "_b": chosen[:, 1]}
+        assert set(features) == {f"{key}{side}" for key in inputs for side in sides}
+        for side, of_side in sides.items():
+            np.testing.assert_array_equal(features[f"image{side}"], images[of_side])
+            np.testing.assert_array_equal(features[f"pose{side}"], [records[i].landmarks for i in of_side])
+        np.testing.assert_array_equal(targets["who"], identity[chosen])
+        np.testing.assert_array_equal(targets["wears"], attributes[chosen])
+        binary = np.array([SCHEMA.to_binary(row) for row in attributes])
+        np.testing.assert_array_equal(targets["wears_binary"], binary[chosen])
+        assert all(value.dtype == np.int32 for value in targets.values())
+        if sampler.kind == "pairs":
+            np.testing.assert_array_equal(targets["first"], identity[chosen[:, 0]])
+            np.testing.assert_array_equal(targets["second"], identity[chosen[:, 1]])
+            np.testing.assert_array_equal(targets["verification"], identity[chosen[:, 0]] != identity[chosen[:, 1]])
+
+
+def test_the_stream_is_endless_and_its_shapes_are_static_but_for_the_batch(records):
+    dataset = build(records, inputs={"image": "image", "pose": "landmarks"}, targets={"same": "different"})
+    assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+    features, targets = dataset.element_spec
+    assert features == {
+        **{f"image_{side}": tf.TensorSpec([None, *SIZE, 3], tf.float32) for side in "ab"},
+        **{f"pose_{side}": tf.TensorSpec([None, 18, 3], tf.float32) for side in "ab"},
+    }
+    assert targets == {"same": tf.TensorSpec([None], tf.int32)}
+    assert [len(targets["same"]) for _, targets in take(dataset, 8)] == [7, 6, 6, 6] * 2
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_two_builds_give_the_same_pixels(records, name):
+    inputs = {"image": "image", "pose": "landmarks"}
+    assert_same(take(build(records, name, inputs=inputs), 6), take(build(records, name, inputs=inputs), 6))
+    other = take(build(records, name, inputs=inputs, seed=6), 6)
+    image = next(iter(other[0][0]))
+    assert not np.array_equal(other[0][0][image], take(build(records, name, inputs=inputs), 1)[0][0][image])
+
+
+@pytest.mark.parametrize("load_size", [None, (36, 18)])
+def test_every_cache_and_the_prepared_form_give_the_same_pixels(records, load_size, tmp_path, caplog):
+    caplog.set_level("INFO")
+    plain = take(build(records, load_size=load_size), 6)
+    for cache in ("encoded", "decoded"):
+        assert_same(plain, take(build(records, load_size=load_size, cache=cache), 6))
+    height, width = load_size or SIZE
+    assert f"25 decoded images stay in memory: {25 * height * width * 3 / 1e6:.1f} MB." in caplog.text
+    assert "25 encoded images stay in memory" in caplog.text
+    prepare(ReIDDataset("made", records, (), (), SCHEMA), tmp_path / "prepared")
+    stored = load_dataset("tfds", str(tmp_path / "prepared")).train
+    for cache in ("none", "encoded", "decoded"):
+        assert_same(plain, take(build(stored, load_size=load_size, cache=cache), 6))
+
+
+def test_a_resumed_stream_goes_on_where_it_would_have_been(records):
+    straight = take(build(records), 12)
+    assert_same(take(build(records, first_epoch=2), 4), straight[8:])
+    short = take(build(records, steps_per_epoch=3), 9)
+    assert_same(short, [straight[step] for step in (0, 1, 2, 4, 5, 6, 8, 9, 10)])
+    assert_same(take(build(records, steps_per_epoch=3, first_epoch=1), 6), short[3:])
+
+
+def test_the_images_of_a_pair_are_augmented_each_by_itself(records):
+    same_image = [dataclasses.replace(records[0], identity=index // 2) for index in range(8)]
+    features, _ = take(build(same_image), 1)[0]
+    every = np.concatenate([features["image_a"], features["image_b"]])
+    assert len(np.unique(every, axis=0)) == len(every)
+
+
+def test_augmentation_changes_from_step_to_step(records):
+    same_image = [dataclasses.replace(records[0], identity=index // 2) for index in range(8)]
+    batches = take(build(same_image, augment=["random_erasing"]), 3)
+    assert not np.array_equal(batches[0][0]["image_a"], batches[1][0]["image_a"])
+    assert not np.array_equal(batches[1][0]["image_a"], batches[2][0]["image_a"])
+
+
+def test_evaluation_batches_are_the_images_in_order(records):
+    dataset = evaluation_batches(records, SIZE, 10)
+    assert dataset.cardinality() == 3
+    assert dataset.element_spec == tf.TensorSpec([None, *SIZE, 3], tf.uint8)
+    batches = list(dataset.as_numpy_iterator())
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    np.testing.assert_array_equal(np.concatenate(batches), load_images([record.path for record in records], SIZE))
+
+
+@pytest.mark.parametrize("cache", ["none", "encoded", "decoded"])
+def test_a_broken_training_image_is_named(records, cache, tmp_path):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"nothing")
+    some = (*records[:6], dataclasses.replace(records[6], path=str(path)))
+    with pytest.raises(InputError, match=r"broken\.jpg"), naming_broken_images(record.path for record in some):
+        take(build(some, "images", cache=cache), 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"targets": {"out": "identitty"}},
+            "'identitty'. Did you mean 'identity'.*attributes, binary_attributes, diff",
+        ),
+        ({"name": "images", "targets": {"out": "different"}}, "on images: 'different'"),
+        ({"inputs": {"image": "imgae"}}, "input 'image': 'imgae'. Did you mean 'image'.*image, landmarks"),
+        ({"image_size": (64, 32), "load_size": SIZE}, r"are \(32, 16\) after augmentation, .* takes \(64, 32\)"),
+        ({"image_size": (64, 32), "load_size": (66, 34), "augment": ()}, r"\(66, 34\) after augmentation"),
+        ({"steps_per_epoch": 5}, r"between 1 and the sampler's 4 batches\. Received: 5"),
+        ({"steps_per_epoch": 0}, r"Received: 0"),
+        ({"targets": {"out": "attributes"}, "attribute_schema": None}, "attribute_schema=None"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_an_image_is_read(records, options, message):
+    missing = [dataclasses.replace(record, path="missing.jpg") for record in records]
+    with pytest.raises(InputError, match=message):
+        build(missing, **options)
+
+
+def test_records_that_lack_something_are_named(records):
+    bare = [*records[:-1], dataclasses.replace(records[-1], landmarks=None, attributes=(1,))]
+    with pytest.raises(InputError, match=r"24\.png' has none: landmarks=None"):
+        build(bare, inputs={"pose": "landmarks"})
+    with pytest.raises(InputError, match=r"24\.png' has 1 attributes; the schema has 2 groups"):
+        build(bare, targets={"out": "attributes"})
+    with pytest.raises(InputError, match=r"identity 60 of '.*24\.png' is not among the 6 classes"):
+        build_batches(
+            records, class_of_identity(records[:-1]), make_sampler(records, "images"),
+            image_size=SIZE, inputs={"image": "image"}, targets={"out": "identity"}, seed=1,
+        )  # fmt: skip
+    with pytest.raises(InputError, match=r"at least 1\. Received: 0"):
+        evaluation_batches(records, SIZE, 0)
+
+
+REPLICAS = """
+import sys, numpy as np, tensorflow as tf
+sys.path.insert(0, {folder!r})
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+from test_build import build
+from reid_tf.datasets.record import Record
+records = [Record(path, index // 4, 1 + index % 3) for index, path in enumerate({paths!r})]
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+for name in ("pairs", "identity_pairs"):
+    dataset = build(records, name, attribute_schema=None)
+    shared = iter(strategy.experimental_distribute_dataset(dataset))
+    for features, targets in dataset.take(5):
+        parts, target_parts = next(shared)
+        for whole, split in ((features["image_b"], parts["image_b"]), (targets["who"], target_parts["who"])):
+            halves = strategy.experimental_local_results(split)
+            assert abs(len(halves[0]) - len(halves[1])) <= 1
+            np.testing.assert_array_equal(np.concatenate(halves), whole)
+"""
+
+
+def test_replicas_share_a_batch_in_halves(records):
+    folder = str(__import__("pathlib").Path(__file__).parent)
+    script = REPLICAS.format(folder=folder, paths=[record.path for record in records])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "shard" not in done.stderr.lower()  # no warning about a policy
