@@ -12,7 +12,7 @@ from reid_tf.datasets.pedestrians.population import Parameters
 from reid_tf.datasets.pedestrians.writing import write_pedestrians
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
-from reid_tf.files import folder_written_beside
+from reid_tf.files import folder_written_beside, write_json
 from reid_tf.registry import DATASETS
 
 CACHE_VARIABLE = "REID_TF_CACHE"
@@ -41,7 +41,8 @@ def synthetic(
     An identity has a lasting look; cameras differ in colour cast, exposure, sharpness and backdrop. A third of the
     identities are for testing, never seen in training; the gallery also holds distractors and, in its folder, junk. The
     same parameters give the same files. They are written to a folder of their own, named after the parameters, which
-    appears when it is complete; several processes may ask for it at once.
+    appears when it is complete; several processes may ask for it at once. Colours alone do not solve it: at the default
+    size a colour histogram reaches an mAP of about 0.16 (0.16 to 0.26 with other seeds).
 
     Args:
         root: str, or None. The cache folder in which the data set's folder lies; None takes the environment variable
@@ -66,7 +67,9 @@ def synthetic(
     folder = _cache(root) / _folder_name(parameters)
     if not (folder / PARAMETERS_FILE).is_file():
         _write(folder, parameters)
-    return _read(folder)
+    dataset = read_market_layout(str(folder), "synthetic")
+    _check_complete(folder, dataset)
+    return dataset
 
 
 def _check(parameters: Parameters) -> None:
@@ -77,7 +80,7 @@ def _check(parameters: Parameters) -> None:
     height, width = parameters.image_size
     if height < 32 or width < 16:
         raise InputError(
-            f"The synthetic pedestrians' image_size (height, width) must be at least (32, 16). "
+            "The synthetic pedestrians' image_size (height, width) must be at least (32, 16). "
             f"Received: {parameters.image_size}."
         )
 
@@ -100,14 +103,21 @@ def _write(folder: Path, parameters: Parameters) -> None:
     _LOG.info("Drawing the synthetic pedestrians into %s, once.", folder)
     try:
         with folder_written_beside(folder) as beside:
-            write_pedestrians(beside, parameters)
-            description = {"drawing_version": DRAWING_VERSION, **dataclasses.asdict(parameters)}
-            (beside / PARAMETERS_FILE).write_text(json.dumps(description, indent=2) + "\n")
+            images = write_pedestrians(beside, parameters)
+            description = {"drawing_version": DRAWING_VERSION, **dataclasses.asdict(parameters), "images": images}
+            write_json(beside / PARAMETERS_FILE, description)
     except OSError as error:
         if (folder / PARAMETERS_FILE).is_file():  # another process was faster, and drew the same
             return
         raise InputError(f"The synthetic pedestrians cannot be written to {str(folder)!r}: {error}.") from None
 
 
-def _read(folder: Path) -> ReIDDataset:
-    return read_market_layout(str(folder), "synthetic")
+def _check_complete(folder: Path, dataset: ReIDDataset) -> None:
+    """Images may have been deleted since, by hand or by whatever tidies caches."""
+    found = sum(len(split) for split in dataset.splits().values())
+    written = json.loads((folder / PARAMETERS_FILE).read_text())["images"]
+    if found != written:
+        raise InputError(
+            f"The folder of synthetic pedestrians {str(folder)!r} holds {found} of {written} images; "
+            "delete it, and it is drawn again."
+        )

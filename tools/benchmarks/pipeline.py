@@ -179,14 +179,12 @@ def _experiment_stream(
 
 
 def _rate(stream: Iterator[int], seconds: float) -> float:
-    """Images a second, after a third of the time to warm up."""
-    images, started, ready = 0, 0.0, time.perf_counter() + seconds / 3
-    while True:
-        count = next(stream)
-        now = time.perf_counter()
-        if not started:
-            started = now if now >= ready else 0.0
-            continue
-        images += count
-        if now - started >= seconds:
-            return images / (now - started)
+    """Images a second, after the first batch and half the time again to warm up."""
+    next(stream)
+    ready = time.perf_counter() + seconds / 2
+    while time.perf_counter() < ready:
+        next(stream)
+    images, started = 0, time.perf_counter()
+    while (passed := time.perf_counter() - started) < seconds:
+        images += next(stream)
+    return images / passed

@@ -13,8 +13,7 @@ from reid_tf.datasets.record import JUNK
 
 TRAIN, QUERY, GALLERY = (SPLIT_FOLDERS[split] for split in ("train", "query", "gallery"))
 QUERY_CAMERAS = 2
-DISTRACTOR_SHARE = 0.2  # of the test identities' images, as many distractors again
-JUNK_SHARE = 0.05
+DISTRACTOR_SHARE, JUNK_SHARE = 0.2, 0.05  # images of each, as a share of the test identities' images
 VIEWPOINTS = (0.0, np.pi / 2, np.pi, -np.pi / 2)
 VIEWPOINT_SPREAD = 0.3  # radians
 
@@ -28,6 +27,7 @@ class Stream(IntEnum):
     JOURNEY = 3
     PICTURE = 4
     STRANGER = 5
+    PASSER_BY = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Parameters:
     seed: int
 
     @property
-    def test_identities(self) -> int:
-        """A third, and at least two: a single identity cannot be confused with another."""
-        return max(2, self.identities // 3)
+    def train_identities(self) -> int:
+        """All but a third; at least two are left for testing, as a single one cannot be confused with another."""
+        return self.identities - max(2, self.identities // 3)
 
     def rng(self, stream: Stream, *numbers: int) -> np.random.Generator:
         """Returns the generator of one thing, the same whatever is drawn before it and in whichever thread."""
@@ -86,9 +86,9 @@ class Subject:
 def draw_population(parameters: Parameters) -> tuple[Subject, ...]:
     """Draws everybody.
 
-    Identities 1, 2, ... are the training half, the next ones the test half. `twins` identities in a row share an
-    outfit; no outfit is worn in both halves. Every identity is seen by several cameras and, as far as its pictures go,
-    from every side. Of a test identity, the first picture under each of `QUERY_CAMERAS` cameras is a query.
+    Identities 1, 2, ... are for training, the last third for testing. In each part, `twins` identities in a row share
+    an outfit. Every identity is seen by several cameras and, as far as its pictures go, from every side. Of a test
+    identity, the first picture under each of `QUERY_CAMERAS` cameras is a query.
 
     Args:
         parameters: `Parameters`.
@@ -96,22 +96,22 @@ def draw_population(parameters: Parameters) -> tuple[Subject, ...]:
     Returns:
         tuple of `Subject`: identities in ascending order, then distractors, then junk.
     """
-    trained = parameters.identities - parameters.test_identities
+    trained = parameters.train_identities
     subjects = []
     for identity in range(1, parameters.identities + 1):
-        half, index = (0, identity - 1) if identity <= trained else (1, identity - 1 - trained)
-        outfit = draw_outfit(parameters.rng(Stream.OUTFIT, half, index // parameters.twins))
+        is_test = identity > trained
+        place = identity - 1 - trained * is_test
+        outfit = draw_outfit(parameters.rng(Stream.OUTFIT, int(is_test), place // parameters.twins))
         look = draw_look(outfit, parameters.rng(Stream.LOOK, identity))
-        subjects.append(Subject(identity, look, _journey(parameters, identity, is_test=bool(half))))
-    test_images = parameters.test_identities * parameters.images_per_identity
-    strangers = [(DISTRACTOR, n) for n in range(round(DISTRACTOR_SHARE * test_images))]
-    strangers += [(JUNK, n) for n in range(max(1, round(JUNK_SHARE * test_images)))]
-    return (*subjects, *(_stranger(parameters, kind, number) for kind, number in strangers))
+        subjects.append(Subject(identity, look, _journey(parameters, identity, is_test)))
+    test_images = (parameters.identities - trained) * parameters.images_per_identity
+    for kind, share in ((DISTRACTOR, DISTRACTOR_SHARE), (JUNK, JUNK_SHARE)):
+        subjects += [_stranger(parameters, kind, number) for number in range(max(1, round(share * test_images)))]
+    return tuple(subjects)
 
 
-def draw_stranger(parameters: Parameters, number: int) -> Look:
-    """Draws somebody who is no identity: a distractor or a passer-by."""
-    rng = parameters.rng(Stream.STRANGER, number)
+def draw_independent(rng: np.random.Generator) -> Look:
+    """Draws somebody who shares nothing with an identity: a distractor or a passer-by."""
     return draw_look(draw_outfit(rng), rng)
 
 
@@ -140,4 +140,4 @@ def _stranger(parameters: Parameters, identity: int, number: int) -> Subject:
     start = "-1" if identity == JUNK else "0000"
     name = f"{start}_c{camera}s1_{unique:06d}_00.jpg"
     shot = Shot(f"{GALLERY}/{name}", camera, float(rng.uniform(-np.pi, np.pi)), unique)
-    return Subject(identity, draw_stranger(parameters, unique), (shot,))
+    return Subject(identity, draw_independent(parameters.rng(Stream.STRANGER, unique)), (shot,))

@@ -13,36 +13,43 @@ from reid_tf.datasets.landmarks import LANDMARKS_FILE, write_landmarks
 from reid_tf.datasets.market1501 import ATTRIBUTES_FILE
 from reid_tf.datasets.pedestrians.camera import Camera, draw_camera, encode
 from reid_tf.datasets.pedestrians.picture import Person, draw_junk, draw_picture
-from reid_tf.datasets.pedestrians.population import JUNK, Parameters, Stream, Subject, draw_population, draw_stranger
+from reid_tf.datasets.pedestrians.population import Parameters, Stream, Subject, draw_independent, draw_population
+from reid_tf.datasets.record import JUNK
 
 PASSERS_BY = 24
+THREADS = 2  # more do not help: the parts of a picture are small, and Python's lock is held between them
 
 
-def write_pedestrians(folder: Path, parameters: Parameters) -> None:
+def write_pedestrians(folder: Path, parameters: Parameters) -> int:
     """Draws the data set.
 
     Args:
         folder: Path. An existing folder, filled with images, `market_attribute.mat` and `landmarks.npz`.
         parameters: `Parameters`.
+
+    Returns:
+        int. How many pictures show somebody, junk not counted.
     """
     for split in SPLIT_FOLDERS.values():
         (folder / split).mkdir()
     population = draw_population(parameters)
-    cameras = {
-        number: draw_camera(parameters.rng(Stream.CAMERA, number)) for number in range(1, parameters.cameras + 1)
-    }
-    passers_by = [Person.of(draw_stranger(parameters, number)) for number in range(PASSERS_BY)]
+    cameras = {n: draw_camera(parameters.rng(Stream.CAMERA, n)) for n in range(1, parameters.cameras + 1)}
+    passers_by = [Person.of(draw_independent(parameters.rng(Stream.PASSER_BY, n))) for n in range(PASSERS_BY)]
 
     def draw(subject: Subject) -> dict[str, np.ndarray]:
         return _draw_subject(folder, subject, parameters, cameras, passers_by)
 
     landmarks: dict[str, np.ndarray] = {}
     # Threads: OpenCV computes outside Python's lock, and unlike processes they need nothing of the caller's program.
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         for found in _with_progress(pool.map(draw, population), population):
             landmarks.update(found)
+    finally:
+        pool.shutdown(cancel_futures=True)
     write_landmarks(folder / LANDMARKS_FILE, landmarks)
-    _write_attributes(folder, population, parameters)
+    _write_attributes(folder / ATTRIBUTES_FILE, population, parameters)
+    return len(landmarks)
 
 
 def _draw_subject(
@@ -79,9 +86,9 @@ def _with_progress(
             yield result
 
 
-def _write_attributes(folder: Path, population: Sequence[Subject], parameters: Parameters) -> None:
-    trained = parameters.identities - parameters.test_identities
+def _write_attributes(path: Path, population: Sequence[Subject], parameters: Parameters) -> None:
+    trained = parameters.train_identities
     attributes = {subject.identity: subject.look.attributes for subject in population if subject.identity > 0}
     train = {identity: answers for identity, answers in attributes.items() if identity <= trained}
     test = {identity: answers for identity, answers in attributes.items() if identity > trained}
-    write_market_attributes(folder / ATTRIBUTES_FILE, train, test)
+    write_market_attributes(path, train, test)
