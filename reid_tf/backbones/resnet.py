@@ -1,6 +1,7 @@
 """Residual networks: He et al.'s with basic and with bottleneck blocks, and light ones for small crops."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -98,9 +99,7 @@ def resnet(
     for channels, num_blocks in zip(stackwise_channels, stackwise_num_blocks, strict=True):
         require_positive(channels, "stackwise_channels")
         require_positive(num_blocks, "stackwise_num_blocks")
-    minimum = functools.reduce(
-        lambda product, stride: product * stride, stackwise_strides, 4 if stem == "imagenet" else 2
-    )
+    minimum = (4 if stem == "imagenet" else 2) * math.prod(stackwise_strides)
     image, features = image_input(image_size, preprocessing, minimum, name)
     if stem == "imagenet":
         features = convolution_norm(features, stem_channels, 7, strides=2, name="conv1")
@@ -220,6 +219,9 @@ def resnet50(
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+
+    Raises:
+        InputError: the image is too small, or the weights cannot be had or do not fit.
     """
     return bottleneck_resnet(
         image_size,
@@ -250,6 +252,9 @@ def resnet101(
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+
+    Raises:
+        InputError: the image is too small, or the weights cannot be had or do not fit.
     """
     return bottleneck_resnet(
         image_size,
@@ -282,6 +287,9 @@ def resnet18(
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 8 * width].
+
+    Raises:
+        InputError: the image is too small, `width` is not positive, or the weights do not fit.
     """
     require_positive(width, "width")
     model = resnet(

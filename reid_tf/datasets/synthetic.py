@@ -42,7 +42,7 @@ def synthetic(
     identities are for testing, never seen in training; the gallery also holds distractors and, in its folder, junk. The
     same parameters give the same files. They are written to a folder of their own, named after the parameters, which
     appears when it is complete; several processes may ask for it at once. Colours alone do not solve it: at the default
-    size a colour histogram reaches an mAP of about 0.16 (0.16 to 0.26 with other seeds).
+    size a colour histogram reaches an mAP of 0.16 (up to 0.26 with other seeds).
 
     Args:
         root: str, or None. The cache folder in which the data set's folder lies; None takes the environment variable

@@ -57,17 +57,17 @@ def test_keras_file_with_and_without_its_classifier(keras_resnet50, images, kera
     assert difference.max() < 1e-4 * np.abs(keras_features).max()
 
 
-def test_where_the_stride_sits():
-    for stride_on, first, second in (("1x1", (2, 2), (1, 1)), ("3x3", (1, 1), (2, 2))):
-        model = resnet50(IMAGE_SIZE, stride_on=stride_on)
-        assert model.get_layer("conv3_block1_1_conv").strides == first
-        assert model.get_layer("conv3_block1_2_conv").strides == second
-        assert model.get_layer("conv3_block1_0_conv").strides == (2, 2)
-
-
-def test_input_follows_the_origin_of_the_weights():
-    assert resnet50(IMAGE_SIZE).get_layer("preprocessing").channel_order == "bgr"
-    assert resnet50(IMAGE_SIZE, stride_on="3x3").get_layer("preprocessing").channel_order == "rgb"
+@pytest.mark.parametrize(
+    ("stride_on", "last_stride", "first", "second", "output", "order"),
+    [("1x1", 2, (2, 2), (1, 1), (2, 1), "bgr"), ("3x3", 1, (1, 1), (2, 2), (4, 2), "rgb")],
+)
+def test_strides_and_the_input_of_their_weights(stride_on, last_stride, first, second, output, order):
+    model = resnet50(IMAGE_SIZE, stride_on=stride_on, last_stride=last_stride)
+    assert model.get_layer("conv3_block1_1_conv").strides == first
+    assert model.get_layer("conv3_block1_2_conv").strides == second
+    assert model.get_layer("conv3_block1_0_conv").strides == (2, 2)
+    assert model.output_shape[1:3] == output
+    assert model.get_layer("preprocessing").channel_order == order
 
 
 def test_imagenet_weights_with_the_stride_on_3x3_are_refused():

@@ -94,10 +94,17 @@ def test_keras_file_of_another_network_is_named(tmp_path):
         resnet50(IMAGE_SIZE, weights=str(tmp_path / "other.h5"))
 
 
-@pytest.mark.parametrize("name", ["caffenet", "osnet_x0_25", "resnet18", "tiny"])
-def test_no_published_weights_is_said(name):
-    side = 227 if name == "caffenet" else 32
-    component = {"name": name, "weights": "imagenet", **({"width_multiplier": 0.05} if name == "caffenet" else {})}
+@pytest.mark.parametrize(
+    ("name", "side", "options"),
+    [
+        ("caffenet", 227, {"width_multiplier": 0.05}),
+        ("osnet_x0_25", 32, {}),
+        ("resnet18", 32, {"width": 8}),
+        ("tiny", 32, {}),
+    ],
+)
+def test_no_published_weights_is_said(name, side, options):
+    component = {"name": name, "weights": "imagenet", **options}
     with pytest.raises(InputError, match=f"no ImageNet weights for the backbone '{name}'.*weights='imagenet'.*null"):
         BACKBONES.build(component, image_size=(side, side))
 

@@ -103,23 +103,22 @@ def test_the_stream_is_endless_and_its_shapes_are_static_but_for_the_batch(recor
     assert [len(targets["same"]) for _, targets in take(dataset, 8)] == [7, 6, 6, 6] * 2
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("name", ["images", "identity_pairs"])
 def test_two_builds_give_the_same_pixels(records, name):
     inputs = {"image": "image", "pose": "landmarks"}
-    assert_same(take(build(records, name, inputs=inputs), 6), take(build(records, name, inputs=inputs), 6))
-    other = take(build(records, name, inputs=inputs, seed=6), 6)
-    image = next(iter(other[0][0]))
-    assert not np.array_equal(other[0][0][image], take(build(records, name, inputs=inputs), 1)[0][0][image])
+    first, again, other = (take(build(records, name, inputs=inputs, seed=seed), 6) for seed in (5, 5, 6))
+    assert_same(first, again)
+    for (batch, _), (other_batch, _) in zip(first, other, strict=True):
+        assert all(not np.array_equal(batch[key], other_batch[key]) for key in batch)
 
 
-@pytest.mark.parametrize("load_size", [None, (36, 18)])
-def test_every_cache_and_the_prepared_form_give_the_same_pixels(records, load_size, tmp_path, caplog):
+def test_every_cache_and_the_prepared_form_give_the_same_pixels(records, tmp_path, caplog):
     caplog.set_level("INFO")
+    load_size = (36, 18)
     plain = take(build(records, load_size=load_size), 6)
     for cache in ("encoded", "decoded"):
         assert_same(plain, take(build(records, load_size=load_size, cache=cache), 6))
-    height, width = load_size or SIZE
-    assert f"25 decoded images stay in memory: {25 * height * width * 3 / 1e6:.1f} MB." in caplog.text
+    assert f"25 decoded images stay in memory: {25 * 36 * 18 * 3 / 1e6:.1f} MB." in caplog.text
     assert "25 encoded images stay in memory" in caplog.text
     prepare(ReIDDataset("made", records, (), (), SCHEMA), tmp_path / "prepared")
     stored = load_dataset("tfds", str(tmp_path / "prepared")).train

@@ -29,34 +29,40 @@ def paint_backpack_straps(canvas: Canvas, bag: Bag, view: View) -> None:
 
 
 def paint_shoulder_bag(canvas: Canvas, bag: Bag, view: View) -> None:
-    """Paints a bag at the hip and the strap that crosses the trunk to the other shoulder."""
-    index = 1 if bag.side > 0 else 0
-    hip, shoulder = view.joints[HIP[index]], view.joints[SHOULDER[1 - index]]
-    out = (hip - view.joints[list(HIP)].mean(axis=0)) * 0.9
-    middle = hip + out + (0, 0.25 * bag.size * view.scale)
-    start = shoulder + (view.joints[NECK] - shoulder) * 0.45
-    canvas.fill(limb(start, middle, 0.011 * view.scale, 0.011 * view.scale)[0], bag.colours[1], Part.TRUNK)
+    """Paints a bag at the hip; its strap is `paint_strap`."""
     half = view.half_width(0.2 * bag.size, 0.62 * bag.size)
-    _paint_bag(canvas, bag, middle, half, 0.5 * bag.size * view.scale)
+    _paint_bag(canvas, bag, _at_hip(bag, view), half, 0.5 * bag.size * view.scale)
+
+
+def paint_strap(canvas: Canvas, bag: Bag, view: View) -> None:
+    """Paints the strap of a shoulder bag, which crosses the trunk to the other shoulder."""
+    shoulder = view.joints[SHOULDER[0 if bag.side > 0 else 1]]
+    start = shoulder + (view.joints[NECK] - shoulder) * 0.45
+    thick = 0.011 * view.scale
+    canvas.fill(limb(start, _at_hip(bag, view), thick, thick)[0], bag.colours[1], Part.TRUNK)
 
 
 def paint_handbag(canvas: Canvas, bag: Bag, view: View) -> None:
     """Paints a bag that hangs from the hand."""
     hand = view.joints[WRIST[1 if bag.side > 0 else 0]]
-    half = view.half_width(0.25 * bag.size, 0.6 * bag.size)
-    drop = 0.06 * view.scale
-    middle = moved(hand, 0, drop + 0.5 * bag.size * view.scale)
+    half, tall = view.half_width(0.25 * bag.size, 0.6 * bag.size), 0.5 * bag.size * view.scale
+    middle = moved(hand, 0, 0.06 * view.scale + tall)
+    thick = 0.008 * view.scale
     for side in (-0.5, 0.5):
-        handle = limb(
-            hand, moved(middle, side * half, -0.4 * bag.size * view.scale), 0.008 * view.scale, 0.008 * view.scale
-        )
-        canvas.fill(handle[0], bag.colours[1], Part.BAG)
-    _paint_bag(canvas, bag, middle, half, 0.5 * bag.size * view.scale)
+        handle, _ = limb(hand, moved(middle, side * half, -0.8 * tall), thick, thick)
+        canvas.fill(handle, bag.colours[1], Part.BAG)
+    _paint_bag(canvas, bag, middle, half, tall)
 
 
 def is_far(bag: Bag, view: View) -> bool:
-    """Whether the side on which a bag hangs is turned away from the camera."""
+    """Whether the hip at which a shoulder bag hangs is turned away from the camera."""
     return bag.side * view.right > 0.5
+
+
+def _at_hip(bag: Bag, view: View) -> np.ndarray:
+    hip = view.joints[HIP[1 if bag.side > 0 else 0]]
+    out = (hip - view.joints[list(HIP)].mean(axis=0)) * 0.9
+    return moved(hip + out, 0, 0.25 * bag.size * view.scale)
 
 
 def _paint_bag(canvas: Canvas, bag: Bag, middle: np.ndarray, half: float, tall: float) -> None:

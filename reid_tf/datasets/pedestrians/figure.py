@@ -1,5 +1,7 @@
 """Paints a whole person, from what is far to what is near."""
 
+import numpy as np
+
 from reid_tf.datasets.pedestrians import bags, clothes, head
 from reid_tf.datasets.pedestrians.canvas import Canvas
 from reid_tf.datasets.pedestrians.clothes import Cloths
@@ -27,7 +29,7 @@ def paint_figure(canvas: Canvas, look: Look, cloths: Cloths, view: View) -> None
 
     _paint_behind(canvas, look, view)
     for index in hidden:
-        clothes.paint_arm(canvas, look, arm, view, index)
+        _paint_arm(canvas, look, arm, view, index)
     for index in legs:
         clothes.paint_leg(canvas, look, leg, view, index)
     if cloths.skirt is not None:
@@ -35,6 +37,8 @@ def paint_figure(canvas: Canvas, look: Look, cloths: Cloths, view: View) -> None
     clothes.paint_trunk(canvas, look, trunk, view)
     if look.backpack and not back:
         bags.paint_backpack_straps(canvas, look.backpack, view)
+    if look.shoulder_bag:
+        bags.paint_strap(canvas, look.shoulder_bag, view)
     head.paint_head(canvas, look, view)
     if look.backpack and back:
         bags.paint_backpack(canvas, look.backpack, view)
@@ -44,21 +48,24 @@ def paint_figure(canvas: Canvas, look: Look, cloths: Cloths, view: View) -> None
         bags.paint_shoulder_bag(canvas, look.shoulder_bag, view)
     for index in arms:
         if index not in hidden:
-            clothes.paint_arm(canvas, look, arm, view, index)
-    if look.handbag and not bags.is_far(look.handbag, view):
-        bags.paint_handbag(canvas, look.handbag, view)
+            _paint_arm(canvas, look, arm, view, index)
 
 
 def _paint_behind(canvas: Canvas, look: Look, view: View) -> None:
     """Bags on the far side, and what hangs on a back that is turned away."""
-    if look.handbag and bags.is_far(look.handbag, view):
-        bags.paint_handbag(canvas, look.handbag, view)
     if look.shoulder_bag and bags.is_far(look.shoulder_bag, view):
         bags.paint_shoulder_bag(canvas, look.shoulder_bag, view)
     if view.front >= 0.0:
         if look.backpack:
             bags.paint_backpack(canvas, look.backpack, view)
         head.paint_long_hair(canvas, look, view)
+
+
+def _paint_arm(canvas: Canvas, look: Look, texture: np.ndarray, view: View, index: int) -> None:
+    """An arm, and in its hand the handbag."""
+    if look.handbag and index == (1 if look.handbag.side > 0 else 0):
+        bags.paint_handbag(canvas, look.handbag, view)
+    clothes.paint_arm(canvas, look, texture, view, index)
 
 
 def _near(view: View, *joints: int) -> float:

@@ -47,7 +47,7 @@ class Parameters:
         return self.identities - max(2, self.identities // 3)
 
     def rng(self, stream: Stream, *numbers: int) -> np.random.Generator:
-        """Returns the generator of one thing, the same whatever is drawn before it and in whichever thread."""
+        """Returns the generator of one thing, the same whatever is drawn before it."""
         return np.random.default_rng((self.seed, int(stream), *numbers))
 
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from reid_tf.datasets.pedestrians.canvas import Canvas, Part, box, ellipse
+from reid_tf.datasets.pedestrians.chance import pick
 from reid_tf.datasets.pedestrians.palette import CLOTHES, Colour, bounded, shade
 
 ROWS, COLUMNS = 144, 640  # of a backdrop; a picture shows about a tenth of it
@@ -40,13 +41,13 @@ def _paint_sections(rows: np.ndarray, colours: tuple[Colour, ...], rng: np.rando
     left = 0
     while left < COLUMNS:
         right = left + int(rng.uniform(30, 110))
-        rows[:, left:right] = shade(_pick(rng, colours), rng, 12)
+        rows[:, left:right] = shade(pick(rng, colours), rng, 12)
         left = right
 
 
 def _paint_clutter(canvas: Canvas, horizon: int, rng: np.random.Generator) -> None:
     """A door, a window, a shrub, a poster or a parked thing."""
-    colour = shade(_pick(rng, THINGS), rng, 15)
+    colour = shade(pick(rng, THINGS), rng, 15)
     left, wide = rng.uniform(-20, COLUMNS), rng.uniform(12, 60)
     kind = rng.integers(3)
     if kind == 0:  # on the wall
@@ -92,7 +93,7 @@ def cut_backdrop(backdrop: np.ndarray, height: int, width: int, rng: np.random.G
 def paint_occluder(canvas: Canvas, rng: np.random.Generator) -> None:
     """Puts a thing before the person, hiding a third at most: a post, a low wall or hedge, or a board at the side."""
     height, width = canvas.size
-    colour = shade(_pick(rng, THINGS), rng, 15)
+    colour = shade(pick(rng, THINGS), rng, 15)
     kind = rng.integers(3)
     if kind == 0:
         left = rng.uniform(0.1, 0.8) * width
@@ -104,7 +105,3 @@ def paint_occluder(canvas: Canvas, rng: np.random.Generator) -> None:
         top = rng.uniform(0.0, 0.5) * height
         outline = box(0, top, edge, height) if rng.random() < 0.5 else box(width - edge, top, width, height)
     canvas.fill(outline, colour, Part.OCCLUDER)
-
-
-def _pick(rng: np.random.Generator, choices: tuple[Colour, ...]) -> Colour:
-    return choices[rng.integers(len(choices))]

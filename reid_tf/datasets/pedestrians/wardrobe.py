@@ -5,17 +5,15 @@ differ in pattern, print, cut, build, hair style, shoes and what their bags look
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 import numpy as np
 
 from reid_tf.datasets.pedestrians import palette
+from reid_tf.datasets.pedestrians.chance import pick, weighted
 from reid_tf.datasets.pedestrians.fabric import PATTERNS, PRINTS
 from reid_tf.datasets.pedestrians.look import Bag, Body, Garment, Look
 from reid_tf.datasets.pedestrians.palette import Colour
-
-Choice = TypeVar("Choice")
 
 HEAD = {"young": 0.185, "teenager": 0.155, "adult": 0.138, "old": 0.14}
 LEGS = {"young": 0.45, "teenager": 0.51, "adult": 0.515, "old": 0.5}
@@ -70,39 +68,39 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
     old = answers["age"] == "old"
     return Outfit(
         answers=answers,
-        skin=palette.shade(_pick(rng, palette.SKIN), rng, 5),
-        hair=palette.shade(_pick(rng, palette.GREY_HAIR if old else palette.HAIR), rng, 5),
+        skin=palette.shade(pick(rng, palette.SKIN), rng, 5),
+        hair=palette.shade(pick(rng, palette.GREY_HAIR if old else palette.HAIR), rng, 5),
         upper=_clothes_colours(answers["upper_colour"], palette.UPPER_SHARES, rng),
         lower=_clothes_colours(answers["lower_colour"], palette.LOWER_SHARES, rng),
-        shoes=_pick(rng, tuple(palette.CLOTHES.values())),
-        bag=(_pick(rng, palette.LEATHER), _pick(rng, palette.LEATHER)),
+        shoes=pick(rng, tuple(palette.CLOTHES.values())),
+        bag=(pick(rng, palette.LEATHER), pick(rng, palette.LEATHER)),
     )
 
 
 def draw_look(outfit: Outfit, rng: np.random.Generator) -> Look:
     """Draws one person who wears an outfit."""
     answers = outfit.answers
-    hat = _pick(rng, tuple(palette.CLOTHES.values()))
+    hat = pick(rng, tuple(palette.CLOTHES.values()))
     plain_arms = rng.random() < 0.7
     return Look(
         answers=answers,
         body=_body(answers, rng),
         skin=outfit.skin,
-        hair_style=_pick(
+        hair_style=pick(
             rng, ("straight", "ponytail", "braids") if answers["hair"] == "long" else ("buzz", "short", "curly")
         ),
         hair=outfit.hair,
         beard=answers["gender"] == "male" and answers["age"] in ("adult", "old") and rng.random() < 0.35,
-        hat_style=_pick(rng, ("cap", "beanie", "brim")) if answers["hat"] == "yes" else "",
+        hat_style=pick(rng, ("cap", "beanie", "brim")) if answers["hat"] == "yes" else "",
         hat=(hat, _contrast(hat, rng)),
         upper=_upper(outfit, rng),
         sleeve=rng.uniform(*SLEEVE_SHARE[answers["sleeves"]]),
-        sleeve_colour=None if plain_arms else _pick(rng, outfit.upper),
-        open_front=_pick(rng, tuple(palette.CLOTHES.values())) if rng.random() < 0.15 else None,
+        sleeve_colour=None if plain_arms else pick(rng, outfit.upper),
+        open_front=pick(rng, tuple(palette.CLOTHES.values())) if rng.random() < 0.15 else None,
         lower=_lower(outfit, rng),
-        belt=_pick(rng, palette.LEATHER) if rng.random() < 0.25 else None,
-        socks=_pick(rng, tuple(palette.CLOTHES.values())) if rng.random() < 0.5 else None,
-        shoes=outfit.shoes if rng.random() < 0.4 else _pick(rng, tuple(palette.CLOTHES.values())),
+        belt=pick(rng, palette.LEATHER) if rng.random() < 0.25 else None,
+        socks=pick(rng, tuple(palette.CLOTHES.values())) if rng.random() < 0.5 else None,
+        shoes=outfit.shoes if rng.random() < 0.4 else pick(rng, tuple(palette.CLOTHES.values())),
         backpack=_bag(outfit, "backpack", (0.19, 0.27), rng),
         shoulder_bag=_bag(outfit, "bag", (0.1, 0.17), rng),
         handbag=_bag(outfit, "handbag", (0.08, 0.14), rng),
@@ -110,7 +108,7 @@ def draw_look(outfit: Outfit, rng: np.random.Generator) -> Look:
 
 
 def _answers(rng: np.random.Generator) -> dict[str, str]:
-    age = _weighted(rng, {"young": 0.08, "teenager": 0.35, "adult": 0.44, "old": 0.13})
+    age = weighted(rng, {"young": 0.08, "teenager": 0.35, "adult": 0.44, "old": 0.13})
     female = rng.random() < 0.45
     dress = female and rng.random() < 0.4
     backpack = rng.random() < (0.1 if age == "old" else 0.3)
@@ -126,8 +124,8 @@ def _answers(rng: np.random.Generator) -> dict[str, str]:
         "bag": "yes" if bag else "no",
         "handbag": "yes" if rng.random() < (0.25 if female else 0.1) else "no",
         "age": age,
-        "upper_colour": _weighted(rng, palette.UPPER_SHARES),
-        "lower_colour": _weighted(rng, palette.LOWER_SHARES),
+        "upper_colour": weighted(rng, palette.UPPER_SHARES),
+        "lower_colour": weighted(rng, palette.LOWER_SHARES),
     }
 
 
@@ -162,14 +160,14 @@ def _body(answers: Mapping[str, str], rng: np.random.Generator) -> Body:
 
 def _upper(outfit: Outfit, rng: np.random.Generator) -> Garment:
     mixed = outfit.answers["upper_colour"] == "multi-colour"
-    pattern = _pick(rng, MIXED_PATTERNS if mixed else UPPER_PATTERNS)
+    pattern = pick(rng, MIXED_PATTERNS if mixed else UPPER_PATTERNS)
     printed = not mixed and rng.random() < (0.9 if pattern == "plain" else 0.25)
-    name = _pick(rng, tuple(PRINTS))
+    name = pick(rng, tuple(PRINTS))
     return Garment(
         pattern=pattern,
         colours=outfit.upper,
         repeats=int(rng.integers(3, 8)),
-        cut=_pick(rng, (-0.03, 0.0, 0.02, 0.05, 0.12)),
+        cut=pick(rng, (-0.03, 0.0, 0.02, 0.05, 0.12)),
         front_print=name if printed else "",
         back_print=name if printed and rng.random() < 0.7 else "",
         print_size=rng.uniform(0.3, 0.55),
@@ -182,7 +180,7 @@ def _lower(outfit: Outfit, rng: np.random.Generator) -> Garment:
     shares = SKIRT_SHARE if dress else TROUSER_SHARE
     patterns = MIXED_PATTERNS if mixed else SKIRT_PATTERNS if dress else LOWER_PATTERNS
     return Garment(
-        pattern=_pick(rng, patterns),
+        pattern=pick(rng, patterns),
         colours=outfit.lower,
         repeats=int(rng.integers(3, 8)),
         cut=rng.uniform(*shares[answers["lower_length"]]),
@@ -194,18 +192,8 @@ def _bag(outfit: Outfit, group: str, sizes: tuple[float, float], rng: np.random.
     if outfit.answers[group] == "no":
         return None
     return Bag(
-        shape=_pick(rng, ("box", "round", "wedge")),
-        colours=outfit.bag if rng.random() < 0.5 else (_pick(rng, palette.LEATHER), _pick(rng, palette.LEATHER)),
+        shape=pick(rng, ("box", "round", "wedge")),
+        colours=outfit.bag if rng.random() < 0.5 else (pick(rng, palette.LEATHER), pick(rng, palette.LEATHER)),
         size=rng.uniform(*sizes),
         side=int(rng.choice((-1, 1))),
     )
-
-
-def _pick(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
-    return choices[int(rng.integers(len(choices)))]
-
-
-def _weighted(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
-    names = tuple(shares)
-    weights = np.array([shares[name] for name in names])
-    return names[rng.choice(len(names), p=weights / weights.sum())]

@@ -1,7 +1,6 @@
 """Draws a population's pictures into a folder of Market-1501's layout."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from reid_tf.datasets.pedestrians.population import Parameters, Stream, Subject,
 from reid_tf.datasets.record import JUNK
 
 PASSERS_BY = 24
-THREADS = 2  # more do not help: the parts of a picture are small, and Python's lock is held between them
 
 
 def write_pedestrians(folder: Path, parameters: Parameters) -> int:
@@ -35,18 +33,13 @@ def write_pedestrians(folder: Path, parameters: Parameters) -> int:
     population = draw_population(parameters)
     cameras = {n: draw_camera(parameters.rng(Stream.CAMERA, n)) for n in range(1, parameters.cameras + 1)}
     passers_by = [Person.of(draw_independent(parameters.rng(Stream.PASSER_BY, n))) for n in range(PASSERS_BY)]
-
-    def draw(subject: Subject) -> dict[str, np.ndarray]:
-        return _draw_subject(folder, subject, parameters, cameras, passers_by)
-
     landmarks: dict[str, np.ndarray] = {}
-    # Threads: OpenCV computes outside Python's lock, and unlike processes they need nothing of the caller's program.
-    pool = ThreadPoolExecutor(THREADS)
-    try:
-        for found in _with_progress(pool.map(draw, population), population):
-            landmarks.update(found)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    # One after the other: threads gain a fifth at most, as a picture is many small steps that hold Python's lock.
+    total = sum(len(subject.shots) for subject in population)
+    with tqdm(total=total, desc="drawing", unit="image", disable=None) as bar:
+        for subject in population:
+            landmarks.update(_draw_subject(folder, subject, parameters, cameras, passers_by))
+            bar.update(len(subject.shots))
     write_landmarks(folder / LANDMARKS_FILE, landmarks)
     _write_attributes(folder / ATTRIBUTES_FILE, population, parameters)
     return len(landmarks)
@@ -74,16 +67,6 @@ def _draw_subject(
             pixels, landmarks[shot.path] = picture.pixels, picture.landmarks
         (folder / shot.path).write_bytes(encode(camera, pixels))
     return landmarks
-
-
-def _with_progress(
-    results: Iterator[dict[str, np.ndarray]], population: Sequence[Subject]
-) -> Iterator[dict[str, np.ndarray]]:
-    total = sum(len(subject.shots) for subject in population)
-    with tqdm(total=total, desc="drawing pedestrians", unit="image", disable=None) as bar:
-        for subject, result in zip(population, results, strict=True):
-            bar.update(len(subject.shots))
-            yield result
 
 
 def _write_attributes(path: Path, population: Sequence[Subject], parameters: Parameters) -> None:
