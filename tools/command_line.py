@@ -1,6 +1,7 @@
 """What every tool shares: one parser style, one way to report what the user got wrong."""
 
 import argparse
+import dataclasses
 import logging
 import os
 import re
@@ -32,6 +33,20 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
     )
 
 
+def add_experiment_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Adds `--model NAME`, `--config YAML` and `--set KEY=VALUE`; `experiment()` also reads `--data`."""
+    arguments.add_argument("--model", metavar="NAME", help="a registered model; alone: on synthetic images")
+    arguments.add_argument("--config", metavar="YAML", help="an experiment file, such as those in configs/")
+    arguments.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as epochs=3; repeatable"
+    )
+
+
+def add_data_argument(arguments: argparse.ArgumentParser) -> None:
+    """Adds `--data ROOT`."""
+    arguments.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
+
+
 def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
     """Reads the experiment that `--config`, `--model`, `--data` and `--set` describe.
 
@@ -50,10 +65,9 @@ def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
     if not arguments.config and not path.is_file():
         MODELS.get(model)  # an unknown model is named first
         raise InputError(f"The model {model!r} has no experiment on synthetic images, {path.name!r}; give --config.")
-    overrides = list(arguments.set)
+    config = load_config(path, arguments.set)
     if arguments.data:
-        overrides.append(f"dataset.root={arguments.data}")
-    config = load_config(path, overrides)
+        config = dataclasses.replace(config, dataset={**config.dataset, "root": arguments.data})
     if model and config.model["name"] != model:
         raise InputError(
             f"--model says {model!r}, but the configuration {str(path)!r} trains {config.model['name']!r}."
@@ -66,7 +80,7 @@ def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | Non
     arguments.add_argument(
         "--dataset", default=default, metavar="NAME", help="registered data set (default: %(default)s)"
     )
-    arguments.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
+    add_data_argument(arguments)
     arguments.add_argument(
         "--option",
         action="append",

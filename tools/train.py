@@ -12,18 +12,10 @@ import command_line
 def main() -> None:
     """Parses the command line and trains."""
     parser = command_line.parser(__doc__, "python tools/train.py --model multitask --set epochs=2 --out runs/short")
-    parser.add_argument("--model", metavar="NAME", help="a registered model; alone, trains it on synthetic images")
-    parser.add_argument("--config", metavar="YAML", help="an experiment file, such as those in configs/")
-    parser.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
+    command_line.add_experiment_arguments(parser)
+    command_line.add_data_argument(parser)
     parser.add_argument("--out", metavar="DIR", help="the run directory (default: runs/CONFIG-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override, e.g. optimizer.momentum=0; repeatable",
-    )
     arguments = parser.parse_args()
     config, name = command_line.experiment(arguments)
     if arguments.resume and not arguments.out:

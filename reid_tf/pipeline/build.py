@@ -32,10 +32,11 @@ def build_batches(
     seed: int,
     cache: Cache = "none",
     first_epoch: int = 0,
+    epochs: int | None = None,
     steps_per_epoch: int | None = None,
     attribute_schema: AttributeSchema | None = None,
 ) -> tf.data.Dataset:
-    """Makes the endless stream of training batches, epoch after epoch.
+    """Makes the stream of training batches, epoch after epoch.
 
     Order and pixels depend on the seeds, the epoch and the step alone: not on the cache, the number of cores, or
     whether the training was interrupted. Both images of a pair are augmented in one batch, each by numbers of its own.
@@ -55,12 +56,14 @@ def build_batches(
         seed: int >= 0. Of the augmentation.
         cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
         first_epoch: int. Where the stream begins.
+        epochs: int, or None. Where it ends; None never ends it. A training that knows its end should say so: an
+            iterator that is dropped while it draws its next batch waits for Python, which waits for it.
         steps_per_epoch: int, or None. The first so many batches of each of the sampler's epochs; None takes all.
         attribute_schema: `AttributeSchema`, needed where attributes are targets.
 
     Returns:
-        tf.data.Dataset of (dict of inputs, dict of targets), of infinite cardinality. Shapes are static but for the
-        batch axis.
+        tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality. Shapes are static but for the batch
+        axis.
 
     Raises:
         InputError: an input or a label does not exist or the records lack it, the augmented images do not have the
@@ -87,10 +90,12 @@ def build_batches(
         tf.TensorSpec([2], tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(
-        lambda: _indices_and_seeds(sampler, seed, first_epoch, steps_per_epoch), output_signature=signature
+        lambda: _indices_and_seeds(sampler, seed, first_epoch, epochs, steps_per_epoch), output_signature=signature
     )
     dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    steps = steps_per_epoch or len(sampler)
+    batches = tf.data.INFINITE_CARDINALITY if epochs is None else max(0, epochs - first_epoch) * steps
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 
@@ -120,9 +125,9 @@ def evaluation_batches(records: Sequence[Record], image_size: ImageSize, batch_s
 
 
 def _indices_and_seeds(
-    sampler: Sampler, seed: int, first_epoch: int, steps: int | None
+    sampler: Sampler, seed: int, first_epoch: int, epochs: int | None, steps: int | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for epoch in itertools.count(first_epoch):
+    for epoch in itertools.count(first_epoch) if epochs is None else range(first_epoch, epochs):
         for step, indices in enumerate(itertools.islice(sampler.epoch(epoch), steps)):
             yield indices, np.random.SeedSequence((seed, epoch, step)).generate_state(2).view(np.int32)
 

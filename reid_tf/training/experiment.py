@@ -44,7 +44,7 @@ class Experiment:
     pretrained: tuple[keras.Variable, ...]
 
     def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
-        """Returns the endless training batches, (inputs, targets), from an epoch on."""
+        """Returns the training batches, (inputs, targets), from an epoch to the last one."""
         config = self.config
         return build_batches(
             self.training.train,
@@ -58,6 +58,7 @@ class Experiment:
             seed=config.seed,
             cache=config.cache,
             first_epoch=first_epoch,
+            epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,
             attribute_schema=self.training.attribute_schema,
         )

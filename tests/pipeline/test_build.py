@@ -213,9 +213,9 @@ from reid_tf.datasets.record import Record
 records = [Record(path, index // 4, 1 + index % 3) for index, path in enumerate({paths!r})]
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 for name in ("pairs", "identity_pairs"):
-    dataset = build(records, name, attribute_schema=None)
+    dataset = build(records, name, attribute_schema=None, epochs=2)
     shared = iter(strategy.experimental_distribute_dataset(dataset))
-    for features, targets in dataset.take(5):
+    for features, targets in dataset:
         parts, target_parts = next(shared)
         for whole, split in ((features["image_b"], parts["image_b"]), (targets["who"], target_parts["who"])):
             halves = strategy.experimental_local_results(split)
@@ -229,3 +229,10 @@ def test_replicas_share_a_batch_in_halves(records):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "shard" not in done.stderr.lower()  # no warning about a policy
+
+
+def test_a_stream_of_known_length_ends_and_equals_the_endless_one(records):
+    ending = build(records, first_epoch=1, epochs=3)
+    batches = list(ending.as_numpy_iterator())
+    assert len(batches) == ending.cardinality() == 2 * len(make_sampler(records, "pairs"))
+    assert_same(batches, take(build(records, first_epoch=1), len(batches)))

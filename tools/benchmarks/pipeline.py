@@ -30,9 +30,8 @@ IMAGES_AT_ONCE = 64
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the experiment and the lengths of the measurements to a parser."""
-    parser.add_argument("--config", metavar="YAML", help="an experiment file (default: the default run)")
-    parser.add_argument("--data", metavar="ROOT", help="the folder that holds the data set")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override; repeatable")
+    command_line.add_experiment_arguments(parser)
+    command_line.add_data_argument(parser)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement (%(default)s)")
     parser.add_argument("--steps", type=int, default=60, help="training steps, 0 for none (%(default)s)")
 
@@ -40,9 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
     logging.getLogger("reid_tf").setLevel(logging.WARNING)  # the caches' notes would break the table up
-    arguments.model = None
-    if not arguments.config:
-        arguments.config = str(command_line.CONFIGS / "multitask_synthetic.yaml")
+    if not (arguments.config or arguments.model):
+        arguments.model = "multitask"  # the default run
     config, name = command_line.experiment(arguments)
     options = dict(config.dataset)
     dataset = load_dataset(options.pop("name"), options.pop("root", None), **options)
