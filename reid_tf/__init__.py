@@ -1,0 +1,37 @@
+"""Person re-identification on Keras 3 and TensorFlow.
+
+The names that programs use most stand here too; each is imported when it is first asked for, so that `import reid_tf`
+alone loads neither TensorFlow nor Keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reid_tf.config import load_config as load_config
+    from reid_tf.datasets.load import load_dataset as load_dataset
+    from reid_tf.retrieval.embed import embed as embed
+    from reid_tf.retrieval.embed import load_encoder as load_encoder
+    from reid_tf.retrieval.metrics import evaluate as evaluate
+    from reid_tf.retrieval.ranking import rank as rank
+    from reid_tf.training.train import train as train
+
+_HOMES = {
+    "embed": "reid_tf.retrieval.embed",
+    "evaluate": "reid_tf.retrieval.metrics",
+    "load_config": "reid_tf.config",
+    "load_dataset": "reid_tf.datasets.load",
+    "load_encoder": "reid_tf.retrieval.embed",
+    "rank": "reid_tf.retrieval.ranking",
+    "train": "reid_tf.training.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
