@@ -12,6 +12,7 @@ from reid_tf.errors import InputError
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, augment_batch
 from reid_tf.pipeline.decode import ImageSize
 from reid_tf.pipeline.labels import Labels
+from reid_tf.pipeline.python_calls import CALLS
 from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.pipeline.sources import Cache, image_source
 from reid_tf.registry import unknown

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from reid_tf.datasets.encoded import is_prepared, read_encoded
 from reid_tf.pipeline.decode import ImageSize, decode_batch, load_images
+from reid_tf.pipeline.python_calls import CALLS
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def encoded_source(paths: Sequence[str], keep: bool = False) -> Source:
     def read(indices: np.ndarray) -> np.ndarray:
         return np.array(read_encoded([paths[index] for index in indices]), object)
 
-    return lambda indices: tf.ensure_shape(tf.numpy_function(read, [indices], tf.string), [None])
+    return lambda indices: tf.ensure_shape(tf.numpy_function(CALLS.function(read), [indices], tf.string), [None])
 
 
 def _memory_source(images: np.ndarray) -> Source:
@@ -81,7 +82,8 @@ def _memory_source(images: np.ndarray) -> Source:
         return kept[indices]
 
     def source(indices: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(tf.numpy_function(look_up, [indices], images.dtype), [None, *images.shape[1:]])
+        chosen = tf.numpy_function(CALLS.function(look_up), [indices], images.dtype)
+        return tf.ensure_shape(chosen, [None, *images.shape[1:]])
 
     return source
 
