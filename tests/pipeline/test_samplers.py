@@ -147,6 +147,8 @@ def test_groups_draw_every_possible_partner_equally_often():
         (groups.same(images, rng, other_camera=True), [2, 5]),
         (groups.other(images, rng), [1, 4, 6]),
         (groups.same(np.full(6000, 1), rng, other_camera=True), [4]),  # there is no other camera
+        (groups.other(np.full(6000, 2), rng, other_camera=True), [1, 4, 6]),
+        (groups.other(images, rng, other_camera=True), [1, 4, 6]),  # nobody else is under another camera
     ):
         values, counts = np.unique(drawn, return_counts=True)
         assert values.tolist() == expected

@@ -37,7 +37,7 @@ class PairSampler(Sampler):
             positive, negative = np.split(by_partner, [min(wanted, np.sum(~single))])
             partners = [
                 self._groups.same(positive, rng, self._other_camera),
-                self._groups.other(negative, rng),
+                self._groups.other(negative, rng, self._other_camera),
             ]
             yield rng.permutation(np.stack([by_partner, np.concatenate(partners)], axis=1))
 
@@ -76,7 +76,9 @@ def pairs(
         positive_share: float in [0, 1]. Of pairs that show one person, rounded in each batch and exact over the epoch.
         final_positive_share: float in (0, 1], or None. The share of the last epoch; the negatives for each positive
             grow by equal steps. From 0.5 to 0.2 (1:1 to 1:4) is a usual choice.
-        cross_camera: bool. Whether a positive partner comes from another camera wherever there is one.
+        cross_camera: bool. Whether a partner comes from another camera wherever there is one, as the matches of a
+            retrieval do. It holds for negative partners too: otherwise one camera would mean two persons, and the
+            network would learn to tell cameras apart.
 
     Returns:
         `Sampler` of kind "pairs".
