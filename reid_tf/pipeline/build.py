@@ -90,9 +90,8 @@ def build_batches(
         tf.TensorSpec([None] if sampler.kind == "images" else [None, 2], tf.int64),
         tf.TensorSpec([2], tf.int32),
     )
-    dataset = tf.data.Dataset.from_generator(
-        lambda: _indices_and_seeds(sampler, seed, first_epoch, epochs, steps_per_epoch), output_signature=signature
-    )
+    stream = CALLS.stream(lambda: _indices_and_seeds(sampler, seed, first_epoch, epochs, steps_per_epoch))
+    dataset = tf.data.Dataset.from_generator(stream, output_signature=signature)
     dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     steps = steps_per_epoch or len(sampler)
     batches = tf.data.INFINITE_CARDINALITY if epochs is None else max(0, epochs - first_epoch) * steps
