@@ -57,8 +57,7 @@ def build_batches(
         seed: int >= 0. Of the augmentation.
         cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
         first_epoch: int. Where the stream begins.
-        epochs: int, or None. Where it ends; None never ends it. A training that knows its end should say so: an
-            iterator that is dropped while it draws its next batch waits for Python, which waits for it.
+        epochs: int, or None. Where it ends, so that nothing is drawn ahead that nobody wants; None never ends it.
         steps_per_epoch: int, or None. The first so many batches of each of the sampler's epochs; None takes all.
         attribute_schema: `AttributeSchema`, needed where attributes are targets.
 

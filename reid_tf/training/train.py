@@ -99,6 +99,7 @@ def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bo
                 epochs=config.epochs,
                 initial_epoch=done,
                 steps_per_epoch=experiment.steps_per_epoch,
+                shuffle=False,  # the sampler does
                 callbacks=watchers,
             )
     return checkpoints

@@ -66,11 +66,32 @@ def test_lists_do_as_well_as_arrays(component):
 
 
 @pytest.mark.parametrize("name", ["images", "pairs"])
-def test_every_image_comes_once_and_batches_are_of_one_size_or_one_less(name):
-    batches = [batch if name == "images" else batch[:, 0] for batch in build({"name": name, "batch_size": 32}).epoch(0)]
-    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(300))
-    assert {len(batch) for batch in batches} == {30}  # ten batches of 30 instead of nine of 32 and one of 12
-    assert not np.array_equal(np.concatenate(batches), np.arange(300))
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"),
+    [
+        (32, [32] * 8 + [16, 28]),  # not 32 and 12
+        (24, [24] * 12 + [12]),
+        (30, [30] * 10),
+        (299, [150, 150]),
+        (7, [7] * 42 + [6]),
+        (300, [300]),
+        (1, [1] * 300),
+    ],
+)
+def test_every_image_comes_once_and_no_batch_is_less_than_half_full(name, batch_size, sizes):
+    batches = list(build({"name": name, "batch_size": batch_size}).epoch(0))
+    assert [len(batch) for batch in batches] == sizes
+    images = np.concatenate([batch if name == "images" else batch[:, 0] for batch in batches])
+    np.testing.assert_array_equal(np.sort(images), np.arange(300))
+    assert not np.array_equal(images, np.arange(300))
+
+
+@pytest.mark.parametrize("name", ["images", "pairs"])
+def test_replicas_get_equal_shares_of_full_batches(name):
+    component = {"name": name, "batch_size": 32}
+    np.testing.assert_array_equal(next(build(component, replicas=4).epoch(0)), next(build(component).epoch(0)))
+    with pytest.raises(InputError, match=r"batch_size must be a multiple of the 3 replicas\. Received: 32"):
+        build(component, replicas=3)
 
 
 @pytest.mark.parametrize("batch_size", [0, 301])

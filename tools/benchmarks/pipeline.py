@@ -95,7 +95,7 @@ def _waiting_of(config: ExperimentConfig, steps: int) -> float:
 
     experiment = build_experiment(config)
     model = experiment.compile()
-    return waiting_share(iter(experiment.batches()), lambda batch: model.train_on_batch(*batch), steps)
+    return waiting_share(iter(experiment.batches().repeat()), lambda batch: model.train_on_batch(*batch), steps)
 
 
 def _prepared(dataset: ReIDDataset, folder: Path) -> Sequence[Record]:

@@ -13,9 +13,9 @@ class ImageSampler(Sampler):
 
     kind = "images"
 
-    def __init__(self, num_images: int, batch_size: int, seed: int) -> None:
+    def __init__(self, batches: ShuffledBatches, seed: int) -> None:
         check_seed(seed)
-        self._batches, self._seed = ShuffledBatches(num_images, batch_size), seed
+        self._batches, self._seed = batches, seed
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -25,13 +25,14 @@ class ImageSampler(Sampler):
 
 
 @SAMPLERS.register("images")
-def images(identities: Sequence[int] | np.ndarray, seed: int, *, batch_size: int) -> Sampler:
+def images(identities: Sequence[int] | np.ndarray, seed: int, replicas: int = 1, *, batch_size: int) -> Sampler:
     """Batches of single images, every image once an epoch.
 
     Args:
         identities: ints [N]. Identity of each training image.
         seed: int >= 0. Of the order.
-        batch_size: int, 1..N. Batches are this large, or one image smaller where N does not divide.
+        replicas: int. Devices that share a batch.
+        batch_size: int, 1..N, a multiple of the replicas. The last two batches may be smaller, not below half.
 
     Returns:
         `Sampler` of kind "images".
@@ -39,4 +40,4 @@ def images(identities: Sequence[int] | np.ndarray, seed: int, *, batch_size: int
     Raises:
         InputError: the batch size is not possible, or the seed is negative.
     """
-    return ImageSampler(len(identities), batch_size, seed)
+    return ImageSampler(ShuffledBatches(len(identities), batch_size, replicas), seed)

@@ -16,13 +16,13 @@ class PairSampler(Sampler):
     kind = "pairs"
 
     def __init__(
-        self, groups: IdentityGroups, batch_size: int, share: PositiveShare, other_camera: bool, seed: int
+        self, groups: IdentityGroups, batches: ShuffledBatches, share: PositiveShare, other_camera: bool, seed: int
     ) -> None:
         check_seed(seed)
         check_partners(groups, share)
         groups.report_single_images()
-        self._groups, self._share, self._other_camera, self._seed = groups, share, other_camera, seed
-        self._batches = ShuffledBatches(len(groups.order), batch_size)
+        self._groups, self._batches, self._share = groups, batches, share
+        self._other_camera, self._seed = other_camera, seed
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -55,6 +55,7 @@ def pairs(
     cameras: Sequence[int] | np.ndarray,
     epochs: int,
     seed: int,
+    replicas: int = 1,
     *,
     batch_size: int,
     positive_share: float = 0.5,
@@ -72,7 +73,8 @@ def pairs(
         cameras: ints [N]. Camera of each training image.
         epochs: int. Length of the training, over which the share moves.
         seed: int >= 0. Of the order and the partners.
-        batch_size: int, 1..N. Pairs a batch, or one fewer in some where N does not divide.
+        replicas: int. Devices that share a batch.
+        batch_size: int, 1..N, a multiple of the replicas. Pairs a batch; the last two may be smaller, not below half.
         positive_share: float in [0, 1]. Of pairs that show one person, rounded in each batch and exact over the epoch.
         final_positive_share: float in (0, 1], or None. The share of the last epoch; the negatives for each positive
             grow by equal steps. From 0.5 to 0.2 (1:1 to 1:4) is a usual choice.
@@ -87,4 +89,5 @@ def pairs(
         InputError: the batch size or a share is not possible with these images, or the seed is negative.
     """
     share = PositiveShare(positive_share, final_positive_share, epochs)
-    return PairSampler(IdentityGroups(identities, cameras), batch_size, share, cross_camera, seed)
+    batches = ShuffledBatches(len(identities), batch_size, replicas)
+    return PairSampler(IdentityGroups(identities, cameras), batches, share, cross_camera, seed)

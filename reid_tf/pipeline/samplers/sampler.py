@@ -48,27 +48,36 @@ def check_seed(seed: int) -> None:
 class ShuffledBatches:
     """Every image once an epoch, in a new order.
 
-    The images are spread evenly: where they do not fill the last batch, some batches are one image smaller, and none is
-    so small that batch normalization would see one or two images.
+    All batches are full but the last two: a rest that fills less than half a batch gets half of the full batch before
+    it, because batch normalization does badly on a few images.
 
     Args:
         num_images: int.
-        batch_size: int. The largest batch.
+        batch_size: int. A multiple of `replicas`.
+        replicas: int. Devices that share a batch.
 
     Raises:
-        InputError: the batch size is below 1 or above the number of images.
+        InputError: the batch size is below 1, above the number of images or no multiple of the replicas.
     """
 
-    def __init__(self, num_images: int, batch_size: int) -> None:
+    def __init__(self, num_images: int, batch_size: int, replicas: int) -> None:
         if not 1 <= batch_size <= num_images:
             raise InputError(
                 f"batch_size must lie between 1 and the {num_images} training images. Received: {batch_size}."
             )
-        self.num_images, self.batch_size = num_images, batch_size
+        if batch_size % replicas:
+            raise InputError(f"batch_size must be a multiple of the {replicas} replicas. Received: {batch_size}.")
+        full, rest = divmod(num_images, batch_size)
+        self._sizes = [batch_size] * full
+        if 0 < rest < batch_size / 2:
+            self._sizes[-1] -= batch_size // 2
+            rest += batch_size // 2
+        if rest:
+            self._sizes.append(rest)
 
     def __len__(self) -> int:
-        return -(-self.num_images // self.batch_size)
+        return len(self._sizes)
 
     def epoch(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Returns the batches of an epoch, int64 [batch] each."""
-        return np.array_split(rng.permutation(self.num_images), len(self))
+        return np.split(rng.permutation(sum(self._sizes)), np.cumsum(self._sizes)[:-1])
