@@ -127,6 +127,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.state = json.loads(self.run.state.read_text())
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.run.checkpoints / self.state["last"])
+        for variable, value in zip(_random_states(model), self.state["random_states"], strict=True):
+            variable.assign(value)
         return self.state["epoch"]
 
     def load_best(self, model: keras.Model) -> None:
@@ -141,7 +143,8 @@ class Checkpoints(keras.callbacks.Callback):
         name = f"epoch-{epoch + 1:04d}.weights.h5"
         with written_beside(self.run.checkpoints / name) as beside:
             self.model.save_weights(beside)
-        self.state.update(epoch=epoch + 1, last=name)
+        random_states = [keras.ops.convert_to_numpy(state).tolist() for state in _random_states(self.model)]
+        self.state.update(epoch=epoch + 1, last=name, random_states=random_states)
         score = values.get("val_mAP")
         if score is not None and (self.state["best_mAP"] is None or score > self.state["best_mAP"]):
             self.state.update(best=name, best_mAP=score)
@@ -151,3 +154,9 @@ class Checkpoints(keras.callbacks.Callback):
                 os.unlink(path)
         with written_beside(self.run.path / "history.csv") as beside:
             pd.DataFrame(self.state["history"]).to_csv(beside, index=False)
+
+
+def _random_states(model: keras.Model) -> list[keras.Variable]:
+    """The states of the random generators of a model's layers (dropout), which a weights file leaves out."""
+    weights = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
