@@ -196,6 +196,11 @@ def test_other_systems_in_half_precision(recipe, tmp_path, precision, model):
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_a_training_step_compiles_with_xla(recipe, tmp_path):
+    result = train(dataclasses.replace(recipe, xla=True, epochs=1), tmp_path / "a")
+    assert np.isfinite(result.history[0]["loss"])
+
+
 def test_an_encoder_takes_arrays_of_any_size_and_paths(finished, recipe):
     encoder = load_encoder(finished.run_directory)
     options = dict(recipe.dataset)
