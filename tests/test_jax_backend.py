@@ -34,7 +34,9 @@ for name in MODELS.names():
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed.")
 def test_every_system_takes_a_training_step():
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    result = subprocess.run([sys.executable, "-c", ONE_STEP], env=environment, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", ONE_STEP], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     for name in ("baseline", "multitask", "verification"):
         assert f"trained {name}" in result.stdout

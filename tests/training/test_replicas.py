@@ -55,6 +55,7 @@ def run(replicas, cache, precision, out):
         [sys.executable, "-c", SCRIPT, str(replicas), str(cache), precision, str(out)],
         capture_output=True,
         text=True,
+        timeout=300,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
     )
     assert result.returncode == 0, result.stderr[-3000:]
