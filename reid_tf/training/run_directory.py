@@ -1,6 +1,7 @@
 """A run's folder: worked on under another name, renamed when it is complete."""
 
 import os
+import shutil
 from pathlib import Path
 
 from reid_tf.errors import InputError
@@ -18,7 +19,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | Path, resume: bool = False) -> None:
-        self.final = Path(path)
+        self.final, self.resume = Path(path), resume
         self.path = self.final.with_name(self.final.name + ".unfinished")
         if self.final.exists():
             raise InputError(f"The run directory {str(self.final)!r} exists already; give another name or remove it.")
@@ -30,7 +31,9 @@ class RunDirectory:
             )
 
     def make(self) -> None:
-        """Makes the folders to work in."""
+        """Makes the folders to work in; what a run left that ended before its first checkpoint goes."""
+        if not self.resume:
+            shutil.rmtree(self.path, ignore_errors=True)
         for folder in (self.checkpoints, self.report, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
 

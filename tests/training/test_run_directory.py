@@ -29,6 +29,19 @@ def test_an_interrupted_run_is_resumed_or_removed_never_overwritten(tmp_path):
     RunDirectory(tmp_path / "a", resume=True)
 
 
+def test_a_run_that_never_reached_a_checkpoint_leaves_nothing_to_the_next(tmp_path):
+    run = RunDirectory(tmp_path / "a")
+    run.make()
+    stale = run.checkpoints / "references.json"
+    stale.write_text("{}")
+    RunDirectory(tmp_path / "a").make()
+    assert not stale.exists()
+    run.state.write_text("{}")
+    stale.write_text("{}")
+    RunDirectory(tmp_path / "a", resume=True).make()
+    assert stale.exists()
+
+
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(InputError, match=r"no interrupted run to resume: .*state.json"):
         RunDirectory(tmp_path / "a", resume=True)
