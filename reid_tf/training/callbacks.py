@@ -20,9 +20,7 @@ from reid_tf.training.run_directory import RunDirectory
 logger = logging.getLogger(__name__)
 
 
-def evaluate_encoder(
-    encoder: Encoder, dataset: ReIDDataset, protocol: str, batch_size: int, verbose: int = 0
-) -> RetrievalMetrics:
+def evaluate_encoder(encoder: Encoder, dataset: ReIDDataset, protocol: str, batch_size: int) -> RetrievalMetrics:
     """Ranks a data set's gallery for its queries.
 
     Args:
@@ -30,12 +28,11 @@ def evaluate_encoder(
         dataset: `ReIDDataset`. Its query and gallery are embedded.
         protocol: str. As in `evaluate()`.
         batch_size: int. Images embedded at once.
-        verbose: int. 1 shows progress bars.
 
     Returns:
         `RetrievalMetrics`.
     """
-    query, gallery = (embed(encoder, records, batch_size, verbose) for records in (dataset.query, dataset.gallery))
+    query, gallery = (embed(encoder, records, batch_size, verbose=0) for records in (dataset.query, dataset.gallery))
     return evaluate(query, gallery, encoder.distance, protocol=protocol)
 
 

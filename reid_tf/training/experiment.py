@@ -108,6 +108,7 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
         InputError: the data set is missing or empty, the sampler does not suit the model, a loss weight names no
             output, the image size is too small for the backbone, or more steps are wanted than an epoch has.
     """
+    strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(config.seed)
     options = dict(config.dataset)
     dataset = load_dataset(options.pop("name"), options.pop("root", None), **options)
@@ -120,7 +121,7 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     logger.info("data set %s: %s", dataset.name, summarise(dataset))
     if validation:
         logger.info("after the validation split %s: %s", validation, summarise(training))
-    with (strategy or tf.distribute.get_strategy()).scope():
+    with strategy.scope():
         backbone = BACKBONES.build(config.backbone, image_size=config.image_size)
         system = MODELS.build(
             config.model, backbone=backbone, num_identities=len(classes), attribute_schema=training.attribute_schema
@@ -132,7 +133,7 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
         cameras=[record.camera for record in training.train],
         epochs=config.epochs,
         seed=config.seed,
-        replicas=(strategy or tf.distribute.get_strategy()).num_replicas_in_sync,
+        replicas=strategy.num_replicas_in_sync,
     )
     steps = config.steps_per_epoch or len(sampler)
     if steps > len(sampler):

@@ -70,8 +70,7 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
         references = _references(experiment, encoder, run)
         with strategy.scope():
             checkpoints = _fit(experiment, encoder, run, resume)
-        validation = config.evaluation.validation
-        if validation and validation["name"] != "test":
+        if experiment.training is not experiment.dataset:  # validated on other images than the test set
             checkpoints.load_best(experiment.system.model)
         _save_models(experiment, run)
     metrics = _evaluate(experiment.dataset, encoder, config, references, run)
