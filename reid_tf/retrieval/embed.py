@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 import reid_tf.layers  # noqa: F401 - saved encoders name these layers
+from reid_tf.datasets.attribute_coding import AttributeCoding
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import evaluation_batches
@@ -21,11 +22,13 @@ class Encoder:
     """A trained encoder, called with images of any size.
 
     Args:
-        model: keras.Model from named inputs to {"embedding": [batch, dim]}.
+        model: keras.Model from named inputs to {"embedding": [batch, dim]} and, where it knows attributes,
+            {"attributes": [batch, size of the coding]}.
         inputs: mapping from input name to record field, as in `System.inputs`.
         image_size: (int, int). Height and width that images are resized to.
         distance: str. What its embeddings are meant to be ranked with.
-        flip: bool. Whether an embedding is the mean over an image and its mirror image.
+        flip: bool. Whether an output is the mean over an image and its mirror image.
+        attributes: `AttributeCoding`, or None. How the model's "attributes" are to be read.
 
     Example:
         >>> encoder = load_encoder("runs/a")
@@ -39,10 +42,11 @@ class Encoder:
         image_size: tuple[int, int],
         distance: str = "cosine",
         flip: bool = False,
+        attributes: AttributeCoding | None = None,
     ) -> None:
         self.model, self.inputs = model, dict(inputs)
         self.image_size = (image_size[0], image_size[1])
-        self.distance, self.flip = distance, flip
+        self.distance, self.flip, self.attributes = distance, flip, attributes
 
     def __call__(self, images: Sequence[np.ndarray | str | Path], batch_size: int = 64) -> np.ndarray:
         """Embeds images.
@@ -75,6 +79,7 @@ class Encoder:
             "distance": self.distance,
             "flip": self.flip,
             "dim": self.dim,
+            "attributes": self.attributes and self.attributes.to_dict(),
         }
 
     def _load(self, images: Sequence[np.ndarray | str | Path]) -> np.ndarray:
@@ -107,13 +112,43 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
     Raises:
         InputError: there are no records, or an image cannot be read.
     """
+    return _of_records(records, _outputs(encoder, records, batch_size, verbose)["embedding"])
+
+
+def embed_with_attributes(
+    encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1
+) -> tuple[Embeddings, np.ndarray]:
+    """Embeds the images of records and predicts their attributes, in one pass.
+
+    Args:
+        encoder: `Encoder` with `attributes`.
+        records: sequence of `Record`.
+        batch_size: int. Images that go through the model at once.
+        verbose: int. 1 shows a progress bar, 0 nothing.
+
+    Returns:
+        `Embeddings`, and float32 [N, size], which `encoder.attributes` reads.
+
+    Raises:
+        InputError: the encoder knows no attributes, there are no records, or an image cannot be read.
+    """
+    if encoder.attributes is None:
+        raise InputError(
+            f"This encoder predicts no attributes: attributes={encoder.attributes}; train one of the models attribute, "
+            "sharenet, or multitask with the output attributes."
+        )
+    outputs = _outputs(encoder, records, batch_size, verbose)
+    return _of_records(records, outputs["embedding"]), outputs["attributes"]
+
+
+def _outputs(encoder: Encoder, records: Sequence[Record], batch_size: int, verbose: int) -> dict[str, np.ndarray]:
     if not records:
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
     batches = evaluation_batches(records, encoder.image_size, batch_size)
     views = [_as_it_is, _mirrored] if encoder.flip else [_as_it_is]
     with naming_broken_images(record.path for record in records):
-        vectors = [encoder.model.predict(batches.map(view), verbose=verbose)["embedding"] for view in views]
-    return _of_records(records, np.asarray(np.mean(vectors, axis=0, dtype=np.float32)))
+        passes = [encoder.model.predict(batches.map(view), verbose=verbose) for view in views]
+    return {key: np.asarray(np.mean([one[key] for one in passes], axis=0, dtype=np.float32)) for key in passes[0]}
 
 
 def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64) -> Embeddings:
@@ -172,4 +207,6 @@ def load_encoder(run: str | Path) -> Encoder:
             raise InputError(f"{str(run)!r} is not a finished run: there is no {str(path)!r}.")
     description = json.loads(manifest.read_text())["encoder"]
     del description["dim"]
+    if description.get("attributes"):
+        description["attributes"] = AttributeCoding.from_dict(description["attributes"])
     return Encoder(keras.models.load_model(model, compile=False), **description)
