@@ -5,6 +5,7 @@ A component is a mapping `{"name": ..., option: value, ...}`. Parameters of a re
 configuration may set, and their defaults in that signature are the only ones.
 """
 
+import dataclasses
 import difflib
 import importlib
 import inspect
@@ -17,6 +18,7 @@ import pydantic
 from reid_tf.errors import InputError
 
 Component = Mapping[str, Any]
+Options = Mapping[str, Any] | None
 
 
 class Registry:
@@ -71,22 +73,8 @@ class Registry:
         if not isinstance(component, Mapping) or "name" not in component:
             raise InputError(f"A {self.kind} is given as {{name: ..., option: value}}. Received: {component!r}.")
         name = component["name"]
-        function = self.get(name)
-        allowed = _options_of(function)
-        hints = typing.get_type_hints(function)
-        checked = {}
-        for option, value in component.items():
-            if option == "name":
-                continue
-            if option not in allowed:
-                raise InputError(unknown(f"option of the {self.kind} {name!r}", option, allowed))
-            checked[option] = convert(value, hints.get(option, Any), f"Option {option!r} of the {self.kind} {name!r}")
-        for option, parameter in allowed.items():
-            if parameter.default is inspect.Parameter.empty and option not in checked:
-                raise InputError(
-                    f"The {self.kind} {name!r} needs the option {option!r}. Received: {dict(component)!r}."
-                )
-        return checked
+        given = {option: value for option, value in component.items() if option != "name"}
+        return check_options(self.get(name), given, f"{self.kind} {name!r}")
 
     def build(self, component: Component, **given: Any) -> Any:
         """Calls the function that a component names.
@@ -106,6 +94,48 @@ class Registry:
         parameters = inspect.signature(function).parameters
         wanted = {key: value for key, value in given.items() if key in parameters and key not in _options_of(function)}
         return function(**wanted, **options)
+
+
+def check_options(function: Callable[..., Any], given: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Checks options against a function's keyword-only parameters, without calling it.
+
+    A parameter annotated `Annotated[..., OptionsOf(other)]` takes a mapping of options itself, which is checked against
+    `other` in the same way.
+
+    Args:
+        function: function, or class, whose options they are.
+        given: mapping from option to value.
+        what: str. How error messages name the function: "backbone 'tiny'".
+
+    Returns:
+        The options given, each converted to its annotated type.
+
+    Raises:
+        InputError: an option is unknown, a value has the wrong type, or a required option is missing.
+    """
+    allowed = _options_of(function)
+    hinted = function.__init__ if inspect.isclass(function) else function
+    hints = typing.get_type_hints(hinted, include_extras=True)
+    checked = {}
+    for option, value in given.items():
+        if option not in allowed:
+            raise InputError(unknown(f"option of the {what}", option, allowed))
+        hint = hints.get(option, Any)
+        checked[option] = convert(value, hint, f"Option {option!r} of the {what}")
+        for nested in getattr(hint, "__metadata__", ()):
+            if isinstance(nested, OptionsOf) and value is not None:
+                checked[option] = check_options(nested.function, value, f"{what}, {option}")
+    for option, parameter in allowed.items():
+        if parameter.default is inspect.Parameter.empty and option not in checked:
+            raise InputError(f"The {what} needs the option {option!r}. Received: {dict(given)!r}.")
+    return checked
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionsOf:
+    """Marks a parameter that holds the options of another function: `Annotated[Options, OptionsOf(TripletLoss)]`."""
+
+    function: Callable[..., Any]
 
 
 def _options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.errors import InputError
 from reid_tf.registry import MODELS
+
+if TYPE_CHECKING:
+    from reid_tf.datasets.attribute_coding import AttributeCoding
+    from reid_tf.retrieval.embed import Encoder
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -102,6 +106,35 @@ def dataset_options(arguments: argparse.Namespace) -> dict[str, Any]:
             reason = " ".join(str(error).split())
             raise InputError(f"The value of --option must be YAML. Received: {option!r} ({reason}).") from error
     return options
+
+
+def add_encoder_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Adds `--run DIR` and `--flip`, which `encoder()` reads."""
+    arguments.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
+    arguments.add_argument("--flip", action="store_true", help="average over an image and its mirror image")
+
+
+def encoder(arguments: argparse.Namespace) -> "Encoder":
+    """Returns the encoder of the run that the arguments name."""
+    from reid_tf.retrieval.embed import load_encoder
+
+    loaded = load_encoder(arguments.run)
+    loaded.flip = loaded.flip or arguments.flip
+    return loaded
+
+
+def attribute_coding(encoder: "Encoder", arguments: argparse.Namespace) -> "AttributeCoding":
+    """Returns how the attributes of the run's encoder are read.
+
+    Raises:
+        InputError: the encoder predicts no attributes.
+    """
+    if encoder.attributes is None:
+        raise InputError(
+            f"The encoder of {arguments.run!r} predicts no attributes; take a run of the model attribute or sharenet, "
+            "or of multitask with the output attributes."
+        )
+    return encoder.attributes
 
 
 def run(main: Callable[[], None]) -> None:

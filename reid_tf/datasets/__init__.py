@@ -7,3 +7,4 @@ from reid_tf.datasets import market1501 as market1501
 from reid_tf.datasets import prepared as prepared
 from reid_tf.datasets import splits as splits
 from reid_tf.datasets import synthetic as synthetic
+from reid_tf.datasets import town_centre as town_centre

@@ -93,3 +93,27 @@ MARKET1501_SCHEMA = AttributeSchema(
         ),
     )
 )
+
+# The 10 groups of the same authors' labels for DukeMTMC-reID: 8 two-way groups, upper colours 8 + 1, lower 7 + 1.
+DUKEMTMC_SCHEMA = AttributeSchema(
+    (
+        AttributeGroup("gender", ("male", "female")),
+        AttributeGroup("upper_length", ("short", "long")),
+        AttributeGroup("shoes", ("dark", "light")),
+        _yes_no("boots"),
+        _yes_no("hat"),
+        _yes_no("backpack"),
+        _yes_no("bag"),
+        _yes_no("handbag"),
+        AttributeGroup(
+            "upper_colour",
+            ("black", "white", "red", "purple", "gray", "blue", "green", "brown", "multi-colour"),
+        ),
+        AttributeGroup(
+            "lower_colour",
+            ("black", "white", "red", "gray", "blue", "green", "brown", "multi-colour"),
+        ),
+    )
+)
+
+SCHEMAS = {"market1501": MARKET1501_SCHEMA, "dukemtmc_reid": DUKEMTMC_SCHEMA}  # by the data set they were made for

@@ -1,12 +1,13 @@
 """Any data set that a table lists: one row an image."""
 
-import csv
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from reid_tf.datasets.attributes import UNKNOWN, AttributeGroup, AttributeSchema
+from reid_tf.datasets.attribute_columns import ATTRIBUTE_PREFIX, columns_of_schema, schema_of_columns
+from reid_tf.datasets.csv_file import CsvTable, read_csv
 from reid_tf.datasets.folders import Split, contents
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
@@ -15,39 +16,7 @@ from reid_tf.registry import DATASETS
 
 DEFAULT_FILE = "records.csv"
 SPLITS = ("train", "query", "gallery")
-ATTRIBUTE_PREFIX = "attribute_"
 _WHOLE_NUMBER = re.compile(r"-?\d+")
-
-
-_Line = tuple[int, list[str]]  # its number in the file, its cells
-
-
-class _Table:
-    """The rows below the header; a cell's place is known when it is wrong."""
-
-    def __init__(self, path: Path, header: Sequence[str], lines: Sequence[_Line]) -> None:
-        self.path, self.header, self.lines = path, list(header), lines
-        for number, cells in lines:
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{str(path)!r}, line {number}: must have {len(header)} cells, as the header. "
-                    f"Received: {len(cells)}."
-                )
-
-    def column(self, name: str) -> list[str]:
-        position = self.header.index(name)
-        return [cells[position] for _, cells in self.lines]
-
-    def filled(self, name: str) -> list[str]:
-        column = self.column(name)
-        if "" in column:
-            raise self.wrong(column.index(""), name, "must not be empty")
-        return column
-
-    def wrong(self, row: int, column: str, rule: str) -> InputError:
-        number, cells = self.lines[row]
-        received = cells[self.header.index(column)]
-        return InputError(f"{str(self.path)!r}, line {number}, column {column!r}: {rule}. Received: {received!r}.")
 
 
 @DATASETS.register("csv_table")
@@ -59,6 +28,7 @@ def csv_table(
     camera_column: str | None = "camera",
     split_column: str = "split",
     attributes: tuple[str, ...] = (),
+    schema: Literal["market1501", "dukemtmc_reid"] | None = None,
     delimiter: str = ",",
     landmarks: str | None = None,
 ) -> ReIDDataset:
@@ -66,7 +36,8 @@ def csv_table(
 
     Image paths are relative to the CSV file's folder, or absolute. Identities that are all whole numbers keep their
     number ("0007" is 7); otherwise they are text, numbered in sorted order, and `identity_names` holds the text.
-    Cameras are treated alike. An attribute's classes are its distinct values in sorted order; an empty cell is unknown.
+    Cameras are treated alike. An attribute's classes are its distinct values in sorted order, or those of a published
+    schema, so that what was learnt on that data set can be compared; an empty cell is unknown.
 
     Args:
         root: str, or None. The CSV file, or the folder that holds it as `records.csv` or as its only CSV file.
@@ -75,6 +46,9 @@ def csv_table(
         camera_column: str, or None. The column of cameras; None, for a table without one, makes them all camera 0.
         split_column: str. The column that says "train", "query" or "gallery".
         attributes: tuple of str. The attribute columns; none given takes those whose name begins with `attribute_`.
+        schema: "market1501", "dukemtmc_reid", or None. The published schema whose groups the attribute columns answer
+            (`attribute_hat` answers `hat`), each cell by the class's name or index; groups without a column are
+            unknown. None makes the schema from the columns.
         delimiter: str. What separates the columns: one character, such as ";".
         landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside the CSV file, if it is there.
 
@@ -86,21 +60,18 @@ def csv_table(
             the column.
     """
     path = _find_table(root)
-    header, lines = _read_lines(path, delimiter)
-    chosen = tuple(attributes) or tuple(name for name in header if name.startswith(ATTRIBUTE_PREFIX))
-    for column in (path_column, identity_column, camera_column, split_column, *chosen):
-        if column is not None and column not in header:
-            raise InputError(f"{str(path)!r} lacks the column {column!r}; its columns are: {', '.join(header)}.")
-    table = _Table(path, header, lines)
+    places = (path_column, identity_column, split_column, *([] if camera_column is None else [camera_column]))
+    table = read_csv(path, (*places, *attributes), delimiter)
+    chosen = tuple(attributes) or tuple(name for name in table.header if name.startswith(ATTRIBUTE_PREFIX))
     images = [os.path.join(path.parent, cell) for cell in table.filled(path_column)]
     identities, names = _numbers(table.filled(identity_column))
     if names is None and JUNK in identities:
         raise table.wrong(identities.index(JUNK), identity_column, "must not be -1, which is kept for junk")
     cameras = [0] * len(images) if camera_column is None else _numbers(table.filled(camera_column))[0]
-    schema, answers = _attributes(table, chosen)
+    meaning, answers = columns_of_schema(table, chosen, schema) if schema else schema_of_columns(table, chosen)
     rows = zip(images, identities, cameras, answers, strict=True)
     train, query, gallery = _splits([Record(*row) for row in rows], table, split_column)
-    dataset = ReIDDataset("csv_table", train, query, gallery, attribute_schema=schema, identity_names=names)
+    dataset = ReIDDataset("csv_table", train, query, gallery, attribute_schema=meaning, identity_names=names)
     return add_landmarks(dataset, path.parent, landmarks)
 
 
@@ -122,25 +93,7 @@ def _find_table(root: str | None) -> Path:
     return tables[0]
 
 
-def _read_lines(path: Path, delimiter: str) -> tuple[list[str], list[_Line]]:
-    if len(delimiter) != 1:
-        raise InputError(f"The delimiter of a CSV file must be one character. Received: {delimiter!r}.")
-    try:
-        # utf-8-sig: spreadsheet programs put a byte-order mark before the first column's name.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{str(path)!r} cannot be read as a CSV file in UTF-8: {error}.") from error
-    if len(lines) < 2:
-        raise InputError(f"{str(path)!r} must hold a header and at least one row. Received: {len(lines)} lines.")
-    header = lines[0][1]
-    if len(set(header)) != len(header):
-        raise InputError(f"{str(path)!r} has a column name twice: {', '.join(header)}.")
-    return header, lines[1:]
-
-
-def _splits(records: Sequence[Record], table: _Table, column: str) -> tuple[Split, Split, Split]:
+def _splits(records: Sequence[Record], table: CsvTable, column: str) -> tuple[Split, Split, Split]:
     splits: dict[str, list[Record]] = {split: [] for split in SPLITS}
     for row, (record, split) in enumerate(zip(records, table.column(column), strict=True)):
         if split not in SPLITS:
@@ -157,28 +110,3 @@ def _numbers(cells: Sequence[str]) -> tuple[list[int], dict[int, str] | None]:
     names = sorted(set(cells))
     number = {name: index for index, name in enumerate(names)}
     return [number[cell] for cell in cells], dict(enumerate(names))
-
-
-def _attributes(
-    table: _Table, columns: Sequence[str]
-) -> tuple[AttributeSchema | None, Sequence[tuple[int, ...] | None]]:
-    """Returns what the attribute columns mean, and every row's class indices."""
-    if not columns:
-        return None, [None] * len(table.lines)
-    groups = []
-    answers = []
-    for column in columns:
-        cells = table.column(column)
-        classes = _sorted_classes(set(cells) - {""})
-        if not classes:
-            raise InputError(f"{str(table.path)!r}, column {column!r}: all {len(cells)} rows are empty.")
-        index = {name: position for position, name in enumerate(classes)} | {"": UNKNOWN}
-        groups.append(AttributeGroup(column.removeprefix(ATTRIBUTE_PREFIX), classes))
-        answers.append([index[cell] for cell in cells])
-    return AttributeSchema(tuple(groups)), list(zip(*answers, strict=True))
-
-
-def _sorted_classes(values: set[str]) -> tuple[str, ...]:
-    if all(map(_WHOLE_NUMBER.fullmatch, values)):
-        return tuple(sorted(values, key=lambda value: (int(value), value)))  # 2 before 10
-    return tuple(sorted(values))

@@ -1,18 +1,23 @@
 """DukeMTMC-reID: 1,404 persons who two or more of eight cameras see, and 408 distractor persons."""
 
 import re
+from pathlib import Path
 
+from reid_tf.datasets.attribute_files import read_duke_attributes
+from reid_tf.datasets.attribute_labels import AttributeLabels, add_attributes
+from reid_tf.datasets.attributes import DUKEMTMC_SCHEMA
 from reid_tf.datasets.folders import SPLIT_FOLDERS, existing_root, find_root, read_splits
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.registry import DATASETS
 
+ATTRIBUTES_FILE = "duke_attribute.mat"
 EXAMPLE = "0001_c2_f0046182.jpg"
 NAME = re.compile(r"(?P<identity>\d+)_c(?P<camera>\d+)_f\d+\.jpg")
 
 
 @DATASETS.register("dukemtmc_reid")
-def dukemtmc_reid(root: str | None, *, landmarks: str | None = None) -> ReIDDataset:
+def dukemtmc_reid(root: str | None, *, attributes: str | None = None, landmarks: str | None = None) -> ReIDDataset:
     """Reads DukeMTMC-reID from its own folders and names.
 
     The authors withdrew the set in 2019, because the persons had not agreed to be recorded for research; no link is
@@ -21,6 +26,7 @@ def dukemtmc_reid(root: str | None, *, landmarks: str | None = None) -> ReIDData
     Args:
         root: str, or None. The folder with `bounding_box_train/`, `query/` and `bounding_box_test/`, or the one that
             holds it as `DukeMTMC-reID/`.
+        attributes: str, or None. The attribute file; None takes `duke_attribute.mat` in the root, if it is there.
         landmarks: str, or None. The landmark file; None takes `landmarks.npz` in the root, if it is there.
 
     Returns:
@@ -41,4 +47,8 @@ def dukemtmc_reid(root: str | None, *, landmarks: str | None = None) -> ReIDData
         inside=("DukeMTMC-reID",),
         hint=" (the authors withdrew this data set; there is no link to it)",
     )
-    return add_landmarks(ReIDDataset("dukemtmc_reid", *read_splits(folder, NAME, EXAMPLE)), folder, landmarks)
+    dataset = ReIDDataset("dukemtmc_reid", *read_splits(folder, NAME, EXAMPLE))
+    if attributes is not None or (folder / ATTRIBUTES_FILE).exists():
+        file = Path(attributes) if attributes is not None else folder / ATTRIBUTES_FILE
+        dataset = add_attributes(dataset, AttributeLabels(file, DUKEMTMC_SCHEMA, read_duke_attributes(file)))
+    return add_landmarks(dataset, folder, landmarks)

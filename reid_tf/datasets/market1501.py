@@ -1,12 +1,12 @@
 """Market-1501: 1,501 persons under six cameras, with detected boxes and distractors."""
 
-import dataclasses
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from reid_tf.datasets.attribute_files import read_market_attributes
+from reid_tf.datasets.attribute_labels import AttributeLabels, add_attributes, annotation_labels
 from reid_tf.datasets.attributes import MARKET1501_SCHEMA
 from reid_tf.datasets.folders import (
     SPLIT_FOLDERS,
@@ -17,13 +17,13 @@ from reid_tf.datasets.folders import (
     read_splits,
 )
 from reid_tf.datasets.landmarks import add_landmarks
-from reid_tf.datasets.map_records import map_records
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 
 DISTRACTOR = 0  # the identity of gallery images that show nobody who is ever queried
 ATTRIBUTES_FILE = "market_attribute.mat"
+ANNOTATIONS_FILE = "annotations_train.csv"
 MULTI_QUERY_FOLDER = "gt_bbox"
 EXAMPLE = "0002_c1s1_000451_03.jpg"
 # identity, camera and sequence, frame, box: "-1" is junk, "0000" a distractor.
@@ -49,7 +49,10 @@ def market1501(
             holds it as `Market-1501-v15.09.15/`.
         distractors: str, or None. A folder of further gallery images that show no queried person (the 500,000
             published later); any file name will do.
-        attributes: str, or None. The attribute file; None takes `market_attribute.mat` in the root, if it is there.
+        attributes: str, or None. The attribute file: a `.mat` like the published one, or a `.csv` of annotations, whose
+            rows are identities or images (`annotation_csv.py`); None takes `market_attribute.mat` or else
+            `annotations_train.csv` in the root, if one is there. The query images have no attributes where the file is
+            about the training identities alone.
         landmarks: str, or None. The landmark file; None takes `landmarks.npz` in the root, if it is there.
 
     Returns:
@@ -125,19 +128,10 @@ def _read_distractors(folder: Path) -> tuple[Record, ...]:
 
 
 def _add_attributes(dataset: ReIDDataset, root: Path, path: str | None) -> ReIDDataset:
-    """Returns the data set with the attributes of a file; gallery images of unlisted identities have none."""
-    if path is None and not (root / ATTRIBUTES_FILE).exists():
+    there = (root / name for name in (ATTRIBUTES_FILE, ANNOTATIONS_FILE) if (root / name).exists())
+    file = Path(path) if path is not None else next(there, None)
+    if file is None:
         return dataset
-    file = Path(path) if path is not None else root / ATTRIBUTES_FILE
-    of_identity = read_market_attributes(file)
-    missing = sorted({r.identity for r in (*dataset.train, *dataset.query)} - set(of_identity))
-    if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise InputError(
-            f"{str(file)!r} has no attributes for {len(missing)} identities of the images: "
-            f"{', '.join(map(str, missing[:5]))}{more}."
-        )
-    described = map_records(
-        lambda record: dataclasses.replace(record, attributes=of_identity.get(record.identity)), dataset
-    )
-    return dataclasses.replace(described, attribute_schema=MARKET1501_SCHEMA)
+    if file.suffix.lower() == ".csv":
+        return add_attributes(dataset, annotation_labels(file))
+    return add_attributes(dataset, AttributeLabels(file, MARKET1501_SCHEMA, read_market_attributes(file)))

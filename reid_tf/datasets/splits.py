@@ -31,8 +31,7 @@ def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReID
     Raises:
         InputError: the share is outside (0, 1), or leaves no identity to train on or to validate on.
     """
-    if not 0 < share < 1:
-        raise InputError(f"share must be between 0 and 1, both excluded. Received: share={share}.")
+    _check_share(share)
     images: dict[int, list[Record]] = defaultdict(list)
     for record in dataset.train:
         images[record.identity].append(record)
@@ -56,6 +55,52 @@ def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReID
     return dataclasses.replace(dataset, train=train, query=tuple(query), gallery=tuple(gallery), multi_query=())
 
 
+@VALIDATIONS.register("by_order")
+def by_order(dataset: ReIDDataset, *, share: float = 0.7, queries: int = 100, seed: int = 0) -> ReIDDataset:
+    """Trains on the identities that come first and validates on the rest, some of whose images are queries.
+
+    Identities stay in ascending order until their images are the wanted share of the training images; the identity in
+    which it is reached still trains. Every other image is in the gallery, the queries too, so the query image itself
+    must not count as found: the protocols `single_camera` and `market1501` both see to that.
+
+    Args:
+        dataset: `ReIDDataset`.
+        share: float in (0, 1). The least share of the images that trains.
+        queries: int >= 1. Random validation images to search with; all of them where there are fewer.
+        seed: int. Which images they are.
+
+    Returns:
+        `ReIDDataset` with train, query and gallery from the training split; its multi-query is empty.
+
+    Raises:
+        InputError: the share is outside (0, 1), or leaves no identity to validate on, or there are no queries.
+
+    References:
+        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, sections
+        2.2 and 3.6.4.
+    """
+    _check_share(share)
+    if queries < 1:
+        raise InputError(f"queries must be at least 1. Received: queries={queries}.")
+    identities, images = np.unique([record.identity for record in dataset.train], return_counts=True)
+    reached = np.cumsum(images) >= share * len(dataset.train) - 1e-6  # 0.1 * 30 is a little more than 3
+    trained = set(identities[: reached.argmax() + 1].tolist()) if len(identities) else set()
+    validated = tuple(record for record in dataset.train if record.identity not in trained)
+    if not validated:
+        raise InputError(
+            f"share must leave identities to validate on: the first {len(trained)} of {len(identities)} training "
+            f"identities would train. Received: share={share}."
+        )
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(validated))[:queries])
+    return dataclasses.replace(
+        dataset,
+        train=tuple(record for record in dataset.train if record.identity in trained),
+        query=tuple(validated[index] for index in chosen),
+        gallery=validated,
+        multi_query=(),
+    )
+
+
 @VALIDATIONS.register("test")
 def test(dataset: ReIDDataset) -> ReIDDataset:
     """Returns the data set unchanged: validation on its own query and gallery.
@@ -70,6 +115,11 @@ def test(dataset: ReIDDataset) -> ReIDDataset:
         `ReIDDataset`, the same.
     """
     return dataset
+
+
+def _check_share(share: float) -> None:
+    if not 0 < share < 1:
+        raise InputError(f"share must be between 0 and 1, both excluded. Received: share={share}.")
 
 
 def _first_of_each_camera(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -2,3 +2,10 @@
 
 from reid_tf.losses.cross_entropy import CrossEntropy as CrossEntropy
 from reid_tf.losses.cross_entropy import cross_entropy as cross_entropy
+from reid_tf.losses.group_cross_entropy import GroupCrossEntropy as GroupCrossEntropy
+from reid_tf.losses.group_cross_entropy import group_cross_entropy as group_cross_entropy
+from reid_tf.losses.masked_binary_crossentropy import MaskedBinaryCrossentropy as MaskedBinaryCrossentropy
+from reid_tf.losses.masked_binary_crossentropy import masked_binary_crossentropy as masked_binary_crossentropy
+from reid_tf.losses.pairwise_distances import DISTANCES as DISTANCES
+from reid_tf.losses.triplet import TripletLoss as TripletLoss
+from reid_tf.losses.triplet_metrics import triplet_metrics as triplet_metrics

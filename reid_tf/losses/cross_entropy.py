@@ -1,6 +1,6 @@
 """Cross-entropy of softmax outputs against class indices, with label smoothing."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -39,19 +39,25 @@ def cross_entropy(classes: Any, probabilities: Any, label_smoothing: float = 0.0
 
 @keras.saving.register_keras_serializable(package="reid_tf")
 class CrossEntropy(keras.losses.Loss):
-    """`cross_entropy` as a Keras loss, the mean over the batch.
+    """`cross_entropy` as a Keras loss.
 
     Args:
         label_smoothing: float in [0, 1). 0 = one-hot targets, as the papers have it.
+        reduction: "mean" over the batch, or "sum".
         name: str.
 
     Raises:
         InputError: `label_smoothing` is outside its range.
     """
 
-    def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy") -> None:
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        reduction: Literal["mean", "sum"] = "mean",
+        name: str = "cross_entropy",
+    ) -> None:
         # float32 whatever the policy: a half-precision loss would cast the class indices too and merge identities.
-        super().__init__(name=name, dtype="float32")
+        super().__init__(name=name, reduction=reduction, dtype="float32")
         if not 0.0 <= label_smoothing < 1.0:
             raise InputError(f"label_smoothing must be in [0, 1). Received: {label_smoothing}.")
         self.label_smoothing = label_smoothing
@@ -70,4 +76,4 @@ class CrossEntropy(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {"label_smoothing": self.label_smoothing, "name": self.name}
+        return {"label_smoothing": self.label_smoothing, "reduction": self.reduction, "name": self.name}

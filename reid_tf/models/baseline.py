@@ -5,6 +5,7 @@ import keras
 from reid_tf.losses import CrossEntropy
 from reid_tf.models.encoder import build_encoder
 from reid_tf.models.heads import IdentityHead, accuracy
+from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.registry import MODELS
 
@@ -38,15 +39,7 @@ def baseline(
     """
     encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
     image = keras.Input(encoder.input_shape[1:], name="image")
-    embedding = encoder({"image": image})["embedding"]
-    outputs = {"identity": IdentityHead(num_identities, dropout)(embedding, name="identity")}
-    return System(
-        model=keras.Model({"image": image}, outputs, name="baseline"),
-        encoder=encoder,
-        inputs={"image": "image"},
-        losses={"identity": CrossEntropy(label_smoothing)},
-        loss_weights={"identity": 1.0},
-        metrics={"identity": accuracy()},
-        targets={"identity": "identity"},
-        batches="images",
-    )
+    head = IdentityHead(num_identities, dropout)
+    probabilities = head(encoder({"image": image})["embedding"], name="identity")
+    outputs = {"identity": Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())}
+    return build_system("baseline", {"image": image}, outputs, encoder=encoder, batches="images")

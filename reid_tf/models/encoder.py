@@ -1,5 +1,7 @@
 """The branch that all systems share: image -> feature map -> embedding."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -7,20 +9,45 @@ from reid_tf.errors import InputError
 
 
 def build_encoder(
-    backbone: keras.Model, embedding_dim: int | None = None, batch_norm_neck: bool = False
+    backbone: keras.Model,
+    embedding_dim: int | None = None,
+    batch_norm_neck: bool = False,
+    num_attributes: int | None = None,
 ) -> keras.Model:
-    """Average-pools a backbone's feature map and projects it to an embedding.
-
-    A dense layer on the pooled vector is the 1x1 convolution of the papers.
+    """Average-pools a backbone's feature map, projects it to an embedding and predicts attributes from that.
 
     Args:
         backbone: keras.Model from image [batch, height, width, 3] to feature map [batch, h, w, channels].
         embedding_dim: int or None. Width of the projection; None keeps the pooled vector itself.
-        batch_norm_neck: bool. Whether the embedding is batch-normalised (without an offset), so that a softmax and the
+        batch_norm_neck: bool. Whether the embedding is batch-normalised, see `embed_features`.
+        num_attributes: int or None. Sigmoid outputs; None predicts no attributes.
+
+    Returns:
+        keras.Model from {"image"} to {"embedding": float32 [batch, dim]} and, where wanted,
+        {"attributes": float32 [batch, num_attributes]}.
+
+    Raises:
+        InputError: `embedding_dim` is below 1.
+    """
+    image = keras.Input(backbone.input_shape[1:], name="image")
+    _, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck)
+    outputs = {"embedding": as_output(necked, "embedding")}
+    if num_attributes is not None:
+        outputs["attributes"] = attribute_sigmoids(necked, num_attributes)
+    return keras.Model({"image": image}, outputs, name="encoder")
+
+
+def embed_features(feature_map: Any, embedding_dim: int | None, batch_norm_neck: bool) -> tuple[Any, Any]:
+    """Pools a feature map and projects it; a dense layer on the pooled vector is the 1x1 convolution of the papers.
+
+    Args:
+        feature_map: float [batch, h, w, channels].
+        embedding_dim: int or None. Width of the projection; None keeps the pooled vector itself.
+        batch_norm_neck: bool. Whether a batch normalisation (without an offset) follows, so that a softmax and the
             cosine distance see the same centred, evenly scaled coordinates.
 
     Returns:
-        keras.Model from {"image"} to {"embedding": float32 [batch, dim]}.
+        The features [batch, dim] before the neck and behind it; without a neck the same twice.
 
     Raises:
         InputError: `embedding_dim` is below 1.
@@ -28,15 +55,24 @@ def build_encoder(
     References:
         Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, section 3.5 (the neck).
     """
-    if embedding_dim is not None and embedding_dim < 1:
-        raise InputError(
-            f"embedding_dim must be at least 1, or null for the backbone's own features. Received: {embedding_dim}."
-        )
-    image = keras.Input(backbone.input_shape[1:], name="image")
-    features = layers.GlobalAveragePooling2D(name="pool")(backbone(image))  # [batch, channels]
+    features = layers.GlobalAveragePooling2D(name="pool")(feature_map)
     if embedding_dim is not None:
+        if embedding_dim < 1:
+            raise InputError(
+                f"embedding_dim must be at least 1, or null for the backbone's own features. Received: {embedding_dim}."
+            )
         features = layers.Dense(embedding_dim, use_bias=not batch_norm_neck, name="projection")(features)
-    if batch_norm_neck:
-        features = layers.BatchNormalization(center=False, name="neck")(features)
-    embedding = layers.Activation("linear", dtype="float32", name="embedding")(features)
-    return keras.Model({"image": image}, {"embedding": embedding}, name="encoder")
+    if not batch_norm_neck:
+        return features, features
+    return features, layers.BatchNormalization(center=False, name="neck")(features)
+
+
+def attribute_sigmoids(features: Any, num_attributes: int) -> Any:
+    """Returns the attribute probabilities float32 [batch, num_attributes] of features [batch, dim]."""
+    logits = layers.Dense(num_attributes, name="attribute_classifier")(features)
+    return layers.Activation("sigmoid", dtype="float32", name="attributes")(logits)
+
+
+def as_output(tensor: Any, name: str) -> Any:
+    """Returns a tensor in float32 under an output's name."""
+    return layers.Activation("linear", dtype="float32", name=name)(tensor)

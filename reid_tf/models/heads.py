@@ -7,6 +7,8 @@ from keras import layers
 
 from reid_tf.layers.pairs import SplitPairs, StackPairs
 from reid_tf.layers.square_difference import SquareDifference
+from reid_tf.losses import TripletLoss
+from reid_tf.models.encoder import as_output
 
 
 class IdentityHead:
@@ -61,23 +63,33 @@ class VerificationHead:
         return keras.Model(embeddings, {"probability": same}, name="verifier")
 
 
-def embed_pair(encoder: keras.Model) -> tuple[dict[str, Any], Any, Any]:
+def encode_pair(encoder: keras.Model) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
     """Wires a Siamese pair: two image inputs through one encoder, in one call.
 
     Args:
-        encoder: keras.Model from {"image"} to {"embedding"}.
+        encoder: keras.Model from {"image"} to {"embedding"}, or more outputs.
 
     Returns:
-        The inputs by name (`image_a`, `image_b`) and the two embeddings [batch, dim].
+        The inputs by name (`image_a`, `image_b`), and each output's two tensors [batch, ...].
     """
     shape = encoder.input_shape[1:]
     images = {name: keras.Input(shape, name=name) for name in ("image_a", "image_b")}
     stacked = StackPairs(name="stack_pairs", dtype="float32")(*images.values())  # [2 batch, height, width, 3]
-    embeddings = encoder({"image": stacked})["embedding"]  # [2 batch, dim]
-    embedding_a, embedding_b = SplitPairs(name="split_pairs", dtype="float32")(embeddings)
-    return images, embedding_a, embedding_b
+    outputs = encoder({"image": stacked})  # [2 batch, ...]
+    split = {key: SplitPairs(name=f"split_{key}", dtype="float32")(value) for key, value in outputs.items()}
+    return images, split
+
+
+def both_images(pair: tuple[Any, Any], name: str) -> Any:
+    """Returns the two tensors [batch, ...] of a pair as one output [batch, 2, ...] in float32."""
+    return as_output(keras.ops.stack(pair, axis=1), name)
 
 
 def accuracy() -> list[keras.metrics.Metric]:
     """The metric of a softmax head: how often the likeliest class is the true one."""
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+def ranking_distance(loss: TripletLoss) -> str:
+    """The retrieval distance that ranks as a triplet loss compares: "cosine" or "euclidean"."""
+    return "cosine" if loss.normalize or loss.distance == "cosine" else "euclidean"

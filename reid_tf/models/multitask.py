@@ -1,64 +1,100 @@
-"""The multi-task network: two identity softmaxes and one verification softmax over a shared backbone."""
+"""The multi-task network: two identity softmaxes and one verification softmax over a shared backbone, and more."""
+
+from typing import Annotated, Literal
 
 import keras
 
-from reid_tf.losses import CrossEntropy
+from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.errors import InputError
+from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
+from reid_tf.models.attribute_metrics import BinaryAttributeAccuracy
 from reid_tf.models.encoder import build_encoder
-from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, embed_pair
+from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair
+from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.registry import MODELS
+from reid_tf.registry import MODELS, Options, OptionsOf
+
+OutputName = Literal["identity_a", "identity_b", "verification", "attributes", "embedding"]
 
 
 @MODELS.register("multitask")
 def multitask(
     backbone: keras.Model,
     num_identities: int,
+    attribute_schema: AttributeSchema | None = None,
     *,
+    outputs: tuple[OutputName, ...] = ("identity_a", "identity_b", "verification"),
     embedding_dim: int | None = 4096,
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
+    triplet: Annotated[Options, OptionsOf(TripletLoss)] = None,
 ) -> System:
-    """Identification and verification together, on pairs of images.
+    """Identification and verification together, on pairs of images; attributes and a triplet loss where wanted.
 
     Two images go through one encoder; each embedding f is classified among the training identities by one shared
-    linear layer, and (f_a - f_b)^2 is classified as same or different. Loss weights 0.5, 0.5 and 1.
+    linear layer, and (f_a - f_b)^2 is classified as same or different. `attributes` are sigmoids on f of both images,
+    images without labels masked; `embedding` is f itself of both images, for triplets among all images of the batch.
 
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
+        attribute_schema: `AttributeSchema`, or None. Needed by the output "attributes".
+        outputs: tuple of str. Any of "identity_a", "identity_b", "verification", "attributes" and "embedding"; the
+            paper has the first three.
         embedding_dim: int or None. Dimensions of f; 4096 as in the paper, None where the backbone ends in fc7 itself.
         batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps much.
         dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
+        triplet: options of `TripletLoss`, or None; f is scaled to unit length for it unless they say otherwise, because
+            images are ranked by the cosine.
 
     Returns:
-        `System` with the outputs `identity_a`, `identity_b` [batch, K] and `verification` [batch, 2] (same, different).
+        `System` with those of the outputs `identity_a`, `identity_b` [batch, K], `verification` [batch, 2] (same,
+        different), `attributes` [batch, 2, binary targets] and `embedding` [batch, 2, dim] that are wanted, with the
+        loss weights 0.5, 0.5, 1, 0.05 and 1. With `embedding` it wants batches of `identity_pairs`.
+
+    Raises:
+        InputError: no output is wanted, or attributes without labels.
 
     References:
-        Cao and Lee, Multi-Task Network for Person Reidentification, sections 2.1 to 2.3; the loss weights are those of
-        the same authors' Improved Res2Net paper, section III.B.
+        Cao and Lee, Multi-Task Network for Person Reidentification, sections 2.1 to 2.3; the first three loss weights
+        are those of the same authors' Improved Res2Net paper, section III.B.
     """
-    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
-    images, embedding_a, embedding_b = embed_pair(encoder)
+    if not outputs:
+        raise InputError(f"The model 'multitask' needs at least one output. Received: outputs={outputs}.")
+    if "attributes" in outputs and attribute_schema is None:
+        raise InputError(
+            "The output 'attributes' learns from attribute labels, and the data set has none: "
+            f"attribute_schema={attribute_schema}."
+        )
+    num_attributes = len(attribute_schema.binary_names) if attribute_schema and "attributes" in outputs else None
+    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, num_attributes)
+    images, encoded = encode_pair(encoder)
     identity, verification = IdentityHead(num_identities, dropout), VerificationHead(dropout)
-    outputs = {
-        "identity_a": identity(embedding_a, name="identity_a"),
-        "identity_b": identity(embedding_b, name="identity_b"),
-        "verification": verification(embedding_a, embedding_b, name="verification"),
-    }
-    return System(
-        model=keras.Model(images, outputs, name="multitask"),
+    metric_loss = TripletLoss(**{"normalize": True, **(triplet or {})})
+    built: dict[str, Output] = {}
+    for name, embedding in zip(("identity_a", "identity_b"), encoded["embedding"], strict=True):
+        if name in outputs:
+            loss = CrossEntropy(label_smoothing)
+            built[name] = Output(identity(embedding, name=name), loss, name, 0.5, accuracy())
+    if "verification" in outputs:
+        same_or_different = verification(*encoded["embedding"], name="verification")
+        built["verification"] = Output(same_or_different, CrossEntropy(), "different", 1.0, accuracy())
+    if "attributes" in outputs:
+        sigmoids = both_images(encoded["attributes"], "attributes")
+        built["attributes"] = Output(
+            sigmoids, MaskedBinaryCrossentropy(), "binary_attributes", 0.05, [BinaryAttributeAccuracy()]
+        )
+    if "embedding" in outputs:
+        both = both_images(encoded["embedding"], "embedding")
+        built["embedding"] = Output(both, metric_loss, "identity", 1.0, triplet_metrics(metric_loss))
+    return build_system(
+        "multitask",
+        images,
+        built,
         encoder=encoder,
-        inputs={"image": "image"},
-        losses={
-            "identity_a": CrossEntropy(label_smoothing),
-            "identity_b": CrossEntropy(label_smoothing),
-            "verification": CrossEntropy(),
-        },
-        loss_weights={"identity_a": 0.5, "identity_b": 0.5, "verification": 1.0},
-        metrics={output: accuracy() for output in outputs},
-        targets={"identity_a": "identity_a", "identity_b": "identity_b", "verification": "different"},
-        batches="pairs",
-        verifier=verification.verifier(embedding_a.shape[-1]),
+        batches="identity_pairs" if "embedding" in outputs else "pairs",
+        verifier=verification.verifier(encoder.output["embedding"].shape[-1]) if "verification" in outputs else None,
+        attributes="binary" if "attributes" in outputs else None,
     )

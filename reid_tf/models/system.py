@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Literal
 
 import keras
 
@@ -26,7 +27,8 @@ class System:
 
     Args:
         model: keras.Model. Named inputs to a dict of named outputs, for training.
-        encoder: keras.Model or None. The branch kept at test time: inputs to {"embedding": float32 [batch, dim]}.
+        encoder: keras.Model or None. The branch kept at test time: inputs to {"embedding": float32 [batch, dim]} and,
+            where `attributes` says so, {"attributes": float32 [batch, targets]}.
         inputs: mapping. The encoder's input names to the record's fields; where batches are pairs, the model's own
             inputs are these with `_a` and `_b` behind.
         losses: mapping from output to keras loss.
@@ -38,6 +40,11 @@ class System:
         verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability": [batch, 1]} that both show one
             person.
         evaluation: str. "retrieval", or "landmarks" for a pose estimator.
+        attributes: str or None. What the encoder's "attributes" are: "binary" sigmoids, or the softmaxes of "classes".
+        combined_metrics: mapping from a name to the weights of logged values whose sum it is, for figures that span
+            several outputs.
+        backbone_copies: keras.Models. Parts of the backbone that the model holds a second time, with weights of their
+            own; where the backbone is pre-trained, so are they.
 
     Raises:
         InputError: the keys of outputs, losses, weights, targets or metrics do not agree.
@@ -54,6 +61,9 @@ class System:
     distance: str = "cosine"
     verifier: keras.Model | None = None
     evaluation: str = "retrieval"
+    attributes: Literal["binary", "classes"] | None = None
+    combined_metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    backbone_copies: tuple[keras.Model, ...] = ()
 
     def __post_init__(self) -> None:
         outputs = set(self.model.output)

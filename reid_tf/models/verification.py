@@ -4,7 +4,8 @@ import keras
 
 from reid_tf.losses import CrossEntropy
 from reid_tf.models.encoder import build_encoder
-from reid_tf.models.heads import VerificationHead, accuracy, embed_pair
+from reid_tf.models.heads import VerificationHead, accuracy, encode_pair
+from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.registry import MODELS
 
@@ -32,17 +33,18 @@ def verification(
         Cao and Lee, Multi-Task Network for Person Reidentification, section 2.3 and table 1, first row.
     """
     encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
-    images, embedding_a, embedding_b = embed_pair(encoder)
+    images, encoded = encode_pair(encoder)
     head = VerificationHead(dropout)
-    outputs = {"verification": head(embedding_a, embedding_b, name="verification")}
-    return System(
-        model=keras.Model(images, outputs, name="verification_baseline"),
+    outputs = {
+        "verification": Output(
+            head(*encoded["embedding"], name="verification"), CrossEntropy(), "different", metrics=accuracy()
+        )
+    }
+    return build_system(
+        "verification_baseline",
+        images,
+        outputs,
         encoder=encoder,
-        inputs={"image": "image"},
-        losses={"verification": CrossEntropy()},
-        loss_weights={"verification": 1.0},
-        metrics={"verification": accuracy()},
-        targets={"verification": "different"},
         batches="pairs",
-        verifier=head.verifier(embedding_a.shape[-1]),
+        verifier=head.verifier(encoder.output["embedding"].shape[-1]),
     )

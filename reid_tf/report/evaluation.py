@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from reid_tf.report.attribute_chart import attribute_chart
+from reid_tf.report.attribute_table import write_attribute_csv
 from reid_tf.report.curves import cmc_curve
 from reid_tf.report.picture import write_png
 from reid_tf.report.ranked_list import draw_ranked_lists
+from reid_tf.retrieval.attribute_metrics import AttributeMetrics
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import RetrievalMetrics
 from reid_tf.retrieval.per_query import write_per_query_csv
@@ -25,8 +28,9 @@ def write_report(
     distance: str = "cosine",
     protocol: str = "market1501",
     ranked_lists: int = 8,
+    attributes: AttributeMetrics | None = None,
 ) -> None:
-    """Writes `ranked_lists.png`, `cmc.png` and `per_query.csv`.
+    """Writes `ranked_lists.png`, `cmc.png` and `per_query.csv`; of attributes also `attributes.csv` and `.png`.
 
     Args:
         folder: str or Path. Made when missing.
@@ -38,6 +42,7 @@ def write_report(
         distance: "cosine", "euclidean" or "mean_squared".
         protocol: "market1501" or "single_camera".
         ranked_lists: int >= 1. Queries in the picture.
+        attributes: `AttributeMetrics`, or None where none were judged.
 
     Raises:
         InputError: as `draw_ranked_lists()`.
@@ -48,3 +53,6 @@ def write_report(
     curves: dict[str, RetrievalMetrics | Mapping[str, Any]] = {"trained encoder": metrics, **(references or {})}
     cmc_curve(folder / "cmc.png", {name.replace("_", " "): result for name, result in curves.items()})
     write_per_query_csv(folder / "per_query.csv", query, metrics)
+    if attributes is not None:
+        write_attribute_csv(folder / "attributes.csv", attributes)
+        attribute_chart(folder / "attributes.png", attributes)

@@ -25,7 +25,7 @@ class RankedImage:
     Args:
         image: uint8 [H, W, 3], RGB.
         caption: tuple of str. The lines beneath it.
-        is_match: bool, or None for the query. Whether it shows the query's identity.
+        is_match: bool, or None for the query and where nobody knows. Whether it shows the query's identity.
     """
 
     image: np.ndarray
@@ -36,7 +36,7 @@ class RankedImage:
 def ranked_list(rows: Sequence[Sequence[RankedImage]]) -> np.ndarray:
     """Draws ranked lists, one a row.
 
-    A right image has a green frame and a tick, a wrong one a red frame and a cross, the query a gray frame.
+    A right image has a green frame and a tick, a wrong one a red frame and a cross, others a gray frame.
 
     Args:
         rows: sequences of `RankedImage`, the query first; a row may be shorter than the others.

@@ -1,6 +1,6 @@
 """The table of an evaluation, as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reid_tf.errors import InputError
 
@@ -37,6 +37,18 @@ def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
             raise InputError(f"The figures of {name!r} lack {', '.join(missing)}. Received: {', '.join(figures)}.")
         shares = [f"{100 * figures[key]:.2f}" for key in _SHARES]
         lines.append([name, *shares, *(str(int(figures[key])) for key in _COUNTS)])
+    return markdown_table(lines)
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Writes cells as a Markdown table that is aligned as plain text too: the first column left, the others right.
+
+    Args:
+        lines: sequences of str, all of one length; the first one is the header.
+
+    Returns:
+        str of several lines, without a line break at its end.
+    """
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     first, *others = ([*map(str.rjust, line, widths)] for line in lines)

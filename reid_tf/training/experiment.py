@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from reid_tf.config import ExperimentConfig
+from reid_tf.datasets.attribute_coding import AttributeCoding
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
@@ -89,8 +90,14 @@ class Experiment:
         system = self.system
         if system.encoder is None:
             raise InputError(f"The model {system.model.name!r} has no encoder to evaluate: encoder={system.encoder}.")
+        schema, kind = self.training.attribute_schema, system.attributes
         return Encoder(
-            system.encoder, system.inputs, self.config.image_size, system.distance, self.config.evaluation.flip
+            system.encoder,
+            system.inputs,
+            self.config.image_size,
+            system.distance,
+            self.config.evaluation.flip,
+            AttributeCoding(schema, kind) if schema and kind else None,
         )
 
 
@@ -138,5 +145,6 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     steps = config.steps_per_epoch or len(sampler)
     if steps > len(sampler):
         raise InputError(f"steps_per_epoch must be at most {len(sampler)}, one pass of the sampler. Received: {steps}.")
-    pretrained = tuple(backbone.trainable_variables) if config.backbone.get("weights") else ()
+    parts = (backbone, *system.backbone_copies) if config.backbone.get("weights") else ()
+    pretrained = tuple(variable for part in parts for variable in part.trainable_variables)
     return Experiment(config, dataset, training, system, sampler, steps, pretrained)

@@ -18,6 +18,7 @@ from reid_tf.retrieval.embed import Encoder, embed, embed_colour_histogram
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training import callbacks, manifest
 from reid_tf.training.experiment import Experiment, build_experiment
+from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.strategy import make_strategy, precision
 
@@ -82,7 +83,12 @@ def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bo
     config, model = experiment.config, experiment.compile()
     checkpoints = callbacks.Checkpoints(run)
     done = checkpoints.restore(model) if resume else 0
-    watchers: list[keras.callbacks.Callback] = [callbacks.StopAtNaN(run.checkpoints), callbacks.LearningRate()]
+    watchers: list[keras.callbacks.Callback] = [
+        callbacks.StopAtNaN(run.checkpoints),
+        callbacks.LearningRate(),
+        CombinedMetrics(experiment.system.combined_metrics),
+        CollapseWarning(experiment.system.losses),
+    ]
     evaluation = config.evaluation
     if evaluation.validation:
         watchers.append(

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 import scipy.io
 
-from reid_tf.datasets.attribute_files import read_market_attributes, write_market_attributes
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attribute_files import (
+    read_duke_attributes,
+    read_market_attributes,
+    write_duke_attributes,
+    write_market_attributes,
+)
+from reid_tf.datasets.attributes import DUKEMTMC_SCHEMA, MARKET1501_SCHEMA
 from reid_tf.errors import InputError
 
 REAL_FILE = "market1501-attribute/market_attribute.mat"
@@ -22,13 +27,25 @@ def fields(**changed):
     return {name: np.array([[value]], np.uint8) for name, value in values.items()}
 
 
-def save(path, train, test, train_names=("0002",), test_names=("0001",)):
+DUKE_UPPER = ("black", "white", "red", "purple", "gray", "blue", "green", "brown")
+DUKE_LOWER = ("black", "white", "red", "gray", "blue", "green", "brown")
+
+
+def duke_fields(**changed):
+    """One identity's 23 fields as the published file of DukeMTMC-reID writes them."""
+    values = {"backpack": 1, "bag": 2, "boots": 1, "gender": 2, "handbag": 1, "hat": 2, "shoes": 2, "top": 1}
+    values |= {f"up{colour}": 1 for colour in DUKE_UPPER} | {f"down{colour}": 1 for colour in DUKE_LOWER}
+    values |= {"upbrown": 2, "downgray": 2} | changed
+    return {name: np.array([[value]], np.uint8) for name, value in values.items()}
+
+
+def save(path, train, test, train_names=("0002",), test_names=("0001",), variable="market_attribute"):
     structs = {}
     for split, columns, names in (("test", test, test_names), ("train", train, train_names)):
         cells = np.empty((1, len(names)), object)
         cells[0, :] = names
         structs[split] = {**columns, "image_index": cells}
-    scipy.io.savemat(path, {"market_attribute": structs})
+    scipy.io.savemat(path, {variable: structs})
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -108,6 +125,42 @@ def test_unknown_classes_cannot_be_written(tmp_path):
     with pytest.raises(InputError, match=r"Identity 4 needs 12 class indices. Received: \(1, 0\)"):
         write_market_attributes(tmp_path / "a.mat", {}, {4: (1, 0)})
     assert not list(tmp_path.iterdir())
+
+
+def test_the_file_of_duke_is_understood(tmp_path):
+    assert len(duke_fields()) == 23
+    several = duke_fields(upred=2, downgray=1, top=2, gender=1)
+    save(tmp_path / "a.mat", dict(reversed(several.items())), duke_fields(), variable="duke_attribute")
+    attributes = read_duke_attributes(tmp_path / "a.mat")
+    # gender, upper length, shoes, boots, hat, backpack, bag, handbag, upper colour (brown), lower colour (gray)
+    assert attributes[1] == (1, 0, 1, 0, 1, 0, 1, 0, 7, 3)
+    assert attributes[2] == (0, 1, 1, 0, 1, 0, 1, 0, 8, 7)  # both multi-colour: two set, none set
+    classes = [group.classes[answer] for group, answer in zip(DUKEMTMC_SCHEMA.groups, attributes[1], strict=True)]
+    assert classes == ["female", "short", "light", "no", "yes", "no", "yes", "no", "brown", "gray"]
+
+
+def test_the_file_of_duke_is_written_in_the_published_form(tmp_path):
+    write_duke_attributes(tmp_path / "a.mat", {2: (1, 0, 1, 0, 1, 0, 1, 0, 7, 3)}, {1: (0,) * 10})
+    train = scipy.io.loadmat(tmp_path / "a.mat")["duke_attribute"][0, 0]["train"][0, 0]
+    assert set(train.dtype.names) == {*duke_fields(), "image_index"}
+    for name, values in duke_fields().items():
+        assert train[name][0, 0] == values, name
+    assert read_duke_attributes(tmp_path / "a.mat")[1] == (0,) * 10
+    with pytest.raises(InputError, match=r"Identity 3: lower_colour must be 0 to 7. Received: 8"):
+        write_duke_attributes(tmp_path / "b.mat", {3: (0,) * 9 + (8,)}, {})
+
+
+def test_the_file_of_another_data_set_is_named(tmp_path):
+    save(tmp_path / "market.mat", fields(), fields())
+    save(tmp_path / "duke.mat", duke_fields(), duke_fields(), variable="duke_attribute")
+    with pytest.raises(
+        InputError,
+        match=r"'.*market.mat' has the schema of another data set: it holds the struct 'market_attribute', and "
+        "'duke_attribute' is wanted",
+    ):
+        read_duke_attributes(tmp_path / "market.mat")
+    with pytest.raises(InputError, match=r"holds the struct 'duke_attribute', and 'market_attribute' is wanted"):
+        read_market_attributes(tmp_path / "duke.mat")
 
 
 @pytest.mark.real_data

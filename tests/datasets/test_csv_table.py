@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_datasets import places
 
-from reid_tf.datasets.attributes import AttributeGroup
+from reid_tf.datasets.attributes import MARKET1501_SCHEMA, AttributeGroup
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
@@ -108,8 +108,8 @@ def test_landmarks_come_with_the_images(tmp_path):
         ("a/2.jpg,", ",", r"line 3, column 'path': must not be empty"),
         ("3,gallery", ",gallery", r"line 5, column 'camera': must not be empty"),
         ("1,query", "1,Query", r"line 4, column 'split': must be one of train, query, gallery. Received: 'Query'"),
-        ("7,1,train", "7,1,train,2", r"line 3: must have 4 cells, as the header. Received: 5"),
-        ("7,1,train", "7,train", r"line 3: must have 4 cells, as the header. Received: 3"),
+        ("7,1,train", "7,1,train,2", r"line 3: must have 4 cells, path to split. Received: 5"),
+        ("7,1,train", "7,train", r"line 3: must have 4 cells, path to split. Received: 3"),
         ("path,identity", "split,identity", r"has a column name twice: split, identity, camera, split"),
         ("a/1.jpg", '"a/1.jpg', "cannot be read as a CSV file in UTF-8: unexpected end of data"),
     ],
@@ -149,3 +149,41 @@ def test_wrong_attribute_columns_are_named(tmp_path):
         load_dataset("csv_table", root)
     with pytest.raises(InputError, match=r"lacks the column 'bag'"):
         load_dataset("csv_table", root, attributes=("bag",))
+
+
+PUBLISHED = "path,identity,camera,split,attribute_hat,attribute_age,attribute_upper_colour\n"
+
+
+def test_attribute_columns_answer_a_published_schema(tmp_path):
+    text = PUBLISHED + "1.jpg,1,1,train,yes,adult,multi-colour\n2.jpg,1,1,train,,3,0\n"
+    dataset = load_dataset("csv_table", save(tmp_path, text), schema="market1501")
+    assert dataset.attribute_schema is MARKET1501_SCHEMA
+    assert [record.attributes for record in dataset.train] == [
+        (-1, -1, -1, -1, -1, 1, -1, -1, -1, 2, 8, -1),
+        (-1, -1, -1, -1, -1, -1, -1, -1, -1, 3, 0, -1),
+    ]
+    dataset = load_dataset("csv_table", str(tmp_path), schema="market1501", attributes=["attribute_age"])
+    assert dataset.train[0].attributes == (*[-1] * 9, 2, -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("yes,4,red", r"line 2, column 'attribute_age': must be one of young, .*, or 0 to 3, or empty. Received: '4'"),
+        ("true,0,red", r"line 2, column 'attribute_hat': must be one of no, yes, .*. Received: 'true'"),
+        ("yes,0,brown", r"line 2, column 'attribute_upper_colour': .*. Received: 'brown'"),
+    ],
+)
+def test_answers_that_the_schema_lacks_are_named(tmp_path, row, message):
+    with pytest.raises(InputError, match=message):
+        load_dataset("csv_table", save(tmp_path, f"{PUBLISHED}1.jpg,1,1,train,{row}\n"), schema="market1501")
+
+
+def test_columns_that_the_schema_lacks_are_named(tmp_path):
+    root = save(tmp_path, f"{PUBLISHED}1.jpg,1,1,train,yes,0,red\n")
+    with pytest.raises(InputError, match=r"'attribute_age': Unknown group of dukemtmc_reid: 'age'.*Allowed: backpack"):
+        load_dataset("csv_table", root, schema="dukemtmc_reid")
+    with pytest.raises(InputError, match=r"Option 'schema' of the data set 'csv_table'.*Received: 'market'"):
+        load_dataset("csv_table", root, schema="market")
+    with pytest.raises(InputError, match=r"has no attribute column for schema='market1501'; its columns are: path"):
+        load_dataset("csv_table", save(tmp_path, TABLE), schema="market1501")

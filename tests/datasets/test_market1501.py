@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from made_datasets import MARKET_NAMES, places
 
+from reid_tf.datasets.annotation_csv import write_annotations
 from reid_tf.datasets.attribute_files import write_market_attributes
 from reid_tf.datasets.attributes import MARKET1501_SCHEMA
 from reid_tf.datasets.landmarks import write_landmarks
@@ -84,6 +85,29 @@ def test_an_attribute_file_that_is_a_web_page_is_named(market_root):
         InputError, match=r"'.*market_attribute.mat' is not a MATLAB file that can be read but an HTML page"
     ):
         load_dataset("market1501", str(market_root))
+
+
+def test_annotations_of_the_training_identities(market_root):
+    write_annotations(market_root / "annotations_train.csv", {"0002": ANSWERS[2], "7": ANSWERS[7]})
+    dataset = load_dataset("market1501", str(market_root))
+    assert dataset.attribute_schema is MARKET1501_SCHEMA
+    assert [record.attributes for record in dataset.train] == [ANSWERS[2], ANSWERS[2], ANSWERS[7]]
+    assert all(record.attributes is None for record in (*dataset.query, *dataset.gallery))
+    # The published file goes before it.
+    write_market_attributes(
+        market_root / "market_attribute.mat", dict.fromkeys((2, 7), ANSWERS[1]), dict.fromkeys((1, 3), ANSWERS[3])
+    )
+    assert load_dataset("market1501", str(market_root)).train[0].attributes == ANSWERS[1]
+
+
+def test_annotations_of_images(market_root, tmp_path):
+    path = tmp_path / "test.CSV"
+    write_annotations(path, {MARKET_NAMES["query"][1]: ANSWERS[3], "0000_c1s1_000151_01.jpg": ANSWERS[1]})
+    dataset = load_dataset("market1501", str(market_root), attributes=str(path))
+    assert [record.attributes for record in dataset.query] == [None, ANSWERS[3]]
+    assert [record.attributes for record in dataset.gallery] == [ANSWERS[1], None, None]
+    with pytest.raises(InputError, match=r"'.*none.csv' cannot be read as a CSV file.*No such file"):
+        load_dataset("market1501", str(market_root), attributes=str(tmp_path / "none.csv"))
 
 
 def test_landmarks_come_with_the_images(market_root):

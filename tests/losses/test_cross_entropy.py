@@ -64,7 +64,7 @@ def test_identities_above_256_stay_apart_in_half_precision(policy):
 def test_the_class_is_the_mean_and_has_its_constructors_config(batch):
     classes, _, probabilities = batch
     loss = CrossEntropy(label_smoothing=0.2)
-    assert loss.get_config() == {"label_smoothing": 0.2, "name": "cross_entropy"}
+    assert loss.get_config() == {"label_smoothing": 0.2, "reduction": "mean", "name": "cross_entropy"}
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     expected = np.mean(cross_entropy(classes, probabilities, 0.2))
     assert float(again(classes[:, None], probabilities)) == pytest.approx(expected, rel=1e-6)

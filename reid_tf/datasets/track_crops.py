@@ -1,0 +1,162 @@
+"""The persons of a tracked video cut out once, into a folder that says how it was made."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tqdm
+
+from reid_tf.datasets.box_file import Boxes, read_boxes
+from reid_tf.datasets.findings import counted
+from reid_tf.datasets.folders import contents, image_names
+from reid_tf.datasets.video_frames import read_frames
+from reid_tf.errors import InputError
+from reid_tf.files import folder_written_beside, write_json
+
+STAMP_FILE = "crops.json"
+_LEAST = {"every": 1, "min_height": 1, "min_width": 1, "quality": 1}
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class CropParameters:
+    """Which boxes become crops, and how they are stored.
+
+    Args:
+        every: int >= 1. The step in frames: crops come from frames 0, every, 2 * every, ...
+        min_height: int >= 1. The least height in pixels of what lies inside the frame.
+        min_width: int >= 1. The least width.
+        quality: int, 1 to 100. Of the JPEG files.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    every: int
+    min_height: int
+    min_width: int
+    quality: int
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}. Received: {name}={getattr(self, name)}.")
+        if self.quality > 100:
+            raise InputError(f"quality must be at most 100. Received: quality={self.quality}.")
+
+
+def extract_crops(folder: Path, frames: Path, boxes: Path, parameters: CropParameters) -> None:
+    """Cuts the boxes out of their frames into a folder, which appears when it is complete.
+
+    A crop is `<track>_c0_f<frame>.jpg`, so names sort by track and time.
+
+    Args:
+        folder: Path. Where the crops will be; nothing, or an empty folder.
+        frames: Path. The video or the folder of frames.
+        boxes: Path. The box file.
+        parameters: `CropParameters`.
+
+    Raises:
+        InputError: something else is in the folder, it cannot be written, the frames or boxes cannot be read, or no
+            box gives a crop.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = f"holds {contents(folder)}" if folder.is_dir() else "is a file"
+        raise InputError(f"Crops need a new or empty folder, or one with a {STAMP_FILE}: {str(folder)!r} {what}.")
+    _LOG.info("Cutting the persons of %s out into %s, once.", frames, folder)
+    read = read_boxes(boxes)
+    try:
+        with folder_written_beside(folder) as beside:
+            crops = _write_crops(beside, frames, read, parameters)
+            write_json(beside / STAMP_FILE, {**_stamp(frames, boxes, parameters), "crops": crops})
+    except OSError as error:
+        if not (folder / STAMP_FILE).is_file():  # unless another process was faster
+            raise InputError(f"The crops cannot be written to {str(folder)!r}: {error}.") from error
+
+
+def check_crops(folder: Path, frames: Path | None, boxes: Path | None, parameters: CropParameters) -> None:
+    """Makes sure that a folder holds all crops that `extract_crops()` would write there.
+
+    Args:
+        folder: Path. A folder that `extract_crops()` wrote.
+        frames: Path, or None. The video or the folder of frames; None, where it is gone, lets any pass.
+        boxes: Path, or None. The box file, likewise.
+        parameters: `CropParameters`.
+
+    Raises:
+        InputError: the crops were made in another way (the message says what differs), or some of them are gone.
+    """
+    wanted = _stamp(frames, boxes, parameters)
+    try:
+        stamp = json.loads((folder / STAMP_FILE).read_text())
+        differing = [name for name in wanted if stamp[name] != wanted[name]]
+        written = stamp["crops"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(folder / STAMP_FILE)!r} is damaged ({error!r}): delete the folder.") from error
+    if differing:
+        raise InputError(
+            f"The crops in {str(folder)!r} were made with {_settings(stamp, differing)}, and "
+            f"{_settings(wanted, differing)} is wanted: delete that folder, or name another one with the option crops."
+        )
+    found = len(image_names(folder))
+    if found != written:
+        raise InputError(
+            f"The folder {str(folder)!r} holds {found} of {written} crops: delete it, and they are cut out again."
+        )
+
+
+def _write_crops(folder: Path, frames: Path, boxes: Boxes, parameters: CropParameters) -> int:
+    """Writes the crops and returns their number; the log has the numbers of those left out."""
+    chosen = boxes.frames % parameters.every == 0
+    tracks, edges = boxes.tracks[chosen], boxes.edges[chosen]
+    wanted, starts = np.unique(boxes.frames[chosen], return_index=True)
+    if not len(wanted):
+        raise InputError(f"every must leave a frame with a box: no box is in a frame 0, {parameters.every}, ...")
+    number = 0
+    images = tqdm.tqdm(read_frames(frames, wanted.tolist()), total=len(wanted), unit="frame", desc="crops")
+    for image, frame, start, stop in zip(images, wanted, starts, [*starts[1:], len(tracks)], strict=True):
+        for track, box in zip(tracks[start:stop], edges[start:stop], strict=True):
+            crop = _cut(image, box)
+            if crop.shape[0] >= parameters.min_height and crop.shape[1] >= parameters.min_width:
+                (folder / f"{track:04d}_c0_f{frame:06d}.jpg").write_bytes(_encode(crop, parameters.quality))
+                number += 1
+    small = f"outside the frame or below {parameters.min_height} x {parameters.min_width} pixels"
+    left_out = counted(len(tracks) - number, "box", "boxes")
+    again = counted(boxes.repeated, "box", "boxes")
+    _LOG.info("%s; left out: %s %s, %s repeated in a frame.", counted(number, "crop"), left_out, small, again)
+    if not number:
+        raise InputError(f"No crop is left: all {len(tracks)} boxes are {small}.")
+    return number
+
+
+def _cut(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Returns the part of a box (left, top, right, bottom) inside the image; it may be empty."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = np.clip(np.rint(box), 0, [width, height, width, height]).astype(int)
+    return image[top:bottom, left:right]
+
+
+def _encode(image: np.ndarray, quality: int) -> bytes:
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+
+
+def _stamp(frames: Path | None, boxes: Path | None, parameters: CropParameters) -> dict[str, Any]:
+    """Returns what the crops depend on; a source that is not there is left out."""
+    stamp: dict[str, Any] = dataclasses.asdict(parameters)
+    if frames is not None:
+        size = len(image_names(frames)) if frames.is_dir() else frames.stat().st_size
+        stamp["frames"] = f"{frames.name}, {size} {'images' if frames.is_dir() else 'bytes'}"
+    if boxes is not None:
+        stamp["boxes"] = f"{boxes.name}, SHA-256 {hashlib.sha256(boxes.read_bytes()).hexdigest()[:16]}"
+    return stamp
+
+
+def _settings(stamp: dict[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{name}={stamp[name]!r}" for name in names)

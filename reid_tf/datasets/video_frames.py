@@ -1,0 +1,75 @@
+"""Frames of a video file, or of a folder that holds a video's frames as images."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reid_tf.datasets.folders import image_names
+from reid_tf.errors import InputError
+
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".mpg", ".mpeg", ".m4v")
+_NUMBER = re.compile(r"(\d+)\D*$")
+
+
+def read_frames(source: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    """Reads some frames in one pass from the first to the last of them.
+
+    Args:
+        source: Path. A video file, or a folder of images whose names end in the frame's number. A folder whose lowest
+            number is 1 counts from 1, as ffmpeg does; every other one from 0.
+        wanted: sequence of int. Frame numbers, counted from 0, ascending.
+
+    Yields:
+        uint8 [height, width, 3]: blue, green, red, as OpenCV has them.
+
+    Raises:
+        InputError: the source cannot be read, the video ends before the last wanted frame, or the folder lacks one.
+    """
+    return _read_folder(source, wanted) if source.is_dir() else _read_video(source, wanted)
+
+
+def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise InputError(f"{str(path)!r} cannot be read as a video: it is missing, damaged or of another kind.")
+        position = 0
+        for number in wanted:
+            # Seeking is not exact in every format; to decode the frames between is.
+            while position < number and capture.grab():
+                position += 1
+            found, frame = capture.read() if position == number else (False, None)
+            if not found or frame is None:
+                raise InputError(
+                    f"The video {str(path)!r} ends after {position} frames, and frames up to {wanted[-1]} (counted "
+                    "from 0) are wanted: it is cut off, or the boxes are of another video."
+                )
+            position += 1
+            yield frame
+    finally:
+        capture.release()
+
+
+def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    names: dict[int, str] = {}
+    for name in image_names(folder):
+        match = _NUMBER.search(Path(name).stem)
+        if match is None:
+            raise InputError(f"Frames in {str(folder)!r} must be named with their number. Received: {name!r}.")
+        if names.setdefault(int(match[1]), name) != name:
+            raise InputError(f"{str(folder)!r} has frame {int(match[1])} twice: {names[int(match[1])]!r}, {name!r}.")
+    first = 1 if names and min(names) == 1 else 0
+    for number in wanted:
+        name = names.get(number + first, "")
+        if not name:
+            raise InputError(
+                f"The folder {str(folder)!r} with {len(names)} frames lacks frame {number} (counted from 0), and "
+                f"frames up to {wanted[-1]} are wanted."
+            )
+        frame = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
+        if frame is None:
+            raise InputError(f"The frame {str(folder / name)!r} cannot be read as an image.")
+        yield frame

@@ -1,0 +1,70 @@
+"""Distances between all embeddings of a batch, with gradients that stay finite where two of them coincide."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from keras import ops
+
+DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
+
+# Squared lengths below this count as this much: the gradient of a root at zero, as on the diagonal, is not finite.
+SMALLEST_SQUARE = 1e-12
+
+
+def normalized(embeddings: Any) -> Any:
+    """Scales embeddings to unit length; a zero vector stays zero.
+
+    Args:
+        embeddings: float [batch, dim].
+
+    Returns:
+        float [batch, dim].
+    """
+    squares = ops.sum(ops.square(embeddings), axis=-1, keepdims=True)
+    return embeddings * ops.rsqrt(ops.maximum(squares, SMALLEST_SQUARE))
+
+
+def squared_euclidean(embeddings: Any) -> Any:
+    """Squared Euclidean distances.
+
+    Args:
+        embeddings: float32 [batch, dim].
+
+    Returns:
+        float32 [batch, batch], never negative.
+    """
+    squares = ops.sum(ops.square(embeddings), axis=-1)
+    products = ops.matmul(embeddings, ops.transpose(embeddings))
+    return ops.maximum(squares[:, None] + squares[None, :] - 2.0 * products, 0.0)
+
+
+def euclidean(embeddings: Any) -> Any:
+    """Euclidean distances; the gradient between two equal embeddings is zero.
+
+    Args:
+        embeddings: float32 [batch, dim].
+
+    Returns:
+        float32 [batch, batch], at least 1e-6.
+    """
+    return ops.sqrt(ops.maximum(squared_euclidean(embeddings), SMALLEST_SQUARE))
+
+
+def cosine(embeddings: Any) -> Any:
+    """Cosine distances: one minus the cosine of the angle.
+
+    Args:
+        embeddings: float32 [batch, dim].
+
+    Returns:
+        float32 [batch, batch], in [0, 2].
+    """
+    unit = normalized(embeddings)
+    return 1.0 - ops.matmul(unit, ops.transpose(unit))
+
+
+DISTANCES: dict[str, Callable[[Any], Any]] = {
+    "euclidean": euclidean,
+    "squared_euclidean": squared_euclidean,
+    "cosine": cosine,
+}

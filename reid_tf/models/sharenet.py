@@ -1,0 +1,114 @@
+"""ShareNet: one trunk, and above a fork an attribute branch and a feature branch."""
+
+import logging
+from typing import Annotated, Literal
+
+import keras
+from keras import layers
+
+from reid_tf.backbones.fork import fork
+from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.errors import InputError
+from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
+from reid_tf.models.attribute_metrics import BinaryAttributeAccuracy
+from reid_tf.models.encoder import as_output, attribute_sigmoids
+from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
+from reid_tf.models.output import Output, build_system
+from reid_tf.models.system import System
+from reid_tf.registry import MODELS, Options, OptionsOf
+
+logger = logging.getLogger(__name__)
+
+# The mining of Wang and Gupta, which the paper cites: every positive pair with the four negatives of largest loss.
+MINING = {"distance": "cosine", "mining": "hardest_negatives", "margin": 0.5, "hardest": 4}
+
+
+@MODELS.register("sharenet")
+def sharenet(
+    backbone: keras.Model,
+    num_identities: int,
+    attribute_schema: AttributeSchema | None = None,
+    *,
+    shared_layers: int | None = None,
+    embedding_dim: int = 1024,
+    embedding_layer: Literal["linear", "batch_norm_relu"] = "linear",
+    alpha: float = 0.05,
+    reduction: Literal["mean", "sum"] = "sum",
+    identity: bool = False,
+    triplet: Annotated[Options, OptionsOf(TripletLoss)] = None,
+) -> System:
+    """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.
+
+    Where the data set has no attribute labels, the attribute branch is left out and the log says so: what remains is
+    the triplet network.
+
+    Args:
+        backbone: keras.Model from image to feature map.
+        num_identities: int. K, the training identities.
+        attribute_schema: `AttributeSchema`, or None. Its binary targets are the attributes.
+        shared_layers: int or None. The backbone's stages below the fork: 5, 6 or 7 of CaffeNet are the paper's
+            ShareNet-5, -6 and -7; None shares the whole backbone, as with ResNet-50.
+        embedding_dim: int. Width of the feature branch's own last layer; the paper gives 1024 for ResNet-50 only.
+        embedding_layer: "linear" (CaffeNet) or "batch_norm_relu" (ResNet-50). What the feature branch ends in.
+        alpha: float >= 0. Weight of the attributes: 0.01 for CaffeNet and 0.05 for ResNet-50 in the paper. Both belong
+            to `reduction="sum"`.
+        reduction: "sum" over triplets, images and attributes, as the paper's equation has it; or "mean" over triplets
+            and over images (an image's attributes are summed), whose size does not depend on the batch. A batch has
+            several triplets an image, so that the same balance takes an alpha several times smaller.
+        identity: bool. Whether the paper's classifier over the training identities stands on the embedding, with weight
+            1 unless `loss_weights` says otherwise.
+        triplet: options of `TripletLoss` other than `reduction`, or None for Wang and Gupta's mining.
+
+    Returns:
+        `System` with the outputs `embedding` [batch, embedding_dim], `attributes` [batch, binary targets] and, where
+        wanted, `identity` [batch, K].
+
+    Raises:
+        InputError: `alpha` is negative, or the backbone has no such stage.
+
+    References:
+        Agrawal and Namboodiri, Joint Attribute Learning for Deep Person Re-Identification, sections III.D and IV.C.
+    """
+    if alpha < 0:
+        raise InputError(f"alpha must not be negative. Received: alpha={alpha}.")
+    image = keras.Input(backbone.input_shape[1:], name="image")
+    forked = fork(backbone, shared_layers)
+    feature_map, attribute_map = forked(image)
+    embedding = _embedding(feature_map, embedding_dim, embedding_layer)
+    metric_loss = TripletLoss(**{**MINING, **(triplet or {}), "reduction": reduction})
+    outputs = {
+        "embedding": Output(
+            as_output(embedding, "embedding"), metric_loss, "identity", metrics=triplet_metrics(metric_loss)
+        )
+    }
+    if attribute_schema is None:
+        logger.warning("The data set has no attribute labels: without them ShareNet is the triplet network.")
+    else:
+        pooled = layers.GlobalAveragePooling2D(name="attribute_pool")(attribute_map)
+        sigmoids = attribute_sigmoids(pooled, len(attribute_schema.binary_names))
+        outputs["attributes"] = Output(
+            sigmoids, MaskedBinaryCrossentropy(reduction), "binary_attributes", alpha, [BinaryAttributeAccuracy()]
+        )
+    encoded = {key: output.tensor for key, output in outputs.items()}
+    if identity:
+        probabilities = IdentityHead(num_identities, dropout=0.0)(embedding, name="identity")
+        outputs["identity"] = Output(probabilities, CrossEntropy(reduction=reduction), "identity", metrics=accuracy())
+    return build_system(
+        "sharenet",
+        {"image": image},
+        outputs,
+        encoder=keras.Model({"image": image}, encoded, name="encoder"),
+        batches="identities",
+        distance=ranking_distance(metric_loss),
+        attributes=None if attribute_schema is None else "binary",
+        backbone_copies=() if forked.top is None or attribute_schema is None else (forked.top,),
+    )
+
+
+def _embedding(feature_map: keras.KerasTensor, dim: int, kind: str) -> keras.KerasTensor:
+    """The feature branch's own last layer [batch, dim] on the pooled feature map."""
+    features = layers.GlobalAveragePooling2D(name="pool")(feature_map)
+    if kind == "linear":
+        return layers.Dense(dim, name="projection")(features)
+    features = layers.Dense(dim, use_bias=False, name="projection")(features)
+    return layers.ReLU(name="projection_relu")(layers.BatchNormalization(name="projection_bn")(features))

@@ -1,0 +1,68 @@
+"""The triplet network: embeddings of one person lie together; an identity softmax may help."""
+
+from typing import Annotated
+
+import keras
+
+from reid_tf.losses import CrossEntropy, TripletLoss, triplet_metrics
+from reid_tf.models.encoder import as_output, embed_features
+from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
+from reid_tf.models.output import Output, build_system
+from reid_tf.models.system import System
+from reid_tf.registry import MODELS, Options, OptionsOf
+
+
+@MODELS.register("triplet")
+def triplet(
+    backbone: keras.Model,
+    num_identities: int,
+    *,
+    embedding_dim: int | None = None,
+    batch_norm_neck: bool = False,
+    identity: bool = False,
+    dropout: float = 0.0,
+    label_smoothing: float = 0.0,
+    triplet: Annotated[Options, OptionsOf(TripletLoss)] = None,
+) -> System:
+    """Metric learning on batches of P identities x K images, alone or beside a softmax over the identities.
+
+    With a neck the triplet loss compares the features before it, and the softmax and the ranking see those behind it.
+
+    Args:
+        backbone: keras.Model from image to feature map.
+        num_identities: int. K, the training identities.
+        embedding_dim: int or None. Width of a projection; None takes the backbone's own pooled features.
+        batch_norm_neck: bool. Whether a batch normalisation stands between the two losses. Off, as in triplet networks;
+            beside a softmax it is what makes the two agree.
+        identity: bool. Whether the softmax is there.
+        dropout: float in [0, 1). Rate before the identity classifier.
+        label_smoothing: float in [0, 1). Of the identity softmax.
+        triplet: options of `TripletLoss`, or None for its defaults.
+
+    Returns:
+        `System` with the outputs `embedding` [batch, dim] and, where wanted, `identity` [batch, K], each with weight 1;
+        ranked by the distance that the triplet loss compares, by the cosine behind a neck.
+
+    References:
+        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification; Luo et al., Bag of Tricks
+        and a Strong Baseline for Deep Person Re-identification (both losses and the neck).
+    """
+    image = keras.Input(backbone.input_shape[1:], name="image")
+    features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck)
+    metric_loss = TripletLoss(**(triplet or {}))
+    outputs = {
+        "embedding": Output(
+            as_output(features, "embedding"), metric_loss, "identity", metrics=triplet_metrics(metric_loss)
+        )
+    }
+    if identity:
+        probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
+        outputs["identity"] = Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())
+    return build_system(
+        "triplet",
+        {"image": image},
+        outputs,
+        encoder=keras.Model({"image": image}, {"embedding": as_output(necked, "descriptor")}, name="encoder"),
+        batches="identities",
+        distance="cosine" if batch_norm_neck else ranking_distance(metric_loss),
+    )

@@ -1,0 +1,50 @@
+"""A picture of what a search found, where nobody says whom the images show."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reid_tf.report.ranked_list import RankedImage, ranked_list
+
+
+def draw_search(
+    gallery: Sequence[str],
+    indices: np.ndarray,
+    values: np.ndarray,
+    read_image: Callable[[str], np.ndarray],
+    queries: Sequence[str] | None = None,
+    rows: int = 8,
+    k: int = 10,
+) -> np.ndarray:
+    """Draws the first results of the first searches, one a row, all in gray frames.
+
+    Beneath each result stand its rank, its distance or probability, and its file's name.
+
+    Args:
+        gallery: sequence of str. Paths of the images searched in.
+        indices: int [Q, n]. What was found, as indices into the gallery, best first.
+        values: float [Q, n]. Distances to the query or, without queries, probabilities.
+        read_image: function of a path that returns uint8 [H, W, 3], RGB.
+        queries: sequence of Q str, or None. Paths of the images searched with; None for searches by attributes.
+        rows: int >= 1. Searches drawn; fewer where there are fewer.
+        k: int >= 1. Results a search; fewer where there are fewer.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        InputError: there is no search, or an image cannot be read.
+    """
+    symbol = "p" if queries is None else "d"
+    lists = []
+    for search in range(min(rows, len(indices))):
+        places = []
+        if queries is not None:
+            places.append(RankedImage(read_image(queries[search]), ("query", Path(queries[search]).name), None))
+        found = zip(indices[search][:k], values[search][:k], strict=True)
+        for place, (index, value) in enumerate(found, 1):
+            caption = (f"{place}.  {symbol} = {value:.3f}", Path(gallery[index]).name)
+            places.append(RankedImage(read_image(gallery[index]), caption, None))
+        lists.append(places)
+    return ranked_list(lists)

@@ -1,0 +1,63 @@
+"""Values that are made from logged values, and a warning when those say that an embedding collapses."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from reid_tf.losses import TripletLoss
+
+logger = logging.getLogger(__name__)
+
+# Two persons' images a tenth of the margin apart on average: the loss then stands near the margin and cannot fall.
+COLLAPSED = 0.1
+
+
+class CombinedMetrics(keras.callbacks.Callback):
+    """Writes weighted sums of an epoch's logged values into the logs.
+
+    Args:
+        combined: mapping from a new name to the weights of logged values, as in `System.combined_metrics`.
+    """
+
+    def __init__(self, combined: Mapping[str, Mapping[str, float]]) -> None:
+        super().__init__()
+        self.combined = combined
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sums."""
+        if logs is not None:
+            for name, weights in self.combined.items():
+                logs[name] = sum(weight * float(logs[key]) for key, weight in weights.items())
+
+
+class CollapseWarning(keras.callbacks.Callback):
+    """Warns, once, when the embeddings of different persons fall together.
+
+    Args:
+        losses: mapping from output to loss; the triplet losses among them are watched by their `negative_distance`.
+    """
+
+    def __init__(self, losses: Mapping[str, keras.losses.Loss]) -> None:
+        super().__init__()
+        self.margins = {
+            output: 1.0 if loss.hinge is None else loss.hinge
+            for output, loss in losses.items()
+            if isinstance(loss, TripletLoss)
+        }
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compares the mean distance between different persons with the margin (1 where it is soft)."""
+        for output, margin in list(self.margins.items()):
+            distance = float((logs or {}).get(f"{output}_negative_distance", margin))
+            if distance < COLLAPSED * margin:
+                logger.warning(
+                    "The embedding collapses: in epoch %d images of different persons are %.3g apart on average, for a "
+                    "margin of %.3g. A lower learning rate, a softer mining (all, semi_hard) or an identity output "
+                    "usually cures it.",
+                    epoch + 1,
+                    distance,
+                    margin,
+                )
+                del self.margins[output]

@@ -1,0 +1,55 @@
+import json
+
+import pandas as pd
+import pytest
+from made_run import colour_encoder, write_image, write_run
+
+ROWS = (  # red, green, blue; identity, camera, split; bright, colour: the third answer of "colour" is mistaken
+    ((200, 10, 10), 1, 1, "query", "no", "red"),
+    ((20, 200, 10), 2, 1, "query", "no", "green"),
+    ((190, 90, 80), 1, 2, "gallery", "yes", "blue"),
+    ((30, 220, 90), 2, 2, "gallery", "yes", "green"),
+    ((10, 10, 220), 3, 2, "gallery", "", "blue"),
+    ((250, 250, 250), 4, 2, "train", "yes", "red"),
+)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    lines = ["path,identity,camera,split,attribute_bright,attribute_colour"]
+    for index, (colour, *cells) in enumerate(ROWS):
+        write_image(tmp_path / "data" / f"{index}.png", *colour)
+        lines.append(",".join(map(str, (f"{index}.png", *cells))))
+    (tmp_path / "data" / "records.csv").write_text("\n".join(lines) + "\n")
+    return write_run(tmp_path / "run", colour_encoder(), tmp_path / "data")
+
+
+def test_attributes_are_judged_on_queries_and_gallery(run, directory):
+    result = run("evaluate", "--run", directory)
+    assert result.returncode == 0, result.stderr
+    assert "| % of 5 images " in result.stdout
+    out = directory / "evaluation-csv_table"
+    assert (out / "attributes.png").is_file()
+    table = pd.read_csv(out / "attributes.csv").set_index(["kind", "name"])
+    assert table.loc["group", "images"].to_dict() == {"bright": 4, "colour": 5}
+    assert table.loc[("group", "colour"), "accuracy"] == pytest.approx(4 / 5)
+    assert table.loc[("group", "colour"), "balanced_accuracy"] == pytest.approx((1 + 1 + 1 / 2) / 3)
+    assert table.loc[("attribute", "bright"), "f1"] == 1
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["attributes"]["attributes"]["colour=red"]["f1"] == pytest.approx(2 / 3)
+    assert metrics["rank1"] == 1
+
+
+def test_another_data_sets_attributes_can_be_skipped(run, directory, tmp_path):
+    table = tmp_path / "data" / "records.csv"
+    table.write_text(table.read_text().replace("blue", "navy"))
+    result = run("evaluate", "--run", directory)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert (
+        "The attributes are those of another data set than the model's: group 2 is (colour: green, navy, red), and the "
+        "model was trained on (colour: blue, green, red)." in result.stderr
+    )
+    result = run("evaluate", "--run", directory, "--skip-attributes")
+    assert result.returncode == 0, result.stderr
+    assert not (directory / "evaluation-csv_table" / "attributes.csv").exists()
+    assert "attributes" not in json.loads((directory / "evaluation-csv_table" / "metrics.json").read_text())

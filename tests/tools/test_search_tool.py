@@ -1,0 +1,129 @@
+import re
+
+import cv2
+import pytest
+from made_run import colour_encoder, plain_encoder, write_image, write_run
+
+from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.ranked_file import read_ranked_lists
+
+GALLERY = {"blue": (10, 20, 200), "green": (20, 180, 10), "red": (200, 20, 20), "rose": (240, 80, 80), "wine": (90, 0, 9)}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("search")
+    for name, colour in GALLERY.items():
+        write_image(root / "gallery" / f"{name}.png", *colour)
+    write_image(root / "query" / "2.png", 20, 170, 10)
+    write_image(root / "query" / "1.png", 190, 20, 20)
+    write_run(root / "run", colour_encoder())
+    write_run(root / "without", plain_encoder())
+    (root / "empty").mkdir()
+    return root
+
+
+@pytest.fixture
+def search(run, folders, tmp_path):
+    """A function that searches the gallery; its options override the usual ones."""
+
+    def run_search(*more, **options):
+        options = {"run": folders / "run", "gallery": folders / "gallery", "out": tmp_path / "ranked.txt"} | options
+        result = run("search", *more, *(part for name, value in options.items() for part in (f"--{name}", value)))
+        text = options["out"].read_bytes().decode() if options["out"].exists() else None
+        return result, text
+
+    return run_search
+
+
+def test_every_query_ranks_the_gallery_by_the_encoders_distance(search, folders):
+    result, text = search(query=folders / "query", k=3)
+    assert result.returncode == 0, result.stderr
+    assert text == "1.png: red.png, rose.png, wine.png\n2.png: green.png, wine.png, red.png\n"
+    assert "2 ranked lists of 3 of 5 gallery images" in result.stdout
+    assert "There are only" not in result.stdout
+
+
+def test_a_gallery_smaller_than_k_is_listed_whole(search, folders, tmp_path):
+    result, _ = search(query=folders / "query")
+    assert "There are only 5 images to rank, fewer than the 50 asked for." in result.stdout
+    lists = read_ranked_lists(tmp_path / "ranked.txt")
+    assert all(sorted(names) == sorted(f"{name}.png" for name in GALLERY) for names in lists.values())
+
+
+def test_a_gallery_may_be_embeddings(search, run, folders, tmp_path):
+    _, expected = search(query=folders / "query")
+    run("embed", "--run", folders / "run", "--images", folders / "gallery", "--out", tmp_path / "gallery.npz")
+    result, text = search(query=folders / "query", gallery=tmp_path / "gallery.npz")
+    assert result.returncode == 0, result.stderr
+    assert text == expected
+
+
+def test_attributes_choose_what_is_ranked(search, folders):
+    result, text = search("--attributes", "colour=red bright=no", query=folders / "query", k=2)
+    assert result.returncode == 0, result.stderr
+    assert "2 of 5 gallery images show colour=red bright=no." in result.stdout
+    assert text == "1.png: red.png, wine.png\n2.png: wine.png, red.png\n"
+
+
+def test_attributes_alone_rank_by_probability(search):
+    result, text = search("--attributes", "colour=red", "--attributes", "bright=yes")
+    assert result.returncode == 0, result.stderr
+    # Red and bright; red, not bright; bright, not red; then by how far each is from both.
+    assert text.startswith("attributes: rose.png, red.png, wine.png, ")
+    assert re.fullmatch(r"attributes: (\w+\.png, ){4}\w+\.png\n", text)
+    assert "The first image shows colour=red bright=yes with probability 0.99" in result.stdout
+
+
+@pytest.mark.parametrize("by_image", [True, False])
+def test_draws_what_was_found(search, folders, tmp_path, by_image):
+    by = {"query": folders / "query"} if by_image else {"attributes": "colour=red"}
+    result, _ = search(picture=tmp_path / "ranked.png", **by)
+    assert result.returncode == 0, result.stderr
+    rows, columns = (2, 6) if by_image else (1, 5)
+    assert cv2.imread(str(tmp_path / "ranked.png")).shape == (6 + rows * 308, 6 + columns * 144, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Search with --query, with --attributes or with both. Received: None, []."),
+        ({"query": "query", "k": "0"}, "--k must be at least 1. Received: 0."),
+        ({"query": "query", "picture": "a.jpg"}, "--picture must be a .png file. Received: 'a.jpg'."),
+        ({"query": "empty"}, "There are no images"),
+        ({"query": "none"}, "must be a folder or a CSV file"),
+        ({"query": "query", "gallery": "empty"}, "There are no images"),
+        ({"query": "query", "run": "none"}, "is not a finished run"),
+        ({"attributes": "color=red"}, "Unknown attribute: 'color'. Did you mean 'colour'?"),
+        ({"attributes": "colour=blu"}, "Unknown class of the attribute 'colour': 'blu'. Did you mean 'blue'?"),
+        ({"attributes": "red"}, "asked for as group=class, such as hat=yes. Received: 'red'."),
+        ({"attributes": "colour=red", "run": "without"}, "predicts no attributes"),
+        ({"attributes": "colour=blue bright=yes", "query": "query"}, "None of 5 gallery images shows colour=blue"),
+        ({"attributes": "colour=red", "gallery": "gallery.npz"}, "--attributes needs the gallery's images"),
+        ({"query": "query", "gallery": "gallery.npz"}, "names none of its 2 images"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(search, folders, options, message):
+    Embeddings([[1, 2, 3], [4, 5, 6]], [1, 2], [1, 2]).save(folders / "gallery.npz")
+    paths = ("query", "gallery", "run")
+    result, text = search(**{key: folders / value if key in paths else value for key, value in options.items()})
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert message in result.stderr
+    assert text is None
+
+
+def test_a_broken_image_is_named(search, folders, tmp_path):
+    write_image(tmp_path / "query" / "1.png", 1, 2, 3)
+    (tmp_path / "query" / "2.png").write_text("no image")
+    result, text = search(query=tmp_path / "query")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "2.png' (8 bytes) is not a sound" in result.stderr
+    assert text is None
+
+
+def test_help_shows_an_example(run):
+    result = run("search", "--help")
+    assert result.returncode == 0
+    assert result.stdout.endswith(
+        "python tools/search.py --run runs/short --query query/ --gallery gallery/ --out ranked.txt\n"
+    )

@@ -1,0 +1,22 @@
+import logging
+
+import pytest
+
+from reid_tf.losses import CrossEntropy, TripletLoss
+from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
+
+
+def test_combined_values_are_weighted_sums_of_logged_ones():
+    logs = {"attributes_accuracy": 0.75, "identity_accuracy": 0.5}
+    CombinedMetrics({"joint_accuracy": {"attributes_accuracy": 0.8, "identity_accuracy": 0.2}}).on_epoch_end(0, logs)
+    assert logs["joint_accuracy"] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(("margin", "distance", "warns"), [(0.5, 0.04, True), (0.5, 0.06, False), ("soft", 0.09, True)])
+def test_a_collapse_is_reported_once(caplog, margin, distance, warns):
+    watch = CollapseWarning({"identity": CrossEntropy(), "embedding": TripletLoss(margin=margin)})
+    with caplog.at_level(logging.WARNING):
+        for epoch in range(2):
+            watch.on_epoch_end(epoch, {"identity_loss": 0.0, "embedding_negative_distance": distance})
+    assert len(caplog.records) == int(warns)
+    assert all("embedding collapses: in epoch 1" in record.getMessage() for record in caplog.records)
