@@ -67,13 +67,21 @@ def test_every_model_learns_with_every_weight(name):
         key: rng.uniform(0, 255, (4, *tensor.shape[1:])).astype(np.float32)
         for key, tensor in system.model.input.items()
     }
-    labels = tf.constant([0, 1, 0, 1])
+    pairs = "image_a" in inputs
+    labels = {
+        "identity": np.array([[0, 1], [1, 0], [2, 2], [0, 1]]) if pairs else np.array([0, 1, 0, 1]),
+        "identity_a": np.array([0, 1, 0, 1]),
+        "identity_b": np.array([1, 0, 1, 0]),
+        "different": np.array([0, 1, 0, 1]),
+        "attributes": rng.integers(0, 2, (4, len(MARKET1501_SCHEMA.groups))),
+        "binary_attributes": rng.integers(-1, 2, (4, 2, 30) if pairs else (4, 30)),
+    }
     # The verification classifier starts at zero, and what is before it then gets no gradient in the very first step.
     for variable in system.model.trainable_variables:
         variable.assign(variable + rng.normal(0, 0.05, variable.shape))
     with tf.GradientTape() as tape:
         outputs = system.model(inputs, training=True)
-        loss = tf.add_n([system.losses[key](labels, value) for key, value in outputs.items()])
+        loss = tf.add_n([system.losses[key](labels[system.targets[key]], value) for key, value in outputs.items()])
     gradients = tape.gradient(loss, [variable.value for variable in system.model.trainable_variables])
     for variable, gradient in zip(system.model.trainable_variables, gradients, strict=True):
         assert gradient is not None, variable.path

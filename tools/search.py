@@ -52,7 +52,7 @@ def main() -> None:
     }
     write_ranked_lists(arguments.out, lists)
     listed = found.indices.shape[1]
-    print(f"{len(lists):,} ranked lists of {listed} of {len(names):,} gallery images: {arguments.out}")
+    print(f"Ranked lists: {len(lists):,}, each of {listed} of {len(names):,} gallery images: {arguments.out}")
     if listed < arguments.k:
         print(f"There are only {listed} images to rank, fewer than the {arguments.k} asked for.")
     if arguments.picture:
@@ -75,10 +75,11 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--attributes",
-        action="append",
+        nargs="+",
+        action="extend",
         default=[],
         metavar="GROUP=CLASS",
-        help='attributes wanted, such as "gender=female upper_colour=red backpack=yes"; repeatable',
+        help="attributes wanted, such as: gender=female upper_colour=red backpack=yes",
     )
     parser.add_argument("--k", type=int, default=50, help="images a list (default: %(default)s)")
     parser.add_argument("--out", required=True, metavar="TXT", help="the file to write")

@@ -56,7 +56,7 @@ def attribute(
             f"attribute_schema={attribute_schema}."
         )
     if feature_dim < 1:
-        raise InputError(f"feature_dim must be at least 1. Received: {feature_dim}.")
+        raise InputError(f"feature_dim must be at least 1. Received: feature_dim={feature_dim}.")
     groups = attribute_schema.groups
     sizes = tuple(len(group.classes) for group in groups)
     image = keras.Input(backbone.input_shape[1:], name="image")

@@ -26,8 +26,8 @@ class BinaryAttributeAccuracy(keras.metrics.Mean):
             sample_weight: ignored; every known target counts once.
         """
         targets = ops.cast(y_true, "int32")
-        right = ops.equal(targets, ops.cast(y_pred > 0.5, "int32"))
-        super().update_state(ops.cast(right, "float32"), ops.cast(targets >= 0, "float32"))
+        right = ops.equal(targets, ops.cast(ops.greater(y_pred, 0.5), "int32"))
+        super().update_state(*_flat(right, targets))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -60,8 +60,13 @@ class GroupAccuracy(keras.metrics.Mean):
         columns = ops.split(y_pred, ends[:-1], axis=-1)
         answers = ops.stack([ops.argmax(column, axis=-1) for column in columns], axis=-1)
         right = ops.equal(classes, ops.cast(answers, "int32"))
-        super().update_state(ops.cast(right, "float32"), ops.cast(classes >= 0, "float32"))
+        super().update_state(*_flat(right, classes))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"group_sizes": list(self.group_sizes), "name": self.name}
+
+
+def _flat(right: Any, labels: Any) -> tuple[Any, Any]:
+    """Right answers and which of them count, as vectors: `Mean` would average an image's answers, known or not, first."""
+    return ops.reshape(ops.cast(right, "float32"), (-1,)), ops.reshape(ops.cast(labels >= 0, "float32"), (-1,))

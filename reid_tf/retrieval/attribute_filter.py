@@ -18,7 +18,7 @@ def parse_attributes(texts: Iterable[str], schema: AttributeSchema) -> dict[str,
 
     Args:
         texts: iterable of str. Each one or several "group=class", separated by spaces or commas, such as
-            "gender=female upper_colour=red". A class's name may hold spaces.
+            "gender=female upper_colour=red". A class's name may hold spaces, also across texts, as a shell cuts them.
         schema: `AttributeSchema` that has the groups and classes.
 
     Returns:
@@ -30,8 +30,7 @@ def parse_attributes(texts: Iterable[str], schema: AttributeSchema) -> dict[str,
     """
     classes = {group.name: group.classes for group in schema.groups}
     wanted: dict[str, str] = {}
-    texts = list(texts)
-    for part in (part for text in texts for part in _BEFORE_NEXT.split(text.strip(" \t\n,"))):
+    for part in _BEFORE_NEXT.split(" ".join(texts).strip(" \t\n,")):
         group, equals, answer = (piece.strip() for piece in part.partition("="))
         if not (group and equals and answer):
             raise InputError(f"Attributes are asked for as group=class, such as hat=yes. Received: {part!r}.")
@@ -42,8 +41,6 @@ def parse_attributes(texts: Iterable[str], schema: AttributeSchema) -> dict[str,
         if group in wanted:
             raise InputError(f"The attribute {group!r} is asked for twice: {wanted[group]!r} and {answer!r}.")
         wanted[group] = answer
-    if not wanted:
-        raise InputError(f"Attributes are asked for as group=class, such as hat=yes. Received: {texts!r}.")
     return wanted
 
 

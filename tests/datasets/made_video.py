@@ -23,7 +23,7 @@ def colour_of(track: int) -> np.ndarray:
 
 def frame(number: int) -> np.ndarray:
     """Draws one frame; the grey of the ground grows with time."""
-    image = np.full((HEIGHT, WIDTH, 3), 60 + number, np.uint8)
+    image = np.full((HEIGHT, WIDTH, 3), 30 + 5 * number, np.uint8)
     for track in WALKERS:
         if WALKERS[track][2] <= number <= WALKERS[track][3]:
             left, top, right, bottom = np.rint(box(track, number)).astype(int)

@@ -146,9 +146,10 @@ def test_other_options_are_not_mixed_with_old_crops(root):
 def test_boxes_that_are_left_out_are_counted(root, caplog):
     lines = box_lines()
     lines += [
-        lines[0],  # track 3 in frame 0 again
-        "4,0,1,1,0,0,5,5,30,90,20,40\n",  # right of left, bottom above top
-        "4,5,1,1,0,0,5,5,500,0,600,90\n",  # and again, outside the frame
+        lines[0],  # 3 in frame 0 again
+        "4,5,1,1,0,0,5,5,30,4,40,24\n",  # 4 in frame 5 elsewhere
+        "4,0,1,1,0,0,5,5,30,90,20,40\n",  # right before left, bottom above top
+        "9,5,1,1,0,0,5,5,500,0,600,90\n",  # outside the frame
         "9,0,1,0,0,0,5,5,30,40,50,80\n",  # no valid body
         "11,0,1,1,0,0,5,5,30.4,40.6,40.4,60.6\n",
     ]
@@ -156,7 +157,7 @@ def test_boxes_that_are_left_out_are_counted(root, caplog):
     with caplog.at_level(logging.INFO):
         dataset = load(root)
     # Coming in, 3 and 7 are too narrow in frame 0, 4 in frame 5, and 9 in frame 10.
-    assert "left out: 5 boxes outside the frame or below 12 x 8 pixels, 2 boxes repeated in a frame." in caplog.text
+    assert "left out: 6 boxes outside the frame or below 12 x 8 pixels, 2 boxes repeated in a frame." in caplog.text
     assert "Dropped 1 test track of one crop" in caplog.text
     assert {record.identity for record in dataset.query} == {7, 9}
     assert len(list((root / "crops").glob("0011*"))) == 1
@@ -192,7 +193,7 @@ def test_landmarks_by_crop(root):
         ({"train_share": 1.0}, "train_share must be at least 0 and less than 1. Received: train_share=1.0"),
         ({"query_share": 0.0}, "query_share must be between 0 and 1, both excluded. Received: query_share=0.0"),
         ({"train_share": 0.9}, r"train_share must leave a track .*: 4 of 4 tracks train. Received: train_share=0.9"),
-        ({"min_height": 21}, "No crop is left: all 30 boxes are outside the frame or below 21 x 8 pixels"),
+        ({"min_height": 21}, "No crop is left: all 26 boxes are outside the frame or below 21 x 8 pixels"),
     ],
 )
 def test_wrong_options_are_refused(root, options, message):

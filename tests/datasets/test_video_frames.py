@@ -12,8 +12,8 @@ def test_the_wanted_frames_of_a_video(tmp_path):
     frames = list(read_frames(tmp_path / "TownCentreXVID.avi", wanted))
     assert len(frames) == len(wanted)
     for number, image in zip(wanted, frames, strict=True):
-        # The ground's grey tells neighbouring frames apart.
-        assert np.median(image) == pytest.approx(np.median(frame(number)), abs=0.5)
+        # The ground's grey grows by 5 a frame.
+        assert np.median(image) == pytest.approx(np.median(frame(number)), abs=2.4)
         assert np.abs(image.astype(int) - frame(number)).mean() < 6
 
 

@@ -1,7 +1,7 @@
 """The numbers of another library for the same arrays.
 
-From pytorch-metric-learning 2.9.0 on PyTorch 2.13.0: `TripletMarginLoss(margin, distance=..., reducer=MeanReducer())` on
-all triplets, those of `BatchHardMiner`, or those of `TripletMarginMiner(margin, type_of_triplets="semihard")`; the
+From pytorch-metric-learning 2.9.0 on PyTorch 2.13.0: `TripletMarginLoss(margin, distance=..., reducer=MeanReducer())`
+on all triplets, those of `BatchHardMiner`, or those of `TripletMarginMiner(margin, type_of_triplets="semihard")`; the
 soft margin is its `margin=0, smooth_loss=True`; "unit" is its `LpDistance()`, which scales to unit length.
 """
 

@@ -3,31 +3,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from made_models import IDENTITIES, build, images, labels
 
 from reid_tf.errors import InputError
-from reid_tf.models.system import System
-from reid_tf.registry import MODELS
-
-SIZE = (16, 8)
-IDENTITIES = 5
-
-
-def small_backbone() -> keras.Model:
-    image = keras.Input((*SIZE, 3), name="image")
-    features = keras.layers.Rescaling(1 / 255)(image)
-    features = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="stage1")(features)
-    return keras.Model(image, features, name="small_backbone")
-
-
-def build(name: str, **options) -> System:
-    keras.utils.set_random_seed(1)
-    if name != "verification":
-        options.setdefault("dropout", 0.0)
-    return MODELS.build({"name": name, **options}, backbone=small_backbone(), num_identities=IDENTITIES)
-
-
-def images(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(0, 255, (4, *SIZE, 3)).astype(np.float32)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +16,7 @@ def images(seed: int) -> np.ndarray:
         ("baseline", {"identity": IDENTITIES}, "images"),
     ],
 )
-def test_outputs_are_named_probabilities(name, outputs, batches):
+def test_softmax_outputs_are_named_probabilities(name, outputs, batches):
     system = build(name)
     inputs = {key: images(index) for index, key in enumerate(system.model.input)}
     predicted = system.model(inputs)
@@ -56,8 +34,8 @@ def test_the_two_sides_share_every_weight():
     swapped = system.model({"image_a": second, "image_b": first})
     np.testing.assert_allclose(straight["identity_a"], swapped["identity_b"], rtol=1e-5)
     np.testing.assert_allclose(straight["verification"], swapped["verification"], rtol=1e-5)
-    # One convolution, one projection, one identity and one verification classifier, each with kernel and bias.
-    assert len(system.model.trainable_variables) == 8
+    # Two convolutions, one projection, one identity and one verification classifier, each with kernel and bias.
+    assert len(system.model.trainable_variables) == 10
 
 
 @pytest.mark.parametrize("dim", [None, 7])
@@ -89,19 +67,31 @@ def test_the_papers_loss_weights():
     assert build("multitask").loss_weights == {"identity_a": 0.5, "identity_b": 0.5, "verification": 1.0}
 
 
-@pytest.mark.parametrize("name", ["multitask", "verification", "baseline"])
+EVERYTHING = {
+    "multitask": {
+        "outputs": ["identity_a", "identity_b", "verification", "attributes", "embedding"],
+        "batch_norm_neck": True,
+    },
+    "triplet": {"identity": True, "batch_norm_neck": True},
+    "sharenet": {"identity": True, "embedding_dim": 6, "shared_layers": 1, "reduction": "mean"},
+    "verification": {"batch_norm_neck": True},  # a bias before differences learns nothing
+    "baseline": {"batch_norm_neck": True},
+    "attribute": {"feature_dim": 6},
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
 def test_every_weight_learns_and_outputs_stay_float32(name, policy):
     keras.config.set_dtype_policy(policy)
     try:
-        system = build(name, batch_norm_neck=True)
+        system = build(name, **EVERYTHING[name])
         assert {tensor.dtype for tensor in system.model.output.values()} == {"float32"}
         before = [np.array(variable) for variable in system.model.trainable_variables]
         system.model.compile(keras.optimizers.SGD(0.1), system.losses, loss_weights=system.loss_weights)
         inputs = {key: images(index) for index, key in enumerate(system.model.input)}
-        labels = np.array([0, 1, 0, 1])
         # Several steps: float16 skips the first ones until its loss scale is low enough.
-        system.model.fit(inputs, dict.fromkeys(system.targets, labels), epochs=8, verbose=0)
+        system.model.fit(inputs, labels(system), epochs=8, verbose=0)
     finally:
         keras.config.set_dtype_policy("float32")
     unchanged = [

@@ -1,8 +1,10 @@
 import cv2
 import numpy as np
 
+from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
 from reid_tf.report.evaluation import write_report
 from reid_tf.retrieval import Embeddings, evaluate
+from reid_tf.retrieval.attribute_metrics import evaluate_attributes
 
 
 def test_writes_pictures_and_a_table(tmp_path):
@@ -22,3 +24,7 @@ def test_writes_pictures_and_a_table(tmp_path):
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"ranked_lists.png", "cmc.png", "per_query.csv"}
     assert cv2.imread(str(tmp_path / "report" / "ranked_lists.png")).shape == (6 + 2 * 308, 6 + 11 * 144, 3)
     assert len((tmp_path / "report" / "per_query.csv").read_text().splitlines()) == 11
+    schema = AttributeSchema((AttributeGroup("hat", ("no", "yes")),))
+    attributes = evaluate_attributes(schema, [[0], [1]], [[0], [1]])
+    write_report(tmp_path / "report", query, gallery, metrics, lambda path: image, attributes=attributes)
+    assert {path.name for path in (tmp_path / "report").glob("attributes*")} == {"attributes.csv", "attributes.png"}

@@ -7,7 +7,13 @@ from made_run import colour_encoder, plain_encoder, write_image, write_run
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranked_file import read_ranked_lists
 
-GALLERY = {"blue": (10, 20, 200), "green": (20, 180, 10), "red": (200, 20, 20), "rose": (240, 80, 80), "wine": (90, 0, 9)}
+GALLERY = {
+    "blue": (10, 20, 200),
+    "green": (20, 180, 10),
+    "red": (200, 20, 20),
+    "rose": (240, 80, 80),
+    "wine": (90, 0, 9),
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def test_every_query_ranks_the_gallery_by_the_encoders_distance(search, folders)
     result, text = search(query=folders / "query", k=3)
     assert result.returncode == 0, result.stderr
     assert text == "1.png: red.png, rose.png, wine.png\n2.png: green.png, wine.png, red.png\n"
-    assert "2 ranked lists of 3 of 5 gallery images" in result.stdout
+    assert "Ranked lists: 2, each of 3 of 5 gallery images" in result.stdout
     assert "There are only" not in result.stdout
 
 
@@ -66,8 +72,20 @@ def test_attributes_choose_what_is_ranked(search, folders):
     assert text == "1.png: red.png, wine.png\n2.png: wine.png, red.png\n"
 
 
+def test_attributes_may_be_given_in_any_number_of_words(search):
+    texts = {
+        search(*arguments)[1]
+        for arguments in (
+            ("--attributes", "colour=red bright=yes"),
+            ("--attributes", "colour=red", "bright=yes"),
+            ("--attributes", "colour=red", "--attributes", "bright=yes"),
+        )
+    }
+    assert len(texts) == 1
+
+
 def test_attributes_alone_rank_by_probability(search):
-    result, text = search("--attributes", "colour=red", "--attributes", "bright=yes")
+    result, text = search("--attributes", "colour=red", "bright=yes")
     assert result.returncode == 0, result.stderr
     # Red and bright; red, not bright; bright, not red; then by how far each is from both.
     assert text.startswith("attributes: rose.png, red.png, wine.png, ")

@@ -1,0 +1,52 @@
+import os
+
+import pytest
+from made_datasets import encoded_image
+
+from reid_tf.datasets.image_list import image_ids, list_images
+from reid_tf.errors import InputError
+
+
+def test_a_folder_gives_its_images_sorted(tmp_path, write_images):
+    write_images(tmp_path, ("b.png", "a.jpg", "c/0.bmp"))
+    for name in ("B.JPG", ".hidden.jpg", "notes.txt", ".thumbnails/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(encoded_image(1))
+    records = list_images(tmp_path)
+    assert [os.path.relpath(record.path, tmp_path) for record in records] == ["B.JPG", "a.jpg", "b.png", "c/0.bmp"]
+    assert {(record.identity, record.camera) for record in records} == {(-1, -1)}
+
+
+def test_a_csv_gives_the_images_of_all_splits(tmp_path):
+    lines = ["path,identity,camera,split", "g.jpg,7,2,gallery", "t.jpg,1,1,train", "q.jpg,7,1,query"]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    records = list_images(str(tmp_path / "list.csv"))
+    assert [(os.path.basename(record.path), record.identity) for record in records] == [
+        ("t.jpg", 1),
+        ("q.jpg", 7),
+        ("g.jpg", 7),
+    ]
+
+
+def test_what_is_missing_is_said(tmp_path):
+    with pytest.raises(InputError, match="must be a folder or a CSV file. Received: '.*/no', which does not exist"):
+        list_images(tmp_path / "no")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"There are no images \(\.jpg, .*\) in '.*/folder'"):
+        list_images(tmp_path / "folder")
+
+
+@pytest.mark.parametrize(
+    ("paths", "ids"),
+    [
+        ([], []),
+        (["crops/b.jpg"], ["b.jpg"]),
+        (["crops/b.jpg", "crops/a.jpg"], ["b.jpg", "a.jpg"]),
+        (["crops/a.jpg", "crops/x/a.jpg", "crops/x/y/b.jpg"], ["a.jpg", "x/a.jpg", "x/y/b.jpg"]),
+        (["crops/x/a.jpg", "crops/y/a.jpg"], ["x/a.jpg", "y/a.jpg"]),
+        (["crops/../crops/a.jpg", os.path.abspath("crops/b.jpg")], ["a.jpg", "b.jpg"]),
+    ],
+)
+def test_names_are_told_apart(paths, ids):
+    assert image_ids(paths) == ids
