@@ -13,6 +13,8 @@ from reid_tf import registry
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 
+Protocol = Literal["market1501", "single_camera"]
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig:
@@ -23,6 +25,8 @@ class EvaluationConfig:
             share: 0.1}` keeps training identities back, `{name: test}` uses the data set's own query and gallery.
         every: int. Epochs between two validations.
         protocol: str. Which gallery images a query ignores ("market1501", "single_camera").
+        validation_protocols: protocols of the validation, or () for `protocol`. The first gives `val_mAP`, which the
+            best epoch is chosen by; the others' values have the protocol's name behind theirs.
         flip: bool. Whether an embedding is the mean over an image and its mirror image.
         batch_size: int. Images embedded at once.
         ranked_lists: int. Queries in the picture of ranked lists.
@@ -30,7 +34,8 @@ class EvaluationConfig:
 
     validation: dict[str, Any] | None = None
     every: int = 5
-    protocol: Literal["market1501", "single_camera"] = "market1501"
+    protocol: Protocol = "market1501"
+    validation_protocols: tuple[Protocol, ...] = ()
     flip: bool = False
     batch_size: int = 64
     ranked_lists: int = 8

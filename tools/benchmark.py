@@ -1,9 +1,9 @@
 """Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 import command_line
-from benchmarks import evaluate, pipeline
+from benchmarks import evaluate, pipeline, step
 
-SUBCOMMANDS = {"evaluate": evaluate, "pipeline": pipeline}
+SUBCOMMANDS = {"evaluate": evaluate, "pipeline": pipeline, "step": step}
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from reid_tf.datasets.attributes import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.layers.attribute_reweighting import AttributeReweighting
 from reid_tf.losses import CrossEntropy, GroupCrossEntropy
-from reid_tf.models.attribute_metrics import GroupAccuracy
+from reid_tf.models.attribute_accuracy import GroupAccuracy
 from reid_tf.models.encoder import as_output
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system

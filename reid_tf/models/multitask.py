@@ -7,7 +7,7 @@ import keras
 from reid_tf.datasets.attributes import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
-from reid_tf.models.attribute_metrics import BinaryAttributeAccuracy
+from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
 from reid_tf.models.encoder import build_encoder
 from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair
 from reid_tf.models.output import Output, build_system

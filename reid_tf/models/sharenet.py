@@ -10,7 +10,7 @@ from reid_tf.backbones.fork import fork
 from reid_tf.datasets.attributes import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
-from reid_tf.models.attribute_metrics import BinaryAttributeAccuracy
+from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
 from reid_tf.models.encoder import as_output, attribute_sigmoids
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system

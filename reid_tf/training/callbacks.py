@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,50 +15,59 @@ from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import write_json, written_beside
 from reid_tf.retrieval.embed import Encoder, embed
-from reid_tf.retrieval.metrics import RetrievalMetrics, evaluate
+from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
 
-def evaluate_encoder(encoder: Encoder, dataset: ReIDDataset, protocol: str, batch_size: int) -> RetrievalMetrics:
-    """Ranks a data set's gallery for its queries.
+def embed_test_set(encoder: Encoder, dataset: ReIDDataset, batch_size: int) -> tuple[Embeddings, Embeddings]:
+    """Embeds a data set's queries and gallery without a progress bar.
 
     Args:
         encoder: `Encoder`.
-        dataset: `ReIDDataset`. Its query and gallery are embedded.
-        protocol: str. As in `evaluate()`.
+        dataset: `ReIDDataset`.
         batch_size: int. Images embedded at once.
 
     Returns:
-        `RetrievalMetrics`.
+        `Embeddings` of the queries and of the gallery.
     """
     query, gallery = (embed(encoder, records, batch_size, verbose=0) for records in (dataset.query, dataset.gallery))
-    return evaluate(query, gallery, encoder.distance, protocol=protocol)
+    return query, gallery
 
 
 class RetrievalValidation(keras.callbacks.Callback):
     """Writes `val_mAP` and `val_rank1` into the logs every few epochs and after the last one.
 
+    With several protocols the first gives these names, and the others' have the protocol's name behind them.
+
     Args:
         encoder: `Encoder`. Shares its weights with the model in training.
         dataset: `ReIDDataset`. Its query and gallery are the validation set.
         every: int. Epochs between two validations.
-        protocol: str.
+        protocols: sequence of str. As in `evaluate()`, at least one.
         batch_size: int.
     """
 
-    def __init__(self, encoder: Encoder, dataset: ReIDDataset, every: int, protocol: str, batch_size: int) -> None:
+    def __init__(
+        self, encoder: Encoder, dataset: ReIDDataset, every: int, protocols: Sequence[str], batch_size: int
+    ) -> None:
         super().__init__()
         self.encoder, self.dataset, self.every = encoder, dataset, every
-        self.protocol, self.batch_size = protocol, batch_size
+        self.protocols, self.batch_size = protocols, batch_size
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates, when it is this epoch's turn."""
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
             return
-        metrics = evaluate_encoder(self.encoder, self.dataset, self.protocol, self.batch_size)
-        values = {"val_mAP": metrics.mean_average_precision, "val_rank1": float(metrics.cmc[0])}
+        values = {}
+        query, gallery = embed_test_set(self.encoder, self.dataset, self.batch_size)
+        for protocol in self.protocols:
+            metrics = evaluate(query, gallery, self.encoder.distance, protocol=protocol)
+            behind = "" if protocol == self.protocols[0] else f"_{protocol}"
+            values[f"val_mAP{behind}"] = metrics.mean_average_precision
+            values[f"val_rank1{behind}"] = float(metrics.cmc[0])
         logger.info("epoch %d: %s", epoch + 1, ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
         if logs is not None:
             logs.update(values)

@@ -14,8 +14,10 @@ from reid_tf.datasets.record import ReIDDataset
 from reid_tf.files import write_json
 from reid_tf.pipeline.decode import naming_broken_images, read_image
 from reid_tf.report.evaluation import write_report
-from reid_tf.retrieval.embed import Encoder, embed, embed_colour_histogram
+from reid_tf.retrieval.attribute_metrics import AttributeMetrics
+from reid_tf.retrieval.embed import Encoder, embed_colour_histogram
 from reid_tf.retrieval.metrics import evaluate
+from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
 from reid_tf.training import callbacks, manifest
 from reid_tf.training.experiment import Experiment, build_experiment
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
@@ -34,11 +36,14 @@ class TrainingResult:
         metrics: dict. Figures on the test set as in metrics.json, by name: "trained_encoder", "untrained_encoder",
             "colour_histogram".
         history: list of dict. The logs of each epoch.
+        attributes: `AttributeMetrics` on the test set, or None where the model predicts no attributes or the data set
+            has no labels.
     """
 
     run_directory: Path
     metrics: dict[str, dict[str, Any]]
     history: list[dict[str, float]]
+    attributes: AttributeMetrics | None = None
 
 
 def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> TrainingResult:
@@ -74,9 +79,9 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
         if experiment.training is not experiment.dataset:  # validated on other images than the test set
             checkpoints.load_best(experiment.system.model)
         _save_models(experiment, run)
-    metrics = _evaluate(experiment.dataset, encoder, config, references, run)
+    metrics, attributes = _evaluate(experiment.dataset, encoder, config, references, run)
     write_json(run.path / "manifest.json", _manifest(experiment, encoder, checkpoints, time.monotonic() - started))
-    return TrainingResult(run.finish(), metrics, checkpoints.state["history"])
+    return TrainingResult(run.finish(), metrics, checkpoints.state["history"], attributes)
 
 
 def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bool) -> callbacks.Checkpoints:
@@ -93,7 +98,11 @@ def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bo
     if evaluation.validation:
         watchers.append(
             callbacks.RetrievalValidation(
-                encoder, experiment.training, evaluation.every, evaluation.protocol, evaluation.batch_size
+                encoder,
+                experiment.training,
+                evaluation.every,
+                evaluation.validation_protocols or (evaluation.protocol,),
+                evaluation.batch_size,
             )
         )
     watchers += [checkpoints, keras.callbacks.TensorBoard(run.logs, update_freq="epoch")]
@@ -116,7 +125,8 @@ def _references(experiment: Experiment, encoder: Encoder, run: RunDirectory) -> 
     if path.exists():  # of the run that is resumed, whose weights were the untrained ones
         return json.loads(path.read_text())
     evaluation, dataset = experiment.config.evaluation, experiment.dataset
-    untrained = callbacks.evaluate_encoder(encoder, dataset, evaluation.protocol, evaluation.batch_size)
+    embedded = callbacks.embed_test_set(encoder, dataset, evaluation.batch_size)
+    untrained = evaluate(*embedded, encoder.distance, protocol=evaluation.protocol)
     query, gallery = (
         embed_colour_histogram(records, encoder.image_size, evaluation.batch_size)
         for records in (dataset.query, dataset.gallery)
@@ -133,9 +143,9 @@ def _evaluate(
     config: ExperimentConfig,
     references: dict[str, dict[str, Any]],
     run: RunDirectory,
-) -> dict[str, dict[str, Any]]:
+) -> tuple[dict[str, dict[str, Any]], AttributeMetrics | None]:
     options = config.evaluation
-    query, gallery = (embed(encoder, records, options.batch_size) for records in (dataset.query, dataset.gallery))
+    query, gallery, attributes = embed_query_and_gallery(encoder, dataset, options.batch_size)
     metrics = evaluate(query, gallery, encoder.distance, protocol=options.protocol)
     write_report(
         run.report,
@@ -147,9 +157,11 @@ def _evaluate(
         distance=encoder.distance,
         protocol=options.protocol,
         ranked_lists=options.ranked_lists,
+        attributes=attributes,
     )
-    write_json(run.path / "metrics.json", {**metrics.to_dict(), "references": references})
-    return {"trained_encoder": metrics.to_dict(), **references}
+    judged = {} if attributes is None else {"attributes": attributes.to_dict()}
+    write_json(run.path / "metrics.json", {**metrics.to_dict(), **judged, "references": references})
+    return {"trained_encoder": metrics.to_dict(), **references}, attributes
 
 
 def _save_models(experiment: Experiment, run: RunDirectory) -> None:

@@ -48,6 +48,18 @@ def move_landmarks(landmarks: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) ->
         float32 [batch, points, 3].
     """
     positions = landmarks[..., :2] * tf.reshape(scale, [-1, 1, 2]) + tf.reshape(offset, [-1, 1, 2])
+    return keep_inside(positions, landmarks[..., 2:])
+
+
+def keep_inside(positions: tf.Tensor, confidence: tf.Tensor) -> tf.Tensor:
+    """Joins positions and confidence to landmarks; outside of the image the confidence is 0.
+
+    Args:
+        positions: float32 [batch, points, 2]. x and y in units of the image.
+        confidence: float32 [batch, points, 1].
+
+    Returns:
+        float32 [batch, points, 3].
+    """
     inside = tf.reduce_all((positions >= 0.0) & (positions <= 1.0), axis=-1, keepdims=True)
-    confidence = tf.where(inside, landmarks[..., 2:], 0.0)
-    return tf.concat([positions, confidence], axis=-1)
+    return tf.concat([positions, tf.where(inside, confidence, 0.0)], axis=-1)

@@ -68,5 +68,5 @@ class GroupAccuracy(keras.metrics.Mean):
 
 
 def _flat(right: Any, labels: Any) -> tuple[Any, Any]:
-    """Right answers and which of them count, as vectors: `Mean` would average an image's answers, known or not, first."""
+    """Right answers and which count, as vectors; else `Mean` would first average over an image, known or not."""
     return ops.reshape(ops.cast(right, "float32"), (-1,)), ops.reshape(ops.cast(labels >= 0, "float32"), (-1,))
