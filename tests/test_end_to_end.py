@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from reid_tf.config import ExperimentConfig, load_config, parse_config
+from reid_tf.datasets.attributes import MARKET1501_SCHEMA
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embed import embed, load_encoder
@@ -184,16 +185,61 @@ def test_a_corrupt_image_is_named(recipe, cache, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+P_TIMES_K = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 3}
+SYSTEMS = {
+    "baseline": ({"name": "baseline", "embedding_dim": 8}, {"name": "images", "batch_size": 16}),
+    "verification": ({"name": "verification", "embedding_dim": 8}, {"name": "pairs", "batch_size": 16}),
+    "triplet": ({"name": "triplet", "identity": True, "batch_norm_neck": True}, P_TIMES_K),
+    "sharenet": ({"name": "sharenet", "embedding_dim": 8, "shared_layers": 3}, P_TIMES_K),
+    "attribute": ({"name": "attribute", "feature_dim": 8}, {"name": "images", "batch_size": 16}),
+    "five outputs": (
+        {
+            "name": "multitask",
+            "outputs": ["identity_a", "identity_b", "verification", "attributes", "embedding"],
+            "embedding_dim": 8,
+        },
+        {**P_TIMES_K, "name": "identity_pairs", "images_per_identity": 4},
+    ),
+}
+
+
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("model", ["baseline", "verification"])
-def test_other_systems_in_half_precision(recipe, tmp_path, precision, model):
-    batches = {"baseline": {"name": "images", "batch_size": 16}, "verification": recipe.batches}[model]
-    config = dataclasses.replace(
-        recipe, model={"name": model, "embedding_dim": 8}, batches=batches, precision=precision, epochs=1
-    )
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_other_systems_in_half_precision(recipe, tmp_path, precision, system):
+    model, batches = SYSTEMS[system]
+    config = dataclasses.replace(recipe, model=model, batches=batches, precision=precision, epochs=1)
     result = train(config, tmp_path / "a")
     assert 0 <= result.metrics["trained_encoder"]["mAP"] <= 1
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("system", ["sharenet", "attribute", "five outputs"])
+def test_attributes_are_judged_on_the_test_set(recipe, tmp_path, system):
+    model, batches = SYSTEMS[system]
+    result = train(dataclasses.replace(recipe, model=model, batches=batches, epochs=1), tmp_path / "a")
+    assert {path.name for path in (tmp_path / "a" / "report").iterdir()} == {
+        "ranked_lists.png", "cmc.png", "per_query.csv", "attributes.png", "attributes.csv",
+    }  # fmt: skip
+    written = json.loads((tmp_path / "a" / "metrics.json").read_text())["attributes"]
+    assert written == result.attributes.to_dict()
+    assert 0 < written["mean_attributes"]["balanced_accuracy"] < 1
+    encoder = load_encoder(tmp_path / "a")
+    assert encoder.attributes.schema == MARKET1501_SCHEMA
+    if system == "attribute":
+        history = pd.read_csv(tmp_path / "a" / "history.csv")
+        joint = 12 / 13 * history["attributes_accuracy"] + history["identity_accuracy"] / 13
+        np.testing.assert_allclose(history["joint_accuracy"], joint, rtol=1e-6)
+
+
+def test_validation_by_the_attribute_papers_split_and_two_protocols(recipe, tmp_path):
+    evaluation = dataclasses.replace(
+        recipe.evaluation,
+        validation={"name": "by_order", "share": 0.6, "queries": 10},
+        validation_protocols=("single_camera", "market1501"),
+    )
+    history = train(dataclasses.replace(recipe, evaluation=evaluation, epochs=1), tmp_path / "a").history
+    assert {"val_mAP", "val_rank1", "val_mAP_market1501", "val_rank1_market1501"} <= set(history[0])
+    assert history[0]["val_mAP"] != history[0]["val_mAP_market1501"]
 
 
 def test_a_training_step_compiles_with_xla(recipe, tmp_path):

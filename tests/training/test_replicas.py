@@ -31,8 +31,8 @@ def without_batch_norm(image_size):
 config = parse_config({
     "dataset": {"name": "synthetic", "root": cache, "identities": 12, "images_per_identity": 6},
     "image_size": [32, 16], "augment": [{"name": "flip"}, {"name": "random_erasing"}],
-    "batches": {"name": "pairs", "batch_size": 8}, "backbone": {"name": "without_batch_norm"},
-    "model": {"name": "multitask", "embedding_dim": 8}, "precision": precision,
+    "batches": json.loads(sys.argv[5]), "backbone": {"name": "without_batch_norm"},
+    "model": {"name": "multitask", "embedding_dim": 8, **json.loads(sys.argv[6])}, "precision": precision,
     "optimizer": {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.01},
     "schedule": {"name": "step", "boundaries": [1]}, "epochs": 2,
 })
@@ -50,9 +50,14 @@ print(json.dumps(history.history["loss"]))
 """
 
 
-def run(replicas, cache, precision, out):
+PAIRS = {"name": "pairs", "batch_size": 8}
+FOUR_BY_FOUR = {"name": "identity_pairs", "identities_per_batch": 4}
+
+
+def run(replicas, cache, precision, out, batches=PAIRS, model=None):
+    options = [json.dumps(batches), json.dumps(model or {})]
     result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(replicas), str(cache), precision, str(out)],
+        [sys.executable, "-c", SCRIPT, str(replicas), str(cache), precision, str(out), *options],
         capture_output=True,
         text=True,
         timeout=300,
@@ -73,4 +78,19 @@ def test_two_replicas_give_the_loss_and_the_weights_of_one(tmp_path):
 
 def test_two_replicas_in_half_precision(tmp_path):
     losses, _ = run(2, tmp_path / "cache", "mixed_float16", tmp_path / "2.npz")
+    assert np.isfinite(losses).all()
+
+
+@pytest.mark.parametrize("outputs", [["attributes"], ["identity_a", "identity_b", "verification", "attributes"]])
+def test_attributes_on_two_replicas_give_the_loss_of_one(tmp_path, outputs):
+    one, two = (
+        run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz", model={"outputs": outputs})[0] for n in (1, 2)
+    )
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_all_five_outputs_on_two_replicas(tmp_path):
+    """Triplets are formed within each replica's share, so that only the numbers' being finite is promised."""
+    outputs = ["identity_a", "identity_b", "verification", "attributes", "embedding"]
+    losses, _ = run(2, tmp_path / "cache", "float32", tmp_path / "2.npz", FOUR_BY_FOUR, {"outputs": outputs})
     assert np.isfinite(losses).all()
