@@ -130,6 +130,8 @@ def test_an_interrupted_run_resumes_to_the_same_weights(finished, recipe, tmp_pa
     assert not (tmp_path / "a").exists()
     with pytest.raises(InputError, match="holds an interrupted run"):
         train(recipe, tmp_path / "a")
+    with pytest.raises(InputError, match="begun with seed=1 and goes on .* Received: seed=5"):
+        train(dataclasses.replace(recipe, seed=5), tmp_path / "a", resume=True)
     resumed = train(recipe, tmp_path / "a", resume=True)
     assert [entry["epoch"] for entry in resumed.history] == [1, 2, 3]
     whole, in_parts = (weights(run.run_directory, "model") for run in (finished, resumed))

@@ -9,8 +9,9 @@ from typing import Any
 
 import keras
 
-from reid_tf.config import ExperimentConfig, save_config
+from reid_tf.config import ExperimentConfig, load_config, save_config
 from reid_tf.datasets.record import ReIDDataset
+from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.pipeline.decode import naming_broken_images, read_image
 from reid_tf.report.evaluation import write_report
@@ -62,11 +63,13 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
         `TrainingResult`.
 
     Raises:
-        InputError: something in the configuration or the data is wrong, the loss became NaN, or the run directory
-            exists.
+        InputError: something in the configuration or the data is wrong, the loss became NaN, the run directory exists,
+            or the run to resume was begun with another configuration.
     """
     started = time.monotonic()
     run = RunDirectory(run_directory, resume)
+    if resume:
+        _check_same(config, run.path / "config.yaml")
     strategy = make_strategy()
     with precision(config.precision):
         experiment = build_experiment(config, strategy)
@@ -82,6 +85,18 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
     metrics, attributes = _evaluate(experiment.dataset, encoder, config, references, run)
     write_json(run.path / "manifest.json", _manifest(experiment, encoder, checkpoints, time.monotonic() - started))
     return TrainingResult(run.finish(), metrics, checkpoints.state["history"], attributes)
+
+
+def _check_same(config: ExperimentConfig, path: Path) -> None:
+    """Raises an `InputError` where the interrupted run was begun with another configuration."""
+    begun = load_config(path)
+    for field in dataclasses.fields(config):
+        received, saved = getattr(config, field.name), getattr(begun, field.name)
+        if received != saved:
+            raise InputError(
+                f"The interrupted run was begun with {field.name}={saved!r} and goes on with the same configuration "
+                f"only. Received: {field.name}={received!r}."
+            )
 
 
 def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bool) -> callbacks.Checkpoints:
