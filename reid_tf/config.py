@@ -83,6 +83,11 @@ class ExperimentConfig:
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     seed: int = 1
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the recipe as plain dictionaries, lists and values, equal for equal recipes."""
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return plain
+
     def components(self) -> list[tuple[registry.Registry, dict[str, Any]]]:
         """Returns every component of the recipe with the registry that knows its name."""
         dataset = {key: value for key, value in self.dataset.items() if key != "root"}
@@ -161,7 +166,7 @@ def parse_config(tree: Any) -> ExperimentConfig:
 def save_config(config: ExperimentConfig, path: str | Path) -> None:
     """Writes a configuration as YAML that `load_config` reads back to an equal one."""
     with written_beside(path) as beside:
-        OmegaConf.save(OmegaConf.create(_plain(dataclasses.asdict(config))), beside)
+        OmegaConf.save(OmegaConf.create(config.to_dict()), beside)
 
 
 def _check_keys(tree: Any, cls: type, what: str) -> None:

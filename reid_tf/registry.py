@@ -10,7 +10,7 @@ import difflib
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -96,7 +96,9 @@ class Registry:
         return function(**wanted, **options)
 
 
-def check_options(function: Callable[..., Any], given: Mapping[str, Any], what: str) -> dict[str, Any]:
+def check_options(
+    function: Callable[..., Any], given: Mapping[str, Any], what: str, without: Sequence[str] = ()
+) -> dict[str, Any]:
     """Checks options against a function's keyword-only parameters, without calling it.
 
     A parameter annotated `Annotated[..., OptionsOf(other)]` takes a mapping of options itself, which is checked against
@@ -106,6 +108,7 @@ def check_options(function: Callable[..., Any], given: Mapping[str, Any], what: 
         function: function, or class, whose options they are.
         given: mapping from option to value.
         what: str. How error messages name the function: "backbone 'tiny'".
+        without: sequence of str. Parameters that are no options here.
 
     Returns:
         The options given, each converted to its annotated type.
@@ -113,7 +116,7 @@ def check_options(function: Callable[..., Any], given: Mapping[str, Any], what: 
     Raises:
         InputError: an option is unknown, a value has the wrong type, or a required option is missing.
     """
-    allowed = _options_of(function)
+    allowed = {name: parameter for name, parameter in _options_of(function).items() if name not in without}
     hinted = function.__init__ if inspect.isclass(function) else function
     hints = typing.get_type_hints(hinted, include_extras=True)
     checked = {}
@@ -124,7 +127,7 @@ def check_options(function: Callable[..., Any], given: Mapping[str, Any], what: 
         checked[option] = convert(value, hint, f"Option {option!r} of the {what}")
         for nested in getattr(hint, "__metadata__", ()):
             if isinstance(nested, OptionsOf) and value is not None:
-                checked[option] = check_options(nested.function, value, f"{what}, {option}")
+                checked[option] = nested.check(value, f"{what}, {option}")
     for option, parameter in allowed.items():
         if parameter.default is inspect.Parameter.empty and option not in checked:
             raise InputError(f"The {what} needs the option {option!r}. Received: {dict(given)!r}.")
@@ -133,9 +136,19 @@ def check_options(function: Callable[..., Any], given: Mapping[str, Any], what: 
 
 @dataclasses.dataclass(frozen=True)
 class OptionsOf:
-    """Marks a parameter that holds the options of another function: `Annotated[Options, OptionsOf(TripletLoss)]`."""
+    """Marks a parameter that holds the options of another function: `Annotated[Options, OptionsOf(TripletLoss)]`.
+
+    Args:
+        function: function or class.
+        without: tuple of str. Those of its options that are settled otherwise.
+    """
 
     function: Callable[..., Any]
+    without: tuple[str, ...] = ()
+
+    def check(self, given: Mapping[str, Any], what: str) -> dict[str, Any]:
+        """Checks options as `check_options()` does."""
+        return check_options(self.function, given, what, self.without)
 
 
 def _options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -156,9 +169,20 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
     try:
         return pydantic.TypeAdapter(annotation).validate_python(value)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"[{part!r}]" for part in first["loc"])
-        raise InputError(f"{what}{where} is wrong: {first['msg']}. Received: {value!r}.") from None
+        raise InputError(f"{what}{_reason(error)}.") from None
+
+
+def _reason(error: pydantic.ValidationError) -> str:
+    """Says where a value is wrong, why (a union of types has a reason each), and which it is."""
+    errors = error.errors()
+    place = errors[0]["loc"]
+    if len(errors) > 1 and isinstance(place[-1], str) and errors[0]["input"] is errors[1]["input"]:
+        place = place[:-1]  # the last part is a branch of the union
+        reasons = " or ".join(dict.fromkeys(str(one["msg"]) for one in errors if one["loc"][: len(place)] == place))
+    else:
+        reasons = errors[0]["msg"]
+    where = "".join(f"[{part!r}]" for part in place)
+    return f"{where} is wrong: {reasons}. Received: {errors[0]['input']!r}"
 
 
 DATASETS = Registry("data set", "reid_tf.datasets")

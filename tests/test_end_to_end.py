@@ -19,6 +19,8 @@ from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.train import train
 
+P_TIMES_K = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 3}
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
@@ -157,6 +159,12 @@ def test_a_nan_loss_stops_with_a_sentence_and_keeps_the_checkpoint(recipe, tmp_p
         ({"loss_weights": {"verificaton": 1.0}}, "'verificaton'. Did you mean 'verification'"),
         ({"batches": {"name": "images", "batch_size": 4}}, "takes batches of pairs or identity_pairs"),
         ({"image_size": (4, 4)}, r"\(4, 4\)"),
+        (
+            {"model": {"name": "triplet"}, "batches": {**P_TIMES_K, "images_per_identity": 1}},
+            "needs two identities, and two images of one of them.* Received: .*'images_per_identity': 1.* on 1 replica",
+        ),
+        ({"model": {"name": "triplet"}, "batches": {**P_TIMES_K, "identities_per_batch": 1}}, "needs two identities"),
+        ({"model": {"name": "triplet"}, "batches": {**P_TIMES_K, "identities_per_batch": 99}}, "number .*Received: 99"),
         ({"steps_per_epoch": 1000}, "steps_per_epoch must be at most .* Received: 1000"),
         ({"backbone": {"name": "tiny", "weights": "none.weights.h5"}}, "none.weights.h5"),
     ],
@@ -187,7 +195,6 @@ def test_a_corrupt_image_is_named(recipe, cache, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-P_TIMES_K = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 3}
 SYSTEMS = {
     "baseline": ({"name": "baseline", "embedding_dim": 8}, {"name": "images", "batch_size": 16}),
     "verification": ({"name": "verification", "embedding_dim": 8}, {"name": "pairs", "batch_size": 16}),

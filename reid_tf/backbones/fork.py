@@ -13,7 +13,7 @@ class Fork:
     """What `fork` makes.
 
     Args:
-        trunk: keras.Model from image to {"features", "fork"}: the backbone's own feature map, and the map at the fork.
+        trunk: keras.Model from image to {"features"}, the backbone's own feature map, and the map at the {"fork"}.
         top: keras.Model from the map at the fork to a second feature map, with weights of its own; or None where the
             whole backbone is shared and the two maps are one.
     """
@@ -40,16 +40,18 @@ def fork(backbone: keras.Model, shared_layers: int | None = None) -> Fork:
     Raises:
         InputError: the backbone has no such stage.
     """
+    if shared_layers is None:
+        whole = keras.Model(backbone.input, {"features": backbone.output}, name=f"{backbone.name}_trunk")
+        return Fork(whole, None)
     stages = count_stages(backbone)
-    shared = stages if shared_layers is None else shared_layers
-    if not 1 <= shared <= stages:
+    if not 1 <= shared_layers <= stages:
         raise InputError(
             f"shared_layers must be 1 to {stages}, the stages of the backbone {backbone.name!r}, or null for all. "
             f"Received: {shared_layers}."
         )
-    split = backbone.get_layer(f"stage{shared}").output
+    split = backbone.get_layer(f"stage{shared_layers}").output
     trunk = keras.Model(backbone.input, {"features": backbone.output, "fork": split}, name=f"{backbone.name}_trunk")
-    if shared == stages:
+    if shared_layers == stages:
         return Fork(trunk, None)
     top = keras.Model(split, backbone.output, name=f"{backbone.name}_top")
     copy = keras.models.clone_model(top)

@@ -36,7 +36,7 @@ def group_cross_entropy(classes: Any, probabilities: Any, group_sizes: Sequence[
 
 @keras.saving.register_keras_serializable(package="reid_tf")
 class GroupCrossEntropy(keras.losses.Loss):
-    """`group_cross_entropy` as a Keras loss, the mean over the batch.
+    """`group_cross_entropy` as a Keras loss, the mean over all images of the batch, unlabelled ones included.
 
     Args:
         group_sizes: ints [groups]. Classes of each group.

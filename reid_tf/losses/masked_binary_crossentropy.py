@@ -5,8 +5,9 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-# One step of float32 below 1: nearer to 0 and 1 a sigmoid cannot be told from them.
-SMALLEST_PROBABILITY = 1e-7
+# A sigmoid goes down to where float32 ends, but up only to one step below 1: beyond a logit of 17 it is 1, and a false
+# alarm of that confidence has lost its gradient already.
+SMALLEST_PROBABILITY = 1e-30
 
 
 def masked_binary_crossentropy(targets: Any, probabilities: Any) -> Any:

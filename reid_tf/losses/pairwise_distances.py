@@ -60,7 +60,7 @@ def cosine(embeddings: Any) -> Any:
         float32 [batch, batch], in [0, 2].
     """
     unit = normalized(embeddings)
-    return 1.0 - ops.matmul(unit, ops.transpose(unit))
+    return ops.clip(1.0 - ops.matmul(unit, ops.transpose(unit)), 0.0, 2.0)
 
 
 DISTANCES: dict[str, Callable[[Any], Any]] = {

@@ -1,5 +1,6 @@
 """Triplet loss: an image lies nearer to images of the same person than to those of others, by a margin."""
 
+import math
 from typing import Any, Literal, get_args
 
 import keras
@@ -50,6 +51,8 @@ def reduce_triplets(losses: Any, valid: Any, reduction: TripletReduction) -> Any
 class TripletLoss(keras.losses.Loss):
     """Triplet loss over the triplets inside a batch: a distance, a mining and a margin.
 
+    Under a distribution strategy triplets are formed within each replica's share of the batch.
+
     Args:
         distance: "euclidean", "squared_euclidean" or "cosine".
         mining: "batch_hard" (farthest positive, nearest negative), "all", "semi_hard" (negatives within the margin) or
@@ -57,8 +60,9 @@ class TripletLoss(keras.losses.Loss):
         margin: float above 0, or "soft". 0.3 is the field's habit for Euclidean distances; "soft" has none to choose.
         normalize: bool. Whether embeddings are scaled to unit length first. The cosine distance does not depend on it.
         hardest: int. Negatives for each positive pair, where mining is "hardest_negatives"; 4 as Wang and Gupta.
-        reduction: "mean" over an anchor's triplets and over the batch, "mean_active" the same over triplets with a loss
-            above 0, or "sum" over all triplets and images, as ShareNet's equation has it.
+        reduction: "mean" over an anchor's triplets, then over all anchors; "mean_active", where an anchor's triplets
+            without a loss do not count (for several triplets an anchor; anchors still count all); or "sum" over all
+            triplets and anchors, as ShareNet's equation has it.
         name: str.
 
     Raises:
@@ -87,8 +91,8 @@ class TripletLoss(keras.losses.Loss):
         ):
             if value not in allowed:
                 raise InputError(f"{option} must be one of {', '.join(allowed)}. Received: {option}={value!r}.")
-        if margin != "soft" and not margin > 0:
-            raise InputError(f"margin must be above 0, or 'soft'. Received: margin={margin!r}.")
+        if margin != "soft" and not (isinstance(margin, int | float) and 0 < margin < math.inf):
+            raise InputError(f"margin must be a number above 0, or 'soft'. Received: margin={margin!r}.")
         if hardest < 1:
             raise InputError(f"hardest must be at least 1. Received: hardest={hardest}.")
         self.distance, self.mining, self.margin = distance, mining, margin

@@ -1,5 +1,6 @@
 """What to watch while a triplet loss trains: a loss that stands at the margin says too little."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ SATISFIED = 1e-3
 
 
 def triplet_metrics(loss: TripletLoss) -> list[keras.metrics.Metric]:
-    """Metrics of the triplets that a loss looks at, averaged over the batches of an epoch.
+    """Metrics of the triplets that a loss looks at, over an epoch.
 
     Args:
         loss: `TripletLoss`.
@@ -23,22 +24,40 @@ def triplet_metrics(loss: TripletLoss) -> list[keras.metrics.Metric]:
         embedding collapses to a point.
     """
 
-    def active_triplets(y_true: Any, y_pred: Any) -> Any:
-        triplets = loss.mine(y_true, y_pred)
-        active = triplet_losses(triplets, loss.hinge) > SATISFIED
-        return _share(active, triplets.valid)
+    def active_triplets(identities: Any, embeddings: Any) -> tuple[Any, Any]:
+        triplets = loss.mine(identities, embeddings)
+        return triplet_losses(triplets, loss.hinge) > SATISFIED, triplets.valid
 
-    def positive_distance(y_true: Any, y_pred: Any) -> Any:
-        return _share(loss.distances(y_pred), pair_masks(y_true)[0])
+    def positive_distance(identities: Any, embeddings: Any) -> tuple[Any, Any]:
+        return loss.distances(embeddings), pair_masks(identities)[0]
 
-    def negative_distance(y_true: Any, y_pred: Any) -> Any:
-        return _share(loss.distances(y_pred), pair_masks(y_true)[1])
+    def negative_distance(identities: Any, embeddings: Any) -> tuple[Any, Any]:
+        return loss.distances(embeddings), pair_masks(identities)[1]
 
-    functions = (active_triplets, positive_distance, negative_distance)
-    return [keras.metrics.MeanMetricWrapper(function, function.__name__, dtype="float32") for function in functions]
+    return [
+        MaskedMean(function, function.__name__) for function in (active_triplets, positive_distance, negative_distance)
+    ]
 
 
-def _share(values: Any, mask: Any) -> Any:
-    """The mean of `values` where `mask` is true; 0 where it nowhere is."""
-    mask = ops.cast(mask, "float32")
-    return ops.sum(ops.cast(values, "float32") * mask) / ops.maximum(ops.sum(mask), 1.0)
+class MaskedMean(keras.metrics.Mean):
+    """The mean of some of the values that a function gives; a batch without any of them changes nothing.
+
+    Args:
+        function: function of labels and outputs to values and a mask of the same shape.
+        name: str.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], tuple[Any, Any]], name: str) -> None:
+        super().__init__(name=name, dtype="float32")
+        self.function = function
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch.
+
+        Args:
+            y_true: labels, as the function takes them.
+            y_pred: outputs, as the function takes them.
+            sample_weight: ignored; the mask says what counts.
+        """
+        values, mask = (ops.cast(ops.reshape(part, (-1,)), "float32") for part in self.function(y_true, y_pred))
+        super().update_state(values, mask)

@@ -8,7 +8,7 @@ from reid_tf.errors import InputError
 from reid_tf.layers.attribute_reweighting import AttributeReweighting
 from reid_tf.losses import CrossEntropy, GroupCrossEntropy
 from reid_tf.models.attribute_accuracy import GroupAccuracy
-from reid_tf.models.encoder import as_output
+from reid_tf.models.encoder import as_output, project
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -40,8 +40,9 @@ def attribute(
 
     Returns:
         `System` with the outputs `identity` [batch, K] and `attributes` [batch, classes of all groups], each with
-        weight 1; `joint_accuracy` in its logs is an image's right attributes and identity over all of them. Ranked by
-        the mean squared distance.
+        weight 1; `joint_accuracy` in its logs is an image's right attributes and identity over all of them, averaged
+        (where labels are missing, the mean of the two accuracies with these weights). Ranked by the mean squared
+        distance.
 
     Raises:
         InputError: the data set has no attribute labels, or `feature_dim` is below 1.
@@ -55,19 +56,16 @@ def attribute(
             "The model 'attribute' learns from attribute labels, and the data set has none: "
             f"attribute_schema={attribute_schema}."
         )
-    if feature_dim < 1:
-        raise InputError(f"feature_dim must be at least 1. Received: feature_dim={feature_dim}.")
     groups = attribute_schema.groups
     sizes = tuple(len(group.classes) for group in groups)
     image = keras.Input(backbone.input_shape[1:], name="image")
     features = layers.GlobalAveragePooling2D(name="pool")(backbone(image))
-    features = layers.Dense(feature_dim, use_bias=False, name="projection")(features)
-    features = layers.ReLU(name="projection_relu")(layers.BatchNormalization(name="projection_bn")(features))
+    features = project(features, feature_dim, "batch_norm_relu")
     softmaxes = [
-        layers.Activation("softmax", dtype="float32", name=f"{group.name}_softmax")(
-            layers.Dense(size, name=f"{group.name}_classifier")(features)
+        layers.Activation("softmax", dtype="float32", name=f"attribute{group}_softmax")(
+            layers.Dense(size, name=f"attribute{group}_classifier")(features)
         )
-        for group, size in zip(groups, sizes, strict=True)
+        for group, size in enumerate(sizes)
     ]
     predictions = layers.Concatenate(dtype="float32", name="predictions")(softmaxes)  # [batch, classes of all groups]
     reweighted = AttributeReweighting(dtype="float32", name="reweighting")(predictions)
@@ -88,6 +86,6 @@ def attribute(
         encoder=keras.Model({"image": image}, encoded, name="encoder"),
         batches="images",
         distance="mean_squared",
-        attributes="classes",
+        attribute_kind="classes",
         combined_metrics={"joint_accuracy": {"attributes_accuracy": 1 - share, "identity_accuracy": share}},
     )

@@ -1,11 +1,13 @@
 """The branch that all systems share: image -> feature map -> embedding."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
 
 from reid_tf.errors import InputError
+
+EmbeddingLayer = Literal["linear", "batch_norm_relu"]
 
 
 def build_encoder(
@@ -37,7 +39,9 @@ def build_encoder(
     return keras.Model({"image": image}, outputs, name="encoder")
 
 
-def embed_features(feature_map: Any, embedding_dim: int | None, batch_norm_neck: bool) -> tuple[Any, Any]:
+def embed_features(
+    feature_map: Any, embedding_dim: int | None, batch_norm_neck: bool, embedding_layer: EmbeddingLayer = "linear"
+) -> tuple[Any, Any]:
     """Pools a feature map and projects it; a dense layer on the pooled vector is the 1x1 convolution of the papers.
 
     Args:
@@ -45,26 +49,50 @@ def embed_features(feature_map: Any, embedding_dim: int | None, batch_norm_neck:
         embedding_dim: int or None. Width of the projection; None keeps the pooled vector itself.
         batch_norm_neck: bool. Whether a batch normalisation (without an offset) follows, so that a softmax and the
             cosine distance see the same centred, evenly scaled coordinates.
+        embedding_layer: "linear" or "batch_norm_relu". Kind of the projection, see `project`.
 
     Returns:
         The features [batch, dim] before the neck and behind it; without a neck the same twice.
 
     Raises:
-        InputError: `embedding_dim` is below 1.
+        InputError: `embedding_dim` is below 1, or a layer is wanted without one.
 
     References:
         Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, section 3.5 (the neck).
     """
     features = layers.GlobalAveragePooling2D(name="pool")(feature_map)
     if embedding_dim is not None:
-        if embedding_dim < 1:
-            raise InputError(
-                f"embedding_dim must be at least 1, or null for the backbone's own features. Received: {embedding_dim}."
-            )
-        features = layers.Dense(embedding_dim, use_bias=not batch_norm_neck, name="projection")(features)
+        features = project(features, embedding_dim, embedding_layer, use_bias=not batch_norm_neck)
+    elif embedding_layer != "linear":
+        raise InputError(
+            f"embedding_layer={embedding_layer!r} needs an embedding_dim. Received: embedding_dim={embedding_dim}."
+        )
     if not batch_norm_neck:
         return features, features
     return features, layers.BatchNormalization(center=False, name="neck")(features)
+
+
+def project(features: Any, dim: int, kind: EmbeddingLayer = "linear", use_bias: bool = True) -> Any:
+    """Projects features to an embedding.
+
+    Args:
+        features: float [batch, any].
+        dim: int. Width of the embedding.
+        kind: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU behind it.
+        use_bias: bool. Of the linear kind; the other needs none.
+
+    Returns:
+        float [batch, dim].
+
+    Raises:
+        InputError: `dim` is below 1.
+    """
+    if dim < 1:
+        raise InputError(f"The dimensions of an embedding must be at least 1. Received: {dim}.")
+    projected = layers.Dense(dim, use_bias=use_bias and kind == "linear", name="projection")(features)
+    if kind == "linear":
+        return projected
+    return layers.ReLU(name="projection_relu")(layers.BatchNormalization(name="projection_bn")(projected))
 
 
 def attribute_sigmoids(features: Any, num_attributes: int) -> Any:

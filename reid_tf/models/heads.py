@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from reid_tf.errors import InputError
 from reid_tf.layers.pairs import SplitPairs, StackPairs
 from reid_tf.layers.square_difference import SquareDifference
 from reid_tf.losses import TripletLoss
@@ -17,10 +18,13 @@ class IdentityHead:
     Args:
         num_identities: int. K, the training identities.
         dropout: float in [0, 1). Rate before the classifier.
+
+    Raises:
+        InputError: the rate is out of range.
     """
 
     def __init__(self, num_identities: int, dropout: float) -> None:
-        self._dropout = layers.Dropout(dropout, name="identity_dropout")
+        self._dropout = _dropout(dropout, "identity_dropout")
         self._classifier = layers.Dense(num_identities, name="identity_classifier")
 
     def __call__(self, embedding: Any, name: str) -> Any:
@@ -34,11 +38,14 @@ class VerificationHead:
 
     Args:
         dropout: float in [0, 1). Rate before the classifier.
+
+    Raises:
+        InputError: the rate is out of range.
     """
 
     def __init__(self, dropout: float) -> None:
         self._square = SquareDifference(name="square_difference")
-        self._dropout = layers.Dropout(dropout, name="verification_dropout")
+        self._dropout = _dropout(dropout, "verification_dropout")
         # From zero, where both answers are equally likely: squared differences are large and all positive, and random
         # weights on them would begin with confident nonsense.
         self._classifier = layers.Dense(2, kernel_initializer="zeros", name="verification_classifier")
@@ -61,6 +68,12 @@ class VerificationHead:
         both = self(embeddings["embedding_a"], embeddings["embedding_b"], name="verification")
         same = layers.Activation("linear", dtype="float32", name="probability")(both[:, :1])
         return keras.Model(embeddings, {"probability": same}, name="verifier")
+
+
+def _dropout(rate: float, name: str) -> keras.layers.Layer:
+    if not 0.0 <= rate < 1.0:
+        raise InputError(f"dropout must be in [0, 1). Received: dropout={rate}.")
+    return layers.Dropout(rate, name=name)
 
 
 def encode_pair(encoder: keras.Model) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:

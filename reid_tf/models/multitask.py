@@ -28,7 +28,7 @@ def multitask(
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    triplet: Annotated[Options, OptionsOf(TripletLoss)] = None,
+    triplet: Annotated[Options, OptionsOf(TripletLoss, without=("name", "reduction"))] = None,
 ) -> System:
     """Identification and verification together, on pairs of images; attributes and a triplet loss where wanted.
 
@@ -46,8 +46,8 @@ def multitask(
         batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps much.
         dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
-        triplet: options of `TripletLoss`, or None; f is scaled to unit length for it unless they say otherwise, because
-            images are ranked by the cosine.
+        triplet: options of `TripletLoss` but `reduction`, or None; f is scaled to unit length for it unless they say
+            otherwise, because images are ranked by the cosine.
 
     Returns:
         `System` with those of the outputs `identity_a`, `identity_b` [batch, K], `verification` [batch, 2] (same,
@@ -96,5 +96,5 @@ def multitask(
         encoder=encoder,
         batches="identity_pairs" if "embedding" in outputs else "pairs",
         verifier=verification.verifier(encoder.output["embedding"].shape[-1]) if "verification" in outputs else None,
-        attributes="binary" if "attributes" in outputs else None,
+        attribute_kind="binary" if "attributes" in outputs else None,
     )

@@ -11,7 +11,7 @@ from reid_tf.datasets.attributes import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
 from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.encoder import as_output, attribute_sigmoids
+from reid_tf.models.encoder import EmbeddingLayer, as_output, attribute_sigmoids, project
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -31,11 +31,11 @@ def sharenet(
     *,
     shared_layers: int | None = None,
     embedding_dim: int = 1024,
-    embedding_layer: Literal["linear", "batch_norm_relu"] = "linear",
+    embedding_layer: EmbeddingLayer = "linear",
     alpha: float = 0.05,
     reduction: Literal["mean", "sum"] = "sum",
     identity: bool = False,
-    triplet: Annotated[Options, OptionsOf(TripletLoss)] = None,
+    triplet: Annotated[Options, OptionsOf(TripletLoss, without=("name", "reduction"))] = None,
 ) -> System:
     """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.
 
@@ -50,14 +50,15 @@ def sharenet(
             ShareNet-5, -6 and -7; None shares the whole backbone, as with ResNet-50.
         embedding_dim: int. Width of the feature branch's own last layer; the paper gives 1024 for ResNet-50 only.
         embedding_layer: "linear" (CaffeNet) or "batch_norm_relu" (ResNet-50). What the feature branch ends in.
-        alpha: float >= 0. Weight of the attributes: 0.01 for CaffeNet and 0.05 for ResNet-50 in the paper. Both belong
-            to `reduction="sum"`.
+        alpha: float >= 0. Weight of the attributes, where `loss_weights` names none: 0.01 for CaffeNet and 0.05 for
+            ResNet-50 in the paper. Both belong to `reduction="sum"` on one device.
         reduction: "sum" over triplets, images and attributes, as the paper's equation has it; or "mean" over triplets
             and over images (an image's attributes are summed), whose size does not depend on the batch. A batch has
             several triplets an image, so that the same balance takes an alpha several times smaller.
         identity: bool. Whether the paper's classifier over the training identities stands on the embedding, with weight
             1 unless `loss_weights` says otherwise.
-        triplet: options of `TripletLoss` other than `reduction`, or None for Wang and Gupta's mining.
+        triplet: options of `TripletLoss` but `reduction`, instead of Wang and Gupta's mining (cosine distance, margin
+            0.5, the four negatives of largest loss).
 
     Returns:
         `System` with the outputs `embedding` [batch, embedding_dim], `attributes` [batch, binary targets] and, where
@@ -69,12 +70,12 @@ def sharenet(
     References:
         Agrawal and Namboodiri, Joint Attribute Learning for Deep Person Re-Identification, sections III.D and IV.C.
     """
-    if alpha < 0:
+    if not alpha >= 0:
         raise InputError(f"alpha must not be negative. Received: alpha={alpha}.")
     image = keras.Input(backbone.input_shape[1:], name="image")
     forked = fork(backbone, shared_layers)
     feature_map, attribute_map = forked(image)
-    embedding = _embedding(feature_map, embedding_dim, embedding_layer)
+    embedding = project(layers.GlobalAveragePooling2D(name="pool")(feature_map), embedding_dim, embedding_layer)
     metric_loss = TripletLoss(**{**MINING, **(triplet or {}), "reduction": reduction})
     outputs = {
         "embedding": Output(
@@ -100,15 +101,6 @@ def sharenet(
         encoder=keras.Model({"image": image}, encoded, name="encoder"),
         batches="identities",
         distance=ranking_distance(metric_loss),
-        attributes=None if attribute_schema is None else "binary",
+        attribute_kind=None if attribute_schema is None else "binary",
         backbone_copies=() if forked.top is None or attribute_schema is None else (forked.top,),
     )
-
-
-def _embedding(feature_map: keras.KerasTensor, dim: int, kind: str) -> keras.KerasTensor:
-    """The feature branch's own last layer [batch, dim] on the pooled feature map."""
-    features = layers.GlobalAveragePooling2D(name="pool")(feature_map)
-    if kind == "linear":
-        return layers.Dense(dim, name="projection")(features)
-    features = layers.Dense(dim, use_bias=False, name="projection")(features)
-    return layers.ReLU(name="projection_relu")(layers.BatchNormalization(name="projection_bn")(features))

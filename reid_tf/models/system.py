@@ -28,7 +28,7 @@ class System:
     Args:
         model: keras.Model. Named inputs to a dict of named outputs, for training.
         encoder: keras.Model or None. The branch kept at test time: inputs to {"embedding": float32 [batch, dim]} and,
-            where `attributes` says so, {"attributes": float32 [batch, targets]}.
+            where `attribute_kind` says so, {"attributes": float32 [batch, targets]}.
         inputs: mapping. The encoder's input names to the record's fields; where batches are pairs, the model's own
             inputs are these with `_a` and `_b` behind.
         losses: mapping from output to keras loss.
@@ -40,7 +40,8 @@ class System:
         verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability": [batch, 1]} that both show one
             person.
         evaluation: str. "retrieval", or "landmarks" for a pose estimator.
-        attributes: str or None. What the encoder's "attributes" are: "binary" sigmoids, or the softmaxes of "classes".
+        attribute_kind: str or None. What the encoder's "attributes" are: "binary" for sigmoids, "classes" for a softmax
+            a group; see `AttributeCoding`.
         combined_metrics: mapping from a name to the weights of logged values whose sum it is, for figures that span
             several outputs.
         backbone_copies: keras.Models. Parts of the backbone that the model holds a second time, with weights of their
@@ -61,7 +62,7 @@ class System:
     distance: str = "cosine"
     verifier: keras.Model | None = None
     evaluation: str = "retrieval"
-    attributes: Literal["binary", "classes"] | None = None
+    attribute_kind: Literal["binary", "classes"] | None = None
     combined_metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     backbone_copies: tuple[keras.Model, ...] = ()
 
@@ -89,7 +90,7 @@ class System:
         for output, weight in weights.items():
             if output not in self.loss_weights:
                 raise InputError(unknown("output in loss_weights", output, self.loss_weights))
-            if weight < 0:
+            if not weight >= 0:
                 raise InputError(f"The loss weight of {output!r} must not be negative. Received: {weight}.")
         return dataclasses.replace(self, loss_weights={**self.loss_weights, **weights})
 

@@ -1,11 +1,12 @@
 """The triplet network: embeddings of one person lie together; an identity softmax may help."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import keras
 
+from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, TripletLoss, triplet_metrics
-from reid_tf.models.encoder import as_output, embed_features
+from reid_tf.models.encoder import EmbeddingLayer, as_output, embed_features
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -18,11 +19,12 @@ def triplet(
     num_identities: int,
     *,
     embedding_dim: int | None = None,
+    embedding_layer: EmbeddingLayer = "linear",
     batch_norm_neck: bool = False,
     identity: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    triplet: Annotated[Options, OptionsOf(TripletLoss)] = None,
+    triplet: Annotated[Options, OptionsOf(TripletLoss, without=("name",))] = None,
 ) -> System:
     """Metric learning on batches of P identities x K images, alone or beside a softmax over the identities.
 
@@ -32,23 +34,31 @@ def triplet(
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
         embedding_dim: int or None. Width of a projection; None takes the backbone's own pooled features.
-        batch_norm_neck: bool. Whether a batch normalisation stands between the two losses. Off, as in triplet networks;
-            beside a softmax it is what makes the two agree.
+        embedding_layer: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU behind the projection.
+        batch_norm_neck: bool. Whether a batch normalisation stands between the two losses, which makes them agree.
         identity: bool. Whether the softmax is there.
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
-        triplet: options of `TripletLoss`, or None for its defaults.
+        triplet: options of `TripletLoss`, or None for its defaults. Its reduction "sum" holds for both losses.
 
     Returns:
         `System` with the outputs `embedding` [batch, dim] and, where wanted, `identity` [batch, K], each with weight 1;
         ranked by the distance that the triplet loss compares, by the cosine behind a neck.
 
+    Raises:
+        InputError: there is a neck without a softmax, or an option is out of range.
+
     References:
         Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification; Luo et al., Bag of Tricks
         and a Strong Baseline for Deep Person Re-identification (both losses and the neck).
     """
+    if batch_norm_neck and not identity:
+        raise InputError(
+            "batch_norm_neck stands between the triplet loss and the identity softmax, and needs both. "
+            f"Received: batch_norm_neck={batch_norm_neck}, identity={identity}."
+        )
     image = keras.Input(backbone.input_shape[1:], name="image")
-    features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck)
+    features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck, embedding_layer)
     metric_loss = TripletLoss(**(triplet or {}))
     outputs = {
         "embedding": Output(
@@ -57,7 +67,9 @@ def triplet(
     }
     if identity:
         probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
-        outputs["identity"] = Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())
+        reduction: Literal["mean", "sum"] = "sum" if metric_loss.triplet_reduction == "sum" else "mean"
+        loss = CrossEntropy(label_smoothing, reduction)
+        outputs["identity"] = Output(probabilities, loss, "identity", metrics=accuracy())
     return build_system(
         "triplet",
         {"image": image},

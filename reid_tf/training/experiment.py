@@ -2,9 +2,12 @@
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from reid_tf.config import ExperimentConfig
@@ -12,6 +15,7 @@ from reid_tf.datasets.attribute_coding import AttributeCoding
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
+from reid_tf.losses import TripletLoss
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
@@ -90,7 +94,7 @@ class Experiment:
         system = self.system
         if system.encoder is None:
             raise InputError(f"The model {system.model.name!r} has no encoder to evaluate: encoder={system.encoder}.")
-        schema, kind = self.training.attribute_schema, system.attributes
+        schema, kind = self.training.attribute_schema, system.attribute_kind
         return Encoder(
             system.encoder,
             system.inputs,
@@ -112,8 +116,9 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
         `Experiment`.
 
     Raises:
-        InputError: the data set is missing or empty, the sampler does not suit the model, a loss weight names no
-            output, the image size is too small for the backbone, or more steps are wanted than an epoch has.
+        InputError: the data set is missing or empty, the sampler does not suit the model or its triplet loss, a loss
+            weight names no output, the image size is too small for the backbone, or more steps are wanted than an epoch
+            has.
     """
     strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(config.seed)
@@ -134,17 +139,32 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
             config.model, backbone=backbone, num_identities=len(classes), attribute_schema=training.attribute_schema
         ).with_loss_weights(config.loss_weights)
     system.check_batches(config.batches["name"])
+    identities = np.array([classes[record.identity] for record in training.train])
     sampler = SAMPLERS.build(
         config.batches,
-        identities=[classes[record.identity] for record in training.train],
+        identities=identities,
         cameras=[record.camera for record in training.train],
         epochs=config.epochs,
         seed=config.seed,
         replicas=strategy.num_replicas_in_sync,
     )
+    if any(isinstance(loss, TripletLoss) for loss in system.losses.values()):
+        _check_triplets(sampler, identities, strategy.num_replicas_in_sync, config.batches)
     steps = config.steps_per_epoch or len(sampler)
     if steps > len(sampler):
         raise InputError(f"steps_per_epoch must be at most {len(sampler)}, one pass of the sampler. Received: {steps}.")
     parts = (backbone, *system.backbone_copies) if config.backbone.get("weights") else ()
     pretrained = tuple(variable for part in parts for variable in part.trainable_variables)
     return Experiment(config, dataset, training, system, sampler, steps, pretrained)
+
+
+def _check_triplets(sampler: Sampler, identities: np.ndarray, replicas: int, batches: Mapping[str, Any]) -> None:
+    """Raises an `InputError` where no replica's share of the first batch holds a triplet: the loss would stay 0."""
+    indices = next(sampler.epoch(0)).reshape(replicas, -1)
+    for images, shown in zip(indices, identities[indices], strict=True):
+        distinct = len(np.unique(shown))
+        if distinct < 2 or len(np.unique(images)) == distinct:
+            raise InputError(
+                "A triplet loss needs two identities, and two images of one of them, in each replica's share of a "
+                f"batch. Received: {dict(batches)!r} on {replicas} replicas."
+            )

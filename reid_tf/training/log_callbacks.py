@@ -41,6 +41,7 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def __init__(self, losses: Mapping[str, keras.losses.Loss]) -> None:
         super().__init__()
+        self.prefix = len(losses) > 1  # Keras leaves a single output's name out of the logs
         self.margins = {
             output: 1.0 if loss.hinge is None else loss.hinge
             for output, loss in losses.items()
@@ -50,7 +51,7 @@ class CollapseWarning(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compares the mean distance between different persons with the margin (1 where it is soft)."""
         for output, margin in list(self.margins.items()):
-            distance = float((logs or {}).get(f"{output}_negative_distance", margin))
+            distance = float((logs or {})[f"{output}_negative_distance" if self.prefix else "negative_distance"])
             if distance < COLLAPSED * margin:
                 logger.warning(
                     "The embedding collapses: in epoch %d images of different persons are %.3g apart on average, for a "

@@ -15,7 +15,8 @@ def make_strategy() -> tf.distribute.Strategy:
 
     One CPU, the usual case without a GPU, needs no mirroring and gets TensorFlow's default strategy. A batch is always
     the global one: each of n replicas computes a share of 1/n, and the gradients are summed, so that losses and updates
-    equal those of one replica. Batch normalisation is the exception: each replica normalises by its own share.
+    equal those of one replica. The exceptions are batch normalisation, where each replica normalises by its own share,
+    and triplets, which each replica forms within its share.
 
     Returns:
         tf.distribute.Strategy.

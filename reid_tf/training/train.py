@@ -89,13 +89,12 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
 
 def _check_same(config: ExperimentConfig, path: Path) -> None:
     """Raises an `InputError` where the interrupted run was begun with another configuration."""
-    begun = load_config(path)
-    for field in dataclasses.fields(config):
-        received, saved = getattr(config, field.name), getattr(begun, field.name)
-        if received != saved:
+    begun = load_config(path).to_dict()
+    for name, received in config.to_dict().items():
+        if received != begun[name]:
             raise InputError(
-                f"The interrupted run was begun with {field.name}={saved!r} and goes on with the same configuration "
-                f"only. Received: {field.name}={received!r}."
+                f"The interrupted run was begun with {name}={begun[name]!r} and goes on with the same configuration "
+                f"only. Received: {name}={received!r}."
             )
 
 

@@ -58,8 +58,9 @@ def test_every_backbone_can_be_forked_at_every_stage(name):
     size = (227, 227) if name in ("caffenet", "vgg16") else (64, 32)
     backbone = BACKBONES.build({"name": name}, image_size=size)
     for stage in range(1, count_stages(backbone) + 1):
-        trunk = fork(backbone, stage).trunk
-        assert trunk.output["features"].shape == backbone.output.shape
+        forked = fork(backbone, stage)
+        assert forked.trunk.output["features"].shape == backbone.output.shape
+        assert forked.top is None or forked.top.output.shape == backbone.output.shape
 
 
 @pytest.mark.parametrize("shared", [0, 5])

@@ -35,6 +35,26 @@ def test_images_without_labels_give_nothing(batch):
     np.testing.assert_array_equal(tape.gradient(loss, probabilities), np.zeros((5, 7)))
 
 
+@pytest.mark.parametrize("logit", [-40.0, 15.0])
+def test_confident_mistakes_keep_their_gradient(logit):
+    logits = tf.Variable([[logit]])
+    with tf.GradientTape() as tape:
+        loss = masked_binary_crossentropy([[int(logit < 0)]], keras.ops.sigmoid(logits))
+    assert float(tape.gradient(loss, logits)[0, 0]) == pytest.approx(np.sign(logit), abs=0.1)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_and_order_change_nothing(batch, policy):
+    expected = float(MaskedBinaryCrossentropy()(*batch))
+    keras.config.set_dtype_policy(policy)
+    try:
+        assert float(MaskedBinaryCrossentropy()(*batch)) == expected
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rows = np.array(masked_binary_crossentropy(*batch))
+    np.testing.assert_array_equal(masked_binary_crossentropy(batch[0][::-1], batch[1][::-1]), rows[::-1])
+
+
 def test_saturated_sigmoids_are_finite():
     probabilities = tf.Variable([[0.0, 1.0]])
     with tf.GradientTape() as tape:

@@ -1,4 +1,5 @@
 import inspect
+import itertools
 
 import keras
 import numpy as np
@@ -54,9 +55,9 @@ def test_pairs_are_one_batch_of_images(embeddings):
 @pytest.mark.parametrize("identities", [np.arange(6), np.zeros(6, int)], ids=["no positive", "no negative"])
 def test_without_triplets_the_loss_is_zero_with_finite_gradients(mining, identities):
     embeddings = tf.Variable(np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32))
-    for distance in ("euclidean", "squared_euclidean", "cosine"):
+    for distance, margin in itertools.product(("euclidean", "squared_euclidean", "cosine"), (0.3, "soft")):
         with tf.GradientTape() as tape:
-            loss = TripletLoss(distance=distance, mining=mining)(identities, embeddings)
+            loss = TripletLoss(distance=distance, mining=mining, margin=margin)(identities, embeddings)
         assert float(loss) == 0.0
         np.testing.assert_array_equal(tape.gradient(loss, embeddings), np.zeros((6, 4)))
 
@@ -131,7 +132,9 @@ def test_the_config_is_the_constructors_arguments():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"margin": -0.3}, "margin must be above 0, or 'soft'. Received: margin=-0.3"),
+        ({"margin": -0.3}, "margin must be a number above 0, or 'soft'. Received: margin=-0.3"),
+        ({"margin": "hard"}, "margin must be a number above 0, or 'soft'. Received: margin='hard'"),
+        ({"margin": float("inf")}, "or 'soft'. Received: margin=inf"),
         ({"hardest": 0}, "hardest must be at least 1. Received: hardest=0"),
         ({"distance": "manhattan"}, "one of euclidean, .* Received: distance='manhattan'"),
         ({"mining": "easy"}, "one of batch_hard, .* Received: mining='easy'"),

@@ -32,7 +32,10 @@ def test_all_satisfied_and_all_violated():
     assert float(metric.result()) == 1.0
 
 
-def test_no_pair_of_a_kind_counts_as_nothing():
+def test_a_batch_without_positives_changes_neither_their_distance_nor_the_active_share():
+    embeddings = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     for metric in triplet_metrics(TripletLoss()):
-        metric.update_state(np.arange(3), np.eye(3, dtype=np.float32))
-        assert np.isfinite(float(metric.result()))
+        metric.update_state(IDENTITIES, embeddings)
+        before = float(metric.result())
+        metric.update_state(np.arange(6), 10 * embeddings)
+        assert (float(metric.result()) == before) == (metric.name != "negative_distance")

@@ -11,7 +11,7 @@ def test_the_papers_sizes():
     assert system.model.output["attributes"].shape == (None, 41)
     assert system.encoder.output["embedding"].shape == (None, 512 + 41)
     assert system.model.output["identity"].shape == (None, IDENTITIES)
-    assert (system.batches, system.distance, system.attributes) == ("images", "mean_squared", "classes")
+    assert (system.batches, system.distance, system.attribute_kind) == ("images", "mean_squared", "classes")
 
 
 def test_every_group_is_a_softmax_and_the_embedding_joins_features_and_reweighted_attributes():
@@ -48,5 +48,5 @@ def test_joint_accuracy_is_an_images_right_answers_over_all():
 def test_what_is_wrong_is_named():
     with pytest.raises(InputError, match="'attribute' learns from attribute labels.*attribute_schema=None"):
         build("attribute", schema=None)
-    with pytest.raises(InputError, match="feature_dim must be at least 1. Received: feature_dim=0"):
+    with pytest.raises(InputError, match="dimensions of an embedding must be at least 1. Received: 0"):
         build("attribute", feature_dim=0)

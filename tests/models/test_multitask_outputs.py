@@ -23,7 +23,7 @@ def test_all_five_outputs_by_name():
     assert all(system.model.get_layer(key).name == key for key in ALL)
     assert system.targets["attributes"] == "binary_attributes"
     assert system.targets["embedding"] == "identity"
-    assert (system.batches, system.attributes) == ("identity_pairs", "binary")
+    assert (system.batches, system.attribute_kind) == ("identity_pairs", "binary")
 
 
 def test_stacked_outputs_keep_the_order_of_the_pairs():
@@ -79,7 +79,7 @@ def test_a_saved_five_output_model_agrees(tmp_path):
 def test_what_is_wrong_is_named():
     with pytest.raises(InputError, match=r"at least one output. Received: outputs=\(\)"):
         build("multitask", outputs=[])
-    with pytest.raises(InputError, match="'outputs' of the model 'multitask'.*Received: .'attribute'"):
+    with pytest.raises(InputError, match="'outputs' of the model 'multitask'.0. is wrong:.* Received: 'attribute'"):
         build("multitask", outputs=["attribute"])
     with pytest.raises(InputError, match="learns from attribute labels.*attribute_schema=None"):
         build("multitask", schema=None, outputs=["attributes"])

@@ -3,7 +3,7 @@ import logging
 import keras
 import numpy as np
 import pytest
-from made_models import build, images, labels
+from made_models import SCHEMA, build, images, labels
 
 from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES, MODELS
@@ -24,7 +24,7 @@ def test_outputs_weights_and_the_papers_mining():
         4,
         "sum",
     ]
-    assert (system.batches, system.distance, system.attributes) == ("identities", "cosine", "binary")
+    assert (system.batches, system.distance, system.attribute_kind) == ("identities", "cosine", "binary")
     assert set(system.encoder.output) == {"embedding", "attributes"}
 
 
@@ -64,9 +64,11 @@ def test_the_papers_sharenets_on_caffenet(shared):
         {"name": "sharenet", "shared_layers": shared},
         backbone=backbone,
         num_identities=3,
-        attribute_schema=None,
+        attribute_schema=SCHEMA,
     )
     assert system.model.output["embedding"].shape == (None, 1024)
+    # fc6 and fc7, fc7 alone, or nothing is copied: a kernel and a bias each.
+    assert [len(copy.weights) for copy in system.backbone_copies] == {5: [4], 6: [2], 7: []}[shared]
 
 
 def test_the_resnet_variant_ends_in_batch_norm_and_relu():
@@ -80,7 +82,7 @@ def test_without_labels_it_says_that_it_is_the_triplet_network(caplog):
         system = build("sharenet", schema=None, embedding_dim=7)
     assert "without them ShareNet is the triplet network" in caplog.text
     assert set(system.model.output) == {"embedding"}
-    assert system.attributes is None
+    assert system.attribute_kind is None
 
 
 def test_saved_with_its_fork(tmp_path):
@@ -91,6 +93,16 @@ def test_saved_with_its_fork(tmp_path):
         np.testing.assert_allclose(again[key], value, rtol=1e-5)
 
 
-def test_negative_alpha():
-    with pytest.raises(InputError, match="alpha must not be negative. Received: alpha=-0.1"):
-        build("sharenet", alpha=-0.1)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": -0.1}, "alpha must not be negative. Received: alpha=-0.1"),
+        ({"alpha": float("nan")}, "alpha must not be negative. Received: alpha=nan"),
+        ({"embedding_dim": 0}, "must be at least 1. Received: 0"),
+        ({"shared_layers": 3}, "shared_layers must be 1 to 2, .* Received: 3"),
+        ({"triplet": {"reduction": "mean"}}, "Unknown option of the model 'sharenet', triplet: 'reduction'"),
+    ],
+)
+def test_what_is_wrong_is_named(options, message):
+    with pytest.raises(InputError, match=message):
+        build("sharenet", **options)

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from made_models import IDENTITIES, build, images, labels
 
+from reid_tf.errors import InputError
+
 
 def test_alone_it_is_the_embedding_and_nothing_else():
     system = build("triplet", embedding_dim=7)
@@ -34,6 +36,29 @@ def test_a_neck_stands_between_the_two_losses():
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(outputs["identity"], expected, rtol=1e-4)
     assert system.distance == "cosine"
+
+
+def test_the_relu_variant_and_one_reduction_for_both_losses():
+    system = build(
+        "triplet", identity=True, embedding_dim=7, embedding_layer="batch_norm_relu", triplet={"reduction": "sum"}
+    )
+    assert np.min(system.model({"image": images(0)})["embedding"]) == 0.0
+    assert {loss.reduction for loss in system.losses.values()} == {"sum"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_norm_neck": True}, "needs both. Received: batch_norm_neck=True, identity=False"),
+        ({"embedding_layer": "batch_norm_relu"}, "needs an embedding_dim. Received: embedding_dim=None"),
+        ({"identity": True, "dropout": 1.5}, r"dropout must be in \[0, 1\). Received: dropout=1.5"),
+        ({"triplet": {"margin": "hard"}}, "valid number.* or .*'soft'.* Received: 'hard'"),
+        ({"triplet": {"name": "t"}}, "Unknown option of the model 'triplet', triplet: 'name'"),
+    ],
+)
+def test_what_is_wrong_is_named(options, message):
+    with pytest.raises(InputError, match=message):
+        build("triplet", **options)
 
 
 def test_what_to_watch_is_in_the_logs():

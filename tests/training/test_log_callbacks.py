@@ -1,8 +1,10 @@
 import logging
 
+import keras
+import numpy as np
 import pytest
 
-from reid_tf.losses import CrossEntropy, TripletLoss
+from reid_tf.losses import CrossEntropy, TripletLoss, triplet_metrics
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
 
 
@@ -20,3 +22,21 @@ def test_a_collapse_is_reported_once(caplog, margin, distance, warns):
             watch.on_epoch_end(epoch, {"identity_loss": 0.0, "embedding_negative_distance": distance})
     assert len(caplog.records) == int(warns)
     assert all("embedding collapses: in epoch 1" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("identity", [False, True])
+def test_a_collapse_is_seen_while_fitting(caplog, identity):
+    """With one output Keras logs its metrics without the output's name."""
+    image = keras.Input((4,), name="image")
+    nothing = keras.layers.Dense(3, kernel_initializer="zeros", trainable=False)(image)
+    outputs = {"embedding": keras.layers.Activation("linear", name="embedding")(nothing)}
+    losses, metrics = {"embedding": TripletLoss()}, {"embedding": triplet_metrics(TripletLoss())}
+    if identity:
+        outputs["identity"] = keras.layers.Activation("softmax", name="identity")(keras.layers.Dense(2)(image))
+        losses["identity"], metrics["identity"] = CrossEntropy(), []
+    model = keras.Model({"image": image}, outputs)
+    model.compile("sgd", losses, metrics=metrics)
+    labels = dict.fromkeys(outputs, np.array([0, 0, 1, 1]))
+    with caplog.at_level(logging.WARNING):
+        model.fit({"image": np.ones((4, 4))}, labels, callbacks=[CollapseWarning(losses)], verbose=0)
+    assert "embedding collapses: in epoch 1" in caplog.text

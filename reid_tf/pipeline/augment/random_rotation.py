@@ -12,11 +12,10 @@ from reid_tf.registry import AUGMENTATIONS
 
 
 @AUGMENTATIONS.register("random_rotation")
-def random_rotation(image_size: ImageSize, *, degrees: float = 10.0, fill: float = 0.0) -> Augmentation:
+def random_rotation(*, degrees: float = 10.0, fill: float = 0.0) -> Augmentation:
     """Turns each image about its centre by an angle of its own, uniform between -degrees and degrees.
 
     Args:
-        image_size: (int, int). Not used: images of any size keep it.
         degrees: float in [0, 180]. The largest angle. The attribute network's paper names none; people stand upright,
             and 10 degrees is about what a tilted camera does.
         fill: float in 0..255. Grey value of the corners that come into view; black.
