@@ -24,6 +24,7 @@ def test_a_collapse_is_reported_once(caplog, margin, distance, warns):
     assert all("embedding collapses: in epoch 1" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 @pytest.mark.parametrize("identity", [False, True])
 def test_a_collapse_is_seen_while_fitting(caplog, identity):
     """With one output Keras logs its metrics without the output's name."""
