@@ -13,7 +13,7 @@ from reid_tf import registry
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 
-Protocol = Literal["market1501", "single_camera"]
+Protocol = Literal["market1501", "single_camera", "cuhk03_single_shot"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,8 @@ class EvaluationConfig:
         validation: component or None. The split that `val_mAP` and the best checkpoint come from: `{name: held_out,
             share: 0.1}` keeps training identities back, `{name: test}` uses the data set's own query and gallery.
         every: int. Epochs between two validations.
-        protocol: str. Which gallery images a query ignores ("market1501", "single_camera").
+        protocol: str. Which gallery images a query ignores ("market1501", "single_camera"), or that one image an
+            identity is drawn ("cuhk03_single_shot").
         validation_protocols: protocols of the validation, or () for `protocol`. The first gives `val_mAP`, which the
             best epoch is chosen by; the others' values have the protocol's name behind theirs.
         flip: bool. Whether an embedding is the mean over an image and its mirror image.
@@ -42,6 +43,31 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class StageConfig:
+    """One of several stages of a training; what it does not name is as in the whole experiment.
+
+    Weights go on from one stage to the next; optimizer, schedule and the sampler's order begin anew.
+
+    Args:
+        name: str. For overrides (`stages.joint.share=0.3`) and the log.
+        share: float in (0, 1]. Part of the experiment's epochs; the shares of all stages add up to 1.
+        batches: component or None.
+        optimizer: component or None.
+        schedule: component or None.
+        augment: components or None.
+        loss_weights: mapping from output to float, or None.
+    """
+
+    name: str
+    share: float
+    batches: dict[str, Any] | None = None
+    optimizer: dict[str, Any] | None = None
+    schedule: dict[str, Any] | None = None
+    augment: tuple[dict[str, Any], ...] | None = None
+    loss_weights: dict[str, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
     """The whole recipe of one experiment; components are mappings `{name: ..., option: value}`.
 
@@ -53,8 +79,11 @@ class ExperimentConfig:
         batches: component. The sampler; its name must suit the model.
         optimizer: component.
         schedule: component. The learning rate over the epochs.
-        epochs: int.
+        epochs: int. Of all stages together.
         loss_weights: mapping from output to float. Outputs left out keep the model's own weight.
+        stages: tuple of `StageConfig`, one after another, or () for a training of one stage.
+        initial_weights: str or None. A file of all the model's weights to begin with, such as the one that a run keeps
+            of each stage, `checkpoints/stage-NAME.weights.h5`.
         load_size: (int, int) or None. Size to which images are resized before augmentation; None = image_size.
         augment: components in the order of application.
         steps_per_epoch: int or None. Batches an epoch; None = one pass of the sampler.
@@ -74,6 +103,8 @@ class ExperimentConfig:
     schedule: dict[str, Any]
     epochs: int
     loss_weights: dict[str, float] = dataclasses.field(default_factory=dict)
+    stages: tuple[StageConfig, ...] = ()
+    initial_weights: str | None = None
     load_size: tuple[int, int] | None = None
     augment: tuple[dict[str, Any], ...] = ()
     steps_per_epoch: int | None = None
@@ -88,6 +119,34 @@ class ExperimentConfig:
         plain: dict[str, Any] = _plain(dataclasses.asdict(self))
         return plain
 
+    def in_stages(self) -> "tuple[ExperimentConfig, ...]":
+        """Returns the recipe of each stage, without stages of its own; the whole recipe where there is one stage.
+
+        Raises:
+            InputError: the shares do not add up to 1, or a stage would get no epoch.
+        """
+        if not self.stages:
+            return (self,)
+        ends = [sum(stage.share for stage in self.stages[: count + 1]) for count in range(len(self.stages))]
+        if min(stage.share for stage in self.stages) <= 0 or abs(ends[-1] - 1.0) > 1e-6:
+            shares = {stage.name: stage.share for stage in self.stages}
+            raise InputError(f"The shares of the stages must be above 0 and add up to 1. Received: {shares}.")
+        recipes, done = [], 0
+        for number, (stage, end) in enumerate(zip(self.stages, ends, strict=True)):
+            epochs = round(end * self.epochs) - done
+            if epochs < 1:
+                raise InputError(
+                    f"The stage {stage.name!r} must have an epoch at least. Received: a share of {stage.share} of "
+                    f"{self.epochs} epochs."
+                )
+            given = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
+            changed = {key: value for key, value in given.items() if key not in ("name", "share") and value is not None}
+            # Another seed, or every stage would see the same images in the same order.
+            stage_seed = self.seed + number
+            recipes.append(dataclasses.replace(self, epochs=epochs, stages=(), seed=stage_seed, **changed))
+            done += epochs
+        return tuple(recipes)
+
     def components(self) -> list[tuple[registry.Registry, dict[str, Any]]]:
         """Returns every component of the recipe with the registry that knows its name."""
         dataset = {key: value for key, value in self.dataset.items() if key != "root"}
@@ -101,7 +160,8 @@ class ExperimentConfig:
         ]
         if self.evaluation.validation is not None:
             single.append((registry.VALIDATIONS, self.evaluation.validation))
-        return single + [(registry.AUGMENTATIONS, component) for component in self.augment]
+        single += [(registry.AUGMENTATIONS, component) for component in self.augment]
+        return single + [part for stage in self.in_stages() if stage is not self for part in stage.components()]
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
@@ -149,13 +209,15 @@ def parse_config(tree: Any) -> ExperimentConfig:
     _check_keys(tree, ExperimentConfig, "the configuration")
     if tree.get("evaluation") is not None:
         _check_keys(tree["evaluation"], EvaluationConfig, "the configuration's 'evaluation'")
+    for stage in tree.get("stages") or ():
+        _check_keys(stage, StageConfig, "a stage of the configuration")
     config: ExperimentConfig = registry.convert(dict(tree), ExperimentConfig, "The configuration")
-    for table, component in config.components():
-        table.options(component)
     for key in ("epochs", "steps_per_epoch"):
         value = getattr(config, key)
         if value is not None and value < 1:
             raise InputError(f"{key!r} must be at least 1. Received: {value}.")
+    for table, component in config.components():
+        table.options(component)
     if config.evaluation.every < 1 or config.evaluation.batch_size < 1:
         raise InputError(
             f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}."

@@ -187,6 +187,7 @@ def _reason(error: pydantic.ValidationError) -> str:
 
 DATASETS = Registry("data set", "reid_tf.datasets")
 VALIDATIONS = Registry("validation split", "reid_tf.datasets")
+DETECTORS = Registry("landmark detector", "reid_tf.pose")
 AUGMENTATIONS = Registry("augmentation", "reid_tf.pipeline.augment")
 SAMPLERS = Registry("sampler of batches", "reid_tf.pipeline.samplers")
 BACKBONES = Registry("backbone", "reid_tf.backbones")

@@ -45,6 +45,10 @@ def test_what_is_saved_reads_back_equal(recipe, tmp_path):
         ("optimizer.learning_rate=1e-3", lambda c: c.optimizer["learning_rate"] == 1e-3),
         ("augment.random_erasing.probability=0", lambda c: c.augment[1]["probability"] == 0),
         ("augment.0.probability=0.1", lambda c: c.augment[0] == {"name": "flip", "probability": 0.1}),
+        (
+            "evaluation.protocol=cuhk03_single_shot",
+            lambda c: c.evaluation.protocol == "cuhk03_single_shot",
+        ),
         ("evaluation.every=2", lambda c: c.evaluation.every == 2),
         ("loss_weights.verification=2", lambda c: c.loss_weights == {"verification": 2.0}),
         ("evaluation.validation.name=test", lambda c: c.evaluation.validation == {"name": "test"}),

@@ -75,6 +75,7 @@ def test_every_model_learns_with_every_weight(name):
         "different": np.array([0, 1, 0, 1]),
         "attributes": rng.integers(0, 2, (4, len(MARKET1501_SCHEMA.groups))),
         "binary_attributes": rng.integers(-1, 2, (4, 2, 30) if pairs else (4, 30)),
+        "landmarks": rng.uniform(0, 1, (4, 18, 3)).astype(np.float32),
     }
     # The verification classifier starts at zero, and what is before it then gets no gradient in the very first step.
     for variable in system.model.trainable_variables:

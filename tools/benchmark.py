@@ -1,9 +1,9 @@
 """Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 import command_line
-from benchmarks import evaluate, pipeline, step
+from benchmarks import evaluate, pipeline, single_shot, step
 
-SUBCOMMANDS = {"evaluate": evaluate, "pipeline": pipeline, "step": step}
+SUBCOMMANDS = {"evaluate": evaluate, "pipeline": pipeline, "single_shot": single_shot, "step": step}
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,15 +96,20 @@ def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | Non
 
 def dataset_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns what `--option KEY=VALUE` gave, each value read as YAML: numbers, true, null, [lists]."""
+    return key_values("--option", arguments.option)
+
+
+def key_values(flag: str, given: Sequence[str]) -> dict[str, Any]:
+    """Returns what a repeatable argument KEY=VALUE gave, each value read as YAML."""
     options: dict[str, Any] = {}
-    for option in arguments.option:
+    for option in given:
         if not re.match(r"\w+=", option):
-            raise InputError(f"--option must be KEY=VALUE, such as boxes=labeled. Received: {option!r}.")
+            raise InputError(f"{flag} must be KEY=VALUE, such as boxes=labeled. Received: {option!r}.")
         try:
             options |= cast(dict[str, Any], OmegaConf.to_container(OmegaConf.from_dotlist([option]), resolve=True))
         except (YAMLError, OmegaConfBaseException) as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"The value of --option must be YAML. Received: {option!r} ({reason}).") from error
+            raise InputError(f"The value of {flag} must be YAML. Received: {option!r} ({reason}).") from error
     return options
 
 

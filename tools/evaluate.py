@@ -5,12 +5,14 @@ An encoder that predicts attributes is judged by them too, on all queries and ga
 
 import argparse
 from pathlib import Path
+from typing import Any, get_args
 
 import command_line
 
-from reid_tf.config import EvaluationConfig, load_config
+from reid_tf.config import EvaluationConfig, Protocol, load_config
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset
+from reid_tf.errors import InputError
 
 
 def main() -> None:
@@ -18,7 +20,8 @@ def main() -> None:
     parser = command_line.parser(__doc__, "python tools/evaluate.py --run runs/short --flip")
     command_line.add_encoder_arguments(parser)
     command_line.add_dataset_arguments(parser, default=None)
-    parser.add_argument("--protocol", choices=("market1501", "single_camera"), help="default: the run's own")
+    parser.add_argument("--protocol", choices=get_args(Protocol), help="default: the run's own")
+    parser.add_argument("--draws", type=int, metavar="N", help="how often cuhk03_single_shot draws a gallery")
     parser.add_argument("--distance", choices=("cosine", "euclidean", "mean_squared"), help="default: the run's own")
     parser.add_argument(
         "--multi-query", choices=("mean", "max"), help="pool all images of a query's identity and camera"
@@ -29,7 +32,6 @@ def main() -> None:
     parser.add_argument("--out", metavar="DIR", help="where pictures and tables go (default: DIR/evaluation-DATASET)")
     arguments = parser.parse_args()
 
-    from reid_tf.errors import InputError
     from reid_tf.files import write_json
     from reid_tf.pipeline.decode import read_image
     from reid_tf.report.attribute_table import attribute_means_table
@@ -44,6 +46,7 @@ def main() -> None:
     evaluation, dataset = load_run_and_dataset(arguments)
     protocol = arguments.protocol or evaluation.protocol
     distance = arguments.distance or encoder.distance
+    draws = draw_options(arguments, protocol)
 
     if arguments.skip_attributes:
         encoder.attributes = None
@@ -54,7 +57,7 @@ def main() -> None:
                 f"The data set {dataset.name!r} has {len(dataset.multi_query)} images for multi-query evaluation."
             )
         query = pool_queries(query, embed(encoder, dataset.multi_query), arguments.multi_query)
-    metrics = evaluate(query, gallery, distance, protocol=protocol)
+    metrics = evaluate(query, gallery, distance, protocol=protocol, **draws)
 
     out = Path(arguments.out or Path(arguments.run) / f"evaluation-{dataset.name}")
     write_report(
@@ -83,6 +86,22 @@ def load_run_and_dataset(arguments: argparse.Namespace) -> tuple[EvaluationConfi
     options.update(command_line.dataset_options(arguments))
     name, root = options.pop("name"), arguments.data or options.pop("root", None)
     return config.evaluation, load_dataset(name, root, **options)
+
+
+def draw_options(arguments: argparse.Namespace, protocol: str) -> dict[str, Any]:
+    """Returns what `--draws` says to `evaluate()`, nothing where it was not given.
+
+    Raises:
+        InputError: the protocol draws nothing.
+    """
+    if arguments.draws is None:
+        return {}
+    if protocol != "cuhk03_single_shot":
+        raise InputError(
+            f"--draws belongs to the protocol 'cuhk03_single_shot'. Received: --draws {arguments.draws} with "
+            f"{protocol!r}."
+        )
+    return {"draws": arguments.draws}
 
 
 if __name__ == "__main__":

@@ -22,19 +22,16 @@ def main() -> None:
         parser.error("--resume needs --out, the directory of the interrupted run")
     out = arguments.out or Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
-    from reid_tf.report.attribute_table import attribute_means_table
-    from reid_tf.report.table import metrics_table
     from reid_tf.training.train import train
 
     result = train(config, out, arguments.resume)
-    print()
-    print(metrics_table({key.replace("_", " "): values for key, values in result.metrics.items()}))
-    if result.attributes is not None:
-        print()
-        print(attribute_means_table(result.attributes))
+    for table in result.tables:
+        print(f"\n{table}")
     print()
     print(f"pictures: {result.run_directory / 'report'}")
-    print(f"encoder:  {result.run_directory / 'encoder.keras'}")
+    for name in ("encoder", "model"):
+        if (result.run_directory / f"{name}.keras").exists():
+            print(f"{name + ':':9} {result.run_directory / name}.keras")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Pieces that several backbones are made of; each is a function from features to features."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
 
 from reid_tf.errors import InputError
+
+Padding = Literal["same", "valid"]
 
 # Keras' applications and their published weights use this epsilon. Momentum 0.9 (torch's 0.1) instead of Keras' 0.99:
 # after a run of a few hundred steps the moving statistics would otherwise still hold much of their initial values.
@@ -13,7 +15,15 @@ EPSILON = 1.001e-5
 MOMENTUM = 0.9
 
 
-def convolution(features: Any, channels: int, kernel_size: int, *, name: str, strides: int = 1) -> Any:
+def convolution(
+    features: Any,
+    channels: int,
+    kernel_size: int | tuple[int, int],
+    *,
+    name: str,
+    strides: int = 1,
+    padding: Padding = "same",
+) -> Any:
     """A convolution without bias that keeps the size, or divides it by the stride.
 
     A strided kernel is padded alike on all sides, as in torch and in Keras' applications; Keras' own "same" pads an
@@ -24,16 +34,18 @@ def convolution(features: Any, channels: int, kernel_size: int, *, name: str, st
     Args:
         features: float [batch, height, width, any].
         channels: int. Output channels.
-        kernel_size: int, odd.
+        kernel_size: int, or (height, width), odd.
         name: str. The layer is called `<name>_conv`, the padding before it `<name>_pad`.
         strides: int.
+        padding: "same", or "valid", which loses the kernel's size less one before the stride divides.
 
     Returns:
-        float [batch, ceil(height / strides), ceil(width / strides), channels].
+        float [batch, ceil(height / strides), ceil(width / strides), channels], height and width those that the padding
+        leaves.
     """
-    padding = "same"
-    if strides > 1 and kernel_size > 1:
-        features = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(features)
+    if padding == "same" and strides > 1 and kernel_size != 1:
+        rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        features = layers.ZeroPadding2D((rows // 2, columns // 2), name=f"{name}_pad")(features)
         padding = "valid"
     return layers.Conv2D(
         channels,
@@ -53,10 +65,11 @@ def normalization(name: str) -> keras.layers.Layer:
 def convolution_norm(
     features: Any,
     channels: int,
-    kernel_size: int,
+    kernel_size: int | tuple[int, int],
     *,
     name: str,
     strides: int = 1,
+    padding: Padding = "same",
     activation: bool = True,
     output_name: str | None = None,
 ) -> Any:
@@ -65,16 +78,18 @@ def convolution_norm(
     Args:
         features: float [batch, height, width, any].
         channels: int. Output channels.
-        kernel_size: int, odd.
+        kernel_size: int, or (height, width), odd.
         name: str. The layers are called `<name>_conv`, `<name>_bn`, `<name>_relu`.
         strides: int.
+        padding: "same" or "valid", as in `convolution`.
         activation: bool. Whether a ReLU ends it.
         output_name: str or None. Another name for the ReLU.
 
     Returns:
-        float [batch, ceil(height / strides), ceil(width / strides), channels].
+        float [batch, ceil(height / strides), ceil(width / strides), channels], height and width those that the padding
+        leaves.
     """
-    features = convolution(features, channels, kernel_size, name=name, strides=strides)
+    features = convolution(features, channels, kernel_size, name=name, strides=strides, padding=padding)
     features = normalization(f"{name}_bn")(features)
     return layers.ReLU(name=output_name or f"{name}_relu")(features) if activation else features
 

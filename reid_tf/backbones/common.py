@@ -18,14 +18,14 @@ from reid_tf.errors import InputError
 
 
 def image_input(
-    image_size: tuple[int, int], preprocessing: keras.layers.Layer, minimum: int, name: str
+    image_size: tuple[int, int], preprocessing: keras.layers.Layer, minimum: int | tuple[int, int], name: str
 ) -> tuple[Any, Any]:
     """Begins a backbone: its input and the normalised image.
 
     Args:
         image_size: (height, width) in pixels.
         preprocessing: layer from RGB 0..255 to what the first convolution takes.
-        minimum: int. The smallest height and width that leave a feature map.
+        minimum: int, or (height, width). The smallest height and width that leave a feature map.
         name: str. The backbone's name, for the error message.
 
     Returns:
@@ -35,9 +35,10 @@ def image_input(
         InputError: the image is smaller than `minimum`.
     """
     height, width = image_size
-    if min(height, width) < minimum:
+    least_height, least_width = (minimum, minimum) if isinstance(minimum, int) else minimum
+    if height < least_height or width < least_width:
         raise InputError(
-            f"The backbone {name!r} takes images of at least {minimum} x {minimum} pixels (height x width). "
+            f"The backbone {name!r} takes images of at least {least_height} x {least_width} pixels (height x width). "
             f"Received: image_size=({height}, {width})."
         )
     image = keras.Input((height, width, 3), name="image")

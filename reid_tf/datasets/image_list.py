@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reid_tf.datasets.csv_table import csv_table
 from reid_tf.datasets.folders import IMAGE_SUFFIXES
+from reid_tf.datasets.landmarks import add_landmarks_to_records
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 
@@ -13,7 +14,8 @@ from reid_tf.errors import InputError
 def list_images(source: str | Path) -> tuple[Record, ...]:
     """Lists the images of a folder and its subfolders, sorted by path, or those of a CSV in its splits' order.
 
-    Hidden files and folders, and files of other types, are passed over.
+    Hidden files and folders, and files of other types, are passed over. A file `landmarks.npz` in the folder gives the
+    images their landmarks.
 
     Args:
         source: str or Path. A folder, or a CSV file as the data set `csv_table` reads it.
@@ -22,7 +24,7 @@ def list_images(source: str | Path) -> tuple[Record, ...]:
         tuple of `Record`; those of a folder have identity and camera -1.
 
     Raises:
-        InputError: nothing is there, it holds no image, or the CSV file is wrong.
+        InputError: nothing is there, it holds no image, or the CSV file or the landmark file is wrong.
     """
     source = Path(source)
     if source.is_file():
@@ -36,7 +38,7 @@ def list_images(source: str | Path) -> tuple[Record, ...]:
         )
     if not records:
         raise InputError(f"There are no images ({', '.join(IMAGE_SUFFIXES)}) in {str(source)!r}.")
-    return tuple(records)
+    return tuple(records) if source.is_file() else add_landmarks_to_records(records, source)
 
 
 def image_ids(paths: Sequence[str]) -> list[str]:

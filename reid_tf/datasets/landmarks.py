@@ -1,8 +1,10 @@
 """Body landmarks of a data set's images, computed once and kept in one `.npz` file beside them."""
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,21 +34,41 @@ def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
     """
     arrays = read_npz(path, ("paths", "landmarks"))
     paths, landmarks = arrays["paths"].tolist(), arrays["landmarks"]
-    if landmarks.shape != (len(paths), *SHAPE):
-        raise InputError(
-            f"{str(path)!r}: `landmarks` must be [{len(paths)}, 18, 3] for {len(paths)} paths. "
-            f"Received: {list(landmarks.shape)}."
-        )
-    _check(paths, landmarks, str(path))
+    check_landmarks(paths, landmarks, str(path))
     return dict(zip(paths, landmarks.astype(np.float32), strict=True))
 
 
-def write_landmarks(path: str | Path, landmarks: Mapping[str, np.ndarray]) -> None:
+def read_detector(path: str | Path) -> dict[str, Any] | None:
+    """Reads which detector made a landmark file.
+
+    Args:
+        path: str or Path. As in `read_landmarks()`.
+
+    Returns:
+        The detector's name and what else tells it apart from others, or None where the file does not say.
+
+    Raises:
+        InputError: the file is missing, of another kind or damaged.
+    """
+    arrays = read_npz(path, ("paths",), optional=("detector",))
+    if "detector" not in arrays:
+        return None
+    try:
+        detector: dict[str, Any] = json.loads(str(arrays["detector"]))
+    except ValueError as error:
+        raise InputError(f"{str(path)!r}: `detector` must be JSON text. Received: {arrays['detector']}.") from error
+    return detector
+
+
+def write_landmarks(
+    path: str | Path, landmarks: Mapping[str, np.ndarray], detector: Mapping[str, Any] | None = None
+) -> None:
     """Writes a landmark file in one step, sorted by image path.
 
     Args:
         path: str or Path. The file to write.
         landmarks: mapping of image path, relative to the data set's root and with `/`, to float [18, 3].
+        detector: mapping of values that JSON has, or None. Which detector made them.
 
     Raises:
         InputError: values that are no landmarks.
@@ -56,13 +78,21 @@ def write_landmarks(path: str | Path, landmarks: Mapping[str, np.ndarray]) -> No
         if np.shape(landmarks[name]) != SHAPE:
             raise InputError(f"The landmarks of {name!r} must be [18, 3]. Received: {list(np.shape(landmarks[name]))}.")
     values = np.array([landmarks[name] for name in paths], np.float32).reshape(-1, *SHAPE)
-    _check(paths, values, str(path))
+    check_landmarks(paths, values, str(path))
+    arrays: dict[str, Any] = {"paths": np.array(paths, np.str_), "landmarks": values}
+    if detector is not None:
+        arrays["detector"] = np.array(json.dumps(detector, sort_keys=True))
     with written_beside(path) as beside, beside.open("wb") as file:
-        np.savez_compressed(file, paths=np.array(paths, np.str_), landmarks=values)
+        np.savez_compressed(file, **arrays)
+
+
+def relative_path(path: str, root: str | Path) -> str:
+    """Returns what a landmark file calls an image: its path from the root on, with `/`; one outside keeps its path."""
+    return Path(path).as_posix().removeprefix(f"{Path(root).as_posix()}/")
 
 
 def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> ReIDDataset:
-    """Returns the data set with the landmarks of a file; images that the file lacks have none.
+    """Returns the data set with its root and the landmarks of a file; images that the file lacks have none.
 
     Args:
         dataset: `ReIDDataset`.
@@ -75,26 +105,54 @@ def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> 
     Raises:
         InputError: as `read_landmarks()`, or the file names none of the data set's images.
     """
+    dataset = dataclasses.replace(dataset, root=str(root))
     if path is None and not (root / LANDMARKS_FILE).exists():
         return dataset
     file = Path(path) if path is not None else root / LANDMARKS_FILE
     landmarks = read_landmarks(file)
-    prefix = f"{root.as_posix()}/"
-
-    def with_landmarks(record: Record) -> Record:
-        found = landmarks.get(Path(record.path).as_posix().removeprefix(prefix))
-        return record if found is None else dataclasses.replace(record, landmarks=found)
-
-    complete = map_records(with_landmarks, dataset)
-    if all(record.landmarks is None for split in complete.splits().values() for record in split):
-        first = next(iter(landmarks), None)
-        raise InputError(
-            f"{str(file)!r} has landmarks of none of the images in {str(root)!r}: its first path is {first!r}."
-        )
+    complete = map_records(lambda record: _with_landmarks(record, root, landmarks), dataset)
+    _check_found((record for split in complete.splits().values() for record in split), root, file, landmarks)
     return complete
 
 
-def _check(paths: list[str], landmarks: np.ndarray, where: str) -> None:
+def add_landmarks_to_records(records: Sequence[Record], root: Path) -> tuple[Record, ...]:
+    """Returns records with the landmarks of the file `landmarks.npz` in their folder, where there is one.
+
+    Args:
+        records: sequence of `Record`.
+        root: Path. The folder that the file lies in and its image paths are relative to.
+
+    Returns:
+        tuple of `Record`; those that the file lacks are as they were.
+
+    Raises:
+        InputError: as `add_landmarks()`.
+    """
+    file = root / LANDMARKS_FILE
+    if not file.exists():
+        return tuple(records)
+    landmarks = read_landmarks(file)
+    complete = tuple(_with_landmarks(record, root, landmarks) for record in records)
+    _check_found(complete, root, file, landmarks)
+    return complete
+
+
+def check_landmarks(paths: Sequence[str], landmarks: np.ndarray, where: str) -> None:
+    """Refuses values that are no landmarks.
+
+    Args:
+        paths: sequence of N str. What the message calls the images.
+        landmarks: [N, 18, 3]. As in `Record.landmarks`.
+        where: str. Where they come from, for the message.
+
+    Raises:
+        InputError: another shape, no numbers, not finite, or a landmark that was found outside of its image.
+    """
+    if landmarks.shape != (len(paths), *SHAPE):
+        raise InputError(
+            f"{where!r}: `landmarks` must be [{len(paths)}, 18, 3] for {len(paths)} paths. "
+            f"Received: {list(landmarks.shape)}."
+        )
     if not np.issubdtype(landmarks.dtype, np.number):
         raise InputError(f"{where!r}: `landmarks` must hold numbers. Received: {landmarks.dtype}.")
     finite = np.isfinite(landmarks).all(axis=(1, 2))
@@ -110,3 +168,16 @@ def _check(paths: list[str], landmarks: np.ndarray, where: str) -> None:
             raise InputError(
                 f"{where!r}: landmarks must be {rule}. Received for {paths[index]!r}: {landmarks[index].tolist()}."
             )
+
+
+def _with_landmarks(record: Record, root: Path, landmarks: Mapping[str, np.ndarray]) -> Record:
+    found = landmarks.get(relative_path(record.path, root))
+    return record if found is None else dataclasses.replace(record, landmarks=found)
+
+
+def _check_found(records: Iterable[Record], root: Path, file: Path, landmarks: Mapping[str, np.ndarray]) -> None:
+    if all(record.landmarks is None for record in records):
+        first = next(iter(landmarks), None)
+        raise InputError(
+            f"{str(file)!r} has landmarks of none of the images in {str(root)!r}: its first path is {first!r}."
+        )

@@ -1,6 +1,7 @@
-"""MATLAB's `.mat` files, and a sentence for what is saved under that name without being one."""
+"""MATLAB's `.mat` files of the formats 5 to 7.2, and a sentence for what is saved under that name without being one."""
 
 import zlib
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import scipy.io
 
 from reid_tf.errors import InputError
 
+HDF5_SIGNATURE = b"\x89HDF"
+
 # How a file begins that is often found where a .mat file was meant: a download that went wrong.
 _OTHER_KINDS = {
     b"<": "an HTML page: download the file itself, not the page that links to it",
     b"version https://git-lfs": "a Git LFS pointer: fetch the file that it stands for",
     b"PK\x03\x04": "a zip archive: unpack it first",
     b"\x1f\x8b": "a gzip archive: unpack it first",
-    b"MATLAB 7.3": "a MATLAB 7.3 file (HDF5): save it again with '-v7'",
 }
+_NEWER_KINDS = {b"MATLAB 7.3": "a MATLAB 7.3 file (HDF5): save it again with '-v7'"}
 
 # What scipy raises for files that end early or hold nonsense; it has no error class of its own for them.
 _UNREADABLE = (
@@ -46,27 +49,55 @@ def read_mat(path: str | Path, variables: tuple[str, ...]) -> dict[str, Any]:
         InputError: the file is missing, is of another kind, is cut off, or lacks a variable.
     """
     path = Path(path)
+    start = first_bytes(path, "MATLAB file that can be read", _NEWER_KINDS)
+    try:
+        contents = scipy.io.loadmat(path, appendmat=False)
+    except _UNREADABLE as error:
+        raise InputError(unreadable(path, start, error)) from error
+    check_variables(path, variables, [name for name in contents if not name.startswith("__")])
+    return {name: contents[name] for name in variables}
+
+
+def first_bytes(path: Path, wanted: str, other_formats: Mapping[bytes, str]) -> bytes:
+    """Returns how a file begins, when it is not of a kind that is often found where a `.mat` file was meant.
+
+    Args:
+        path: Path.
+        wanted: str. What it should be, for the message.
+        other_formats: mapping of how MATLAB's other formats begin to what they are, for the message.
+
+    Returns:
+        bytes, at most 512.
+
+    Raises:
+        InputError: the file is missing or of another kind.
+    """
     if not path.is_file():
         raise InputError(f"The .mat file {str(path)!r} does not exist.")
     with path.open("rb") as file:
         start = file.read(512).lstrip()
-    for prefix, kind in _OTHER_KINDS.items():
+    for prefix, kind in {**_OTHER_KINDS, **other_formats}.items():
         if start.startswith(prefix):
-            raise InputError(f"{str(path)!r} is not a MATLAB file that can be read but {kind}.")
-    try:
-        contents = scipy.io.loadmat(path, appendmat=False)
-    except _UNREADABLE as error:
-        cause = (
-            f"it is cut off or damaged ({error})"
-            if start.startswith(b"MATLAB")
-            else f"it begins with {start[:16]!r}, not with 'MATLAB'"
-        )
-        raise InputError(f"{str(path)!r} cannot be read as a MATLAB file: {cause}.") from error
-    missing = [name for name in variables if name not in contents]
+            raise InputError(f"{str(path)!r} is not a {wanted} but {kind}.")
+    return start
+
+
+def unreadable(path: Path, start: bytes, error: Exception) -> str:
+    """Returns the sentence for a file that a library could not read, from its first bytes and the library's error."""
+    cause = (
+        f"it is cut off or damaged ({error})"
+        if start.startswith((b"MATLAB", HDF5_SIGNATURE))
+        else f"it begins with {start[:16]!r}, not with 'MATLAB'"
+    )
+    return f"{str(path)!r} cannot be read as a MATLAB file: {cause}."
+
+
+def check_variables(path: Path, wanted: Iterable[str], found: Collection[str]) -> None:
+    """Raises an `InputError` where a file lacks a variable; it names what the file has instead."""
+    missing = [name for name in wanted if name not in found]
     if missing:
-        found = ", ".join(sorted(name for name in contents if not name.startswith("__"))) or "no variable"
-        raise InputError(f"{str(path)!r} lacks the variable {missing[0]!r}: found {found} (is the file whole?).")
-    return {name: contents[name] for name in variables}
+        there = ", ".join(sorted(found)) or "no variable"
+        raise InputError(f"{str(path)!r} lacks the variable {missing[0]!r}: found {there} (is the file whole?).")
 
 
 def strings(cells: np.ndarray) -> list[str]:

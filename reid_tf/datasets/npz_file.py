@@ -9,12 +9,13 @@ import numpy as np
 from reid_tf.errors import InputError
 
 
-def read_npz(path: str | Path, arrays: tuple[str, ...]) -> dict[str, np.ndarray]:
+def read_npz(path: str | Path, arrays: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Reads some arrays of an `.npz` file; objects that would need unpickling are refused.
 
     Args:
         path: str or Path. The file.
         arrays: tuple of str. The arrays that must be there.
+        optional: tuple of str. Arrays that are read too where they are there.
 
     Returns:
         dict from name to array.
@@ -32,7 +33,7 @@ def read_npz(path: str | Path, arrays: tuple[str, ...]) -> dict[str, np.ndarray]
     try:
         with np.load(path, allow_pickle=False) as file:
             found = sorted(file.files)
-            contents = {name: file[name] for name in arrays if name in found}
+            contents = {name: file[name] for name in (*arrays, *optional) if name in found}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{str(path)!r} cannot be read as an .npz file: {str(error).rstrip('.')}.") from error
     for name in arrays:

@@ -44,6 +44,7 @@ class ReIDDataset:
         identity_names: mapping of int to str, or None. The text that the data set uses for an identity.
         multi_query: tuple of `Record`. More images of the query identities (Market-1501's hand-drawn boxes), for
             queries that pool several images of one person and camera.
+        root: str, or None. The folder that the paths of a landmark file are relative to; None where there is none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ReIDDataset:
     attribute_schema: AttributeSchema | None = None
     identity_names: Mapping[int, str] | None = None
     multi_query: tuple[Record, ...] = ()
+    root: str | None = None
 
     def splits(self) -> dict[str, tuple[Record, ...]]:
         """Returns the records of every split by its name."""

@@ -5,4 +5,5 @@ from reid_tf.layers.local_response_normalization import LocalResponseNormalizati
 from reid_tf.layers.pairs import SplitPairs as SplitPairs
 from reid_tf.layers.pairs import StackPairs as StackPairs
 from reid_tf.layers.preprocessing import ChannelNormalization as ChannelNormalization
+from reid_tf.layers.roi_pooling import RoIMaxPooling as RoIMaxPooling
 from reid_tf.layers.square_difference import SquareDifference as SquareDifference

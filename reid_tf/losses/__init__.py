@@ -1,5 +1,7 @@
 """Outputs and labels -> one loss value a row of the batch."""
 
+from reid_tf.losses.belief_maps import BeliefMapError as BeliefMapError
+from reid_tf.losses.belief_maps import belief_map_error as belief_map_error
 from reid_tf.losses.cross_entropy import CrossEntropy as CrossEntropy
 from reid_tf.losses.cross_entropy import cross_entropy as cross_entropy
 from reid_tf.losses.group_cross_entropy import GroupCrossEntropy as GroupCrossEntropy

@@ -2,6 +2,7 @@
 
 from reid_tf.models import attribute as attribute
 from reid_tf.models import baseline as baseline
+from reid_tf.models import cpm as cpm
 from reid_tf.models import multitask as multitask
 from reid_tf.models import sharenet as sharenet
 from reid_tf.models import triplet as triplet

@@ -28,21 +28,23 @@ class Output:
     metrics: list[keras.metrics.Metric] = dataclasses.field(default_factory=list)
 
 
-def build_system(name: str, images: Mapping[str, Any], outputs: Mapping[str, Output], **rest: Any) -> System:
+def build_system(name: str, inputs: Mapping[str, Any], outputs: Mapping[str, Output], **rest: Any) -> System:
     """Makes the training graph and the `System` around it.
 
     Args:
         name: str. Of the training graph.
-        images: mapping from name to the graph's input tensor.
+        inputs: mapping from name to the graph's input tensor, named after the record fields that they take; of pairs
+            each twice, with `_a` and `_b` behind.
         outputs: mapping from name to `Output`.
         **rest: fields of `System` that are not of single outputs: `encoder`, `batches`, `distance`, ...
 
     Returns:
-        `System` on images.
+        `System`.
     """
+    fields = {key.removesuffix("_a") for key in inputs if not key.endswith("_b")}
     return System(
-        model=keras.Model(dict(images), {key: output.tensor for key, output in outputs.items()}, name=name),
-        inputs={"image": "image"},
+        model=keras.Model(dict(inputs), {key: output.tensor for key, output in outputs.items()}, name=name),
+        inputs={field: field for field in sorted(fields)},
         losses={key: output.loss for key, output in outputs.items()},
         loss_weights={key: output.weight for key, output in outputs.items()},
         metrics={key: output.metrics for key, output in outputs.items()},

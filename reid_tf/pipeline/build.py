@@ -11,13 +11,11 @@ from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, augment_batch
 from reid_tf.pipeline.decode import ImageSize
+from reid_tf.pipeline.fields import as_inputs, check_fields, landmark_table, mirrored, need_landmarks
 from reid_tf.pipeline.labels import Labels
 from reid_tf.pipeline.python_calls import CALLS
 from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.pipeline.sources import Cache, image_source
-from reid_tf.registry import unknown
-
-FIELDS = ("image", "landmarks")
 
 
 def build_batches(
@@ -51,8 +49,9 @@ def build_batches(
         image_size: (int, int). Height and width that the model takes.
         load_size: (int, int), or None for `image_size`. Height and width before augmentation.
         augment: sequence of `Augmentation`, in the order of application.
-        inputs: mapping from input name to "image" (float32 [batch, *image_size, 3], 0..255) or "landmarks" (float32
-            [batch, 18, 3]). Batches of pairs have each twice, with `_a` and `_b` behind the name.
+        inputs: mapping from input name to "image" (float32 [batch, *image_size, 3], 0..255), "landmarks" (float32
+            [batch, 18, 3]) or "part_boxes" (float32 [batch, 3, 4], of the landmarks as augmentation moved them).
+            Batches of pairs have each twice, with `_a` and `_b` behind the name.
         targets: mapping from output name to label, see `Labels`.
         seed: int >= 0. Of the augmentation.
         cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
@@ -73,8 +72,12 @@ def build_batches(
         raise InputError(
             f"steps_per_epoch must lie between 1 and the sampler's {len(sampler)} batches. Received: {steps_per_epoch}."
         )
+    check_fields(inputs)
     labels = Labels(records, class_of_identity, targets, sampler.kind, attribute_schema)
-    fields = _field_tables(records, inputs)
+    fields = {}
+    if labels.need_landmarks or need_landmarks(inputs.values()):
+        with tf.device("CPU:0"):
+            fields["landmarks"] = tf.constant(landmark_table(records))
     images = image_source([record.path for record in records], load_size or image_size, cache)
 
     @tf.autograph.experimental.do_not_convert
@@ -83,7 +86,7 @@ def build_batches(
         batch = {name: tf.gather(table, flat) for name, table in fields.items()}
         batch = augment_batch(augment, {**batch, "image": tf.cast(images(flat), tf.float32)}, batch_seed)
         _check_size(batch["image"], image_size)
-        return _named(batch, inputs, sampler.kind), labels(indices)
+        return _named(as_inputs(batch, inputs), sampler.kind), labels(indices, batch.get("landmarks"))
 
     signature = (
         tf.TensorSpec([None] if sampler.kind == "images" else [None, 2], tf.int64),
@@ -123,6 +126,36 @@ def evaluation_batches(records: Sequence[Record], image_size: ImageSize, batch_s
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 
+def input_batches(
+    records: Sequence[Record],
+    inputs: Mapping[str, str],
+    image_size: ImageSize,
+    batch_size: int,
+    mirror: bool = False,
+) -> tf.data.Dataset:
+    """Makes the stream of an encoder's inputs, once and in order: `evaluation_batches` and what else it takes.
+
+    Args:
+        records: sequence of `Record`.
+        inputs: mapping from input name to record field, as in `build_batches`.
+        image_size: (int, int). Height and width that images are resized to.
+        batch_size: int. Images a batch; the last one may be smaller.
+        mirror: bool. Whether left and right are exchanged.
+
+    Returns:
+        tf.data.Dataset of dict from input name to tensor, of known cardinality.
+
+    Raises:
+        InputError: an input's field does not exist or a record lacks it, or the batch size is below 1.
+    """
+    check_fields(inputs)
+    batches = evaluation_batches(records, image_size, batch_size).map(lambda images: {"image": images})
+    if need_landmarks(inputs.values()):
+        landmarks = tf.data.Dataset.from_tensor_slices(landmark_table(records)).batch(batch_size)
+        batches = tf.data.Dataset.zip(batches, landmarks).map(lambda batch, points: {**batch, "landmarks": points})
+    return batches.map(lambda batch: as_inputs(mirrored(batch) if mirror else batch, inputs))
+
+
 def _indices_and_seeds(
     sampler: Sampler, seed: int, first_epoch: int, epochs: int | None, steps: int | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -131,30 +164,14 @@ def _indices_and_seeds(
             yield indices, np.random.SeedSequence((seed, epoch, step)).generate_state(2).view(np.int32)
 
 
-def _field_tables(records: Sequence[Record], inputs: Mapping[str, str]) -> dict[str, tf.Tensor]:
-    """The records' fields, other than the image, that are inputs."""
-    for name, field in inputs.items():
-        if field not in FIELDS:
-            raise InputError(unknown(f"record field of the input {name!r}", field, FIELDS))
-    if "landmarks" not in inputs.values():
-        return {}
-    landmarks = []
-    for record in records:
-        if record.landmarks is None:
-            raise InputError(f"Landmarks are an input, but {record.path!r} has none: landmarks={record.landmarks}.")
-        landmarks.append(record.landmarks)
-    with tf.device("CPU:0"):
-        return {"landmarks": tf.constant(np.stack(landmarks), tf.float32)}
-
-
-def _named(batch: Batch, inputs: Mapping[str, str], kind: str) -> Batch:
+def _named(inputs: Batch, kind: str) -> Batch:
+    """The inputs of single images as they are, those of pairs for either side."""
     if kind == "images":
-        return {name: batch[field] for name, field in inputs.items()}
-    sides = {field: tf.split(batch[field], 2) for field in sorted(set(inputs.values()))}
+        return inputs
     return {
-        f"{name}_{side}": sides[field][position]
-        for name, field in inputs.items()
-        for position, side in enumerate(("a", "b"))
+        f"{name}_{side}": part
+        for name, both in inputs.items()
+        for side, part in zip(("a", "b"), tf.split(both, 2), strict=True)
     }
 
 

@@ -11,8 +11,9 @@ from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 
-_OF_IMAGES = ("identity", "attributes", "binary_attributes")
-LABELS = {"images": _OF_IMAGES, "pairs": (*_OF_IMAGES, "identity_a", "identity_b", "different")}
+_OF_BOTH = ("identity", "attributes", "binary_attributes")
+_OF_LANDMARKS = ("landmarks", "identity_and_pose")
+LABELS = {"images": (*_OF_BOTH, *_OF_LANDMARKS), "pairs": (*_OF_BOTH, "identity_a", "identity_b", "different")}
 
 
 class Labels:
@@ -21,6 +22,9 @@ class Labels:
     On images, "identity" is [batch], "attributes" [batch, groups] and "binary_attributes" [batch, targets]; on pairs
     each has an axis of two behind the batch axis. Pairs have "identity_a" and "identity_b" [batch] beside them, and
     "different" [batch], 0 where both images show one person. All are int32; an attribute that is not known is -1.
+
+    Two labels of images are float32 and follow the landmarks that augmentation moved: "landmarks" [batch, 18, 3], and
+    "identity_and_pose" [batch, 1 + 18 * 3], where they stand behind the identity's class.
 
     Args:
         records: sequence of `Record`.
@@ -45,6 +49,7 @@ class Labels:
             if label not in LABELS[kind]:
                 raise InputError(unknown(f"label of the output {output!r} on {kind}", label, LABELS[kind]))
         self._targets = dict(targets)
+        self.need_landmarks = bool(set(targets.values()) & set(_OF_LANDMARKS))
         # The attributes come first: they say what is missing where neither is known.
         tables = {
             label: _attributes(records, schema, label == "binary_attributes")
@@ -54,18 +59,24 @@ class Labels:
         with tf.device("CPU:0"):
             self._tables = {label: tf.constant(table, tf.int32) for label, table in tables.items()}
 
-    def __call__(self, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(self, indices: tf.Tensor, landmarks: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns the targets of a batch.
 
         Args:
             indices: int64 [batch] or [batch, 2]. Of the images among the records.
+            landmarks: float32 [batch, 18, 3], where `need_landmarks` is set. Those of the batch, behind augmentation.
 
         Returns:
             dict from output name to its label.
         """
-        return {output: self._label(label, indices) for output, label in self._targets.items()}
+        return {output: self._label(label, indices, landmarks) for output, label in self._targets.items()}
 
-    def _label(self, label: str, indices: tf.Tensor) -> tf.Tensor:
+    def _label(self, label: str, indices: tf.Tensor, landmarks: tf.Tensor | None) -> tf.Tensor:
+        if label == "landmarks":
+            return landmarks
+        if label == "identity_and_pose":
+            identity = tf.cast(tf.gather(self._tables["identity"], indices), tf.float32)
+            return tf.concat([identity[:, tf.newaxis], tf.reshape(landmarks, [-1, 18 * 3])], axis=1)
         if label == "different":
             identity = tf.gather(self._tables["identity"], indices)
             return tf.cast(identity[:, 0] != identity[:, 1], tf.int32)

@@ -21,8 +21,9 @@ def cmc_curve(path: str | Path, metrics: Mapping[str, RetrievalMetrics | Mapping
     Args:
         path: str or Path. The file, ending in .png; it is complete or absent at this name.
         metrics: mapping of an encoder's name, in the order of the legend, to its `RetrievalMetrics`, whose ranks 1 to
-            20 are drawn as far as its CMC goes, or to figures under the keys of `RetrievalMetrics.to_dict()` (read from
-            a file, or reported by a paper), whose ranks 1, 5 and 10 are drawn on a dashed line.
+            20 are drawn as far as its CMC goes, in a band of its spread where there is one, or to figures under the
+            keys of `RetrievalMetrics.to_dict()` (read from a file, or reported by a paper), whose ranks 1, 5 and 10 are
+            drawn on a dashed line.
 
     Raises:
         InputError: the path does not end in .png, there is no encoder, or figures lack rank1, rank5, rank10 or mAP.
@@ -36,7 +37,7 @@ def cmc_curve(path: str | Path, metrics: Mapping[str, RetrievalMetrics | Mapping
     axes = figure.add_subplot()
     for number, (name, result) in enumerate(metrics.items()):
         ranks, shares, mean_average_precision = _points(name, result)
-        axes.plot(
+        (line,) = axes.plot(
             ranks,
             100 * shares,
             linestyle="-" if isinstance(result, RetrievalMetrics) else "--",
@@ -44,6 +45,10 @@ def cmc_curve(path: str | Path, metrics: Mapping[str, RetrievalMetrics | Mapping
             markersize=4,
             label=f"{name}: rank-1 {shares[0]:.1%}, mAP (step) {mean_average_precision:.1%}",
         )
+        if isinstance(result, RetrievalMetrics) and result.cmc_spread is not None:
+            spread = result.cmc_spread[: len(shares)]
+            band = (100 * (shares - spread), 100 * (shares + spread))
+            axes.fill_between(ranks, *band, color=line.get_color(), alpha=0.2, linewidth=0)
     axes.set(xlabel="rank", ylabel="queries with a match up to this rank, %")
     axes.set(xlim=(0.5, _LAST_RANK + 0.5), ylim=(0, 101), xticks=[1, 5, 10, 15, 20])
     axes.grid(alpha=0.3)

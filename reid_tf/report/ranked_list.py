@@ -77,7 +77,8 @@ def draw_ranked_lists(
         rows: int. Queries drawn at random among those with a match, all of them where there are fewer; in query order.
         k: int. Results a query; fewer where the gallery is smaller.
         distance: "cosine", "euclidean" or "mean_squared".
-        protocol: "market1501" or "single_camera".
+        protocol: "market1501", "single_camera" or "cuhk03_single_shot", whose lists show the whole gallery: nothing
+            is drawn from it.
         seed: int. Which queries are drawn.
 
     Returns:

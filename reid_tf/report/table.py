@@ -20,7 +20,7 @@ def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
     Args:
         rows: mapping of an encoder's name to its figures under the keys of `RetrievalMetrics.to_dict()`: fractions,
-            written as percentages, and the numbers of valid and skipped queries.
+            written as percentages, with their spread where there is one, and the numbers of valid and skipped queries.
 
     Returns:
         str of several lines, without a line break at its end.
@@ -35,9 +35,13 @@ def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
         missing = [key for key in (*_SHARES, *_COUNTS) if key not in figures]
         if missing:
             raise InputError(f"The figures of {name!r} lack {', '.join(missing)}. Received: {', '.join(figures)}.")
-        shares = [f"{100 * figures[key]:.2f}" for key in _SHARES]
-        lines.append([name, *shares, *(str(int(figures[key])) for key in _COUNTS)])
+        lines.append([name, *(_share(figures, key) for key in _SHARES), *(str(int(figures[key])) for key in _COUNTS)])
     return markdown_table(lines)
+
+
+def _share(figures: Mapping[str, float], key: str) -> str:
+    spread = figures.get(f"{key}_spread")
+    return f"{100 * figures[key]:.2f}" + ("" if spread is None else f" ± {100 * spread:.2f}")
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:

@@ -10,10 +10,16 @@ import numpy as np
 
 import reid_tf.layers  # noqa: F401 - saved encoders name these layers
 from reid_tf.datasets.attribute_coding import AttributeCoding
+from reid_tf.datasets.landmarks import check_landmarks
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
-from reid_tf.pipeline.build import evaluation_batches
+from reid_tf.pipeline.build import evaluation_batches, input_batches
 from reid_tf.pipeline.decode import load_images, naming_broken_images, resize_images
+from reid_tf.pipeline.detect import detect_missing
+from reid_tf.pipeline.fields import as_inputs, mirrored, need_landmarks
+from reid_tf.pose.detector import LandmarkDetector
+from reid_tf.pose.part_boxes import check_part_boxes
+from reid_tf.registry import DETECTORS, Component
 from reid_tf.retrieval.colour_histogram import colour_histogram
 from reid_tf.retrieval.embeddings import Embeddings
 
@@ -29,6 +35,8 @@ class Encoder:
         distance: str. What its embeddings are meant to be ranked with.
         flip: bool. Whether an output is the mean over an image and its mirror image.
         attributes: `AttributeCoding`, or None. How the model's "attributes" are to be read.
+        detector: `LandmarkDetector`, or None. Finds the landmarks of images that come without, for a model that needs
+            them.
 
     Example:
         >>> encoder = load_encoder("runs/a")
@@ -43,28 +51,53 @@ class Encoder:
         distance: str = "cosine",
         flip: bool = False,
         attributes: AttributeCoding | None = None,
+        detector: LandmarkDetector | None = None,
     ) -> None:
         self.model, self.inputs = model, dict(inputs)
         self.image_size = (image_size[0], image_size[1])
-        self.distance, self.flip, self.attributes = distance, flip, attributes
+        self.distance, self.flip, self.attributes, self.detector = distance, flip, attributes, detector
 
-    def __call__(self, images: Sequence[np.ndarray | str | Path], batch_size: int = 64) -> np.ndarray:
+    def __call__(
+        self,
+        images: Sequence[np.ndarray | str | Path],
+        batch_size: int = 64,
+        landmarks: np.ndarray | None = None,
+        part_boxes: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Embeds images.
+
+        A model that looks at body parts takes them from the caller's boxes, from the caller's landmarks, or from the
+        landmarks that the encoder's `detector` finds.
 
         Args:
             images: RGB arrays [height, width, 3] (uint8, or float 0..255), or paths of image files.
             batch_size: int. Images that go through the model at once.
+            landmarks: float [len(images), 18, 3] as in `Record.landmarks`, or None.
+            part_boxes: float [len(images), 3, 4], or None. Of head, trunk and lower limbs: left, top, right, bottom in
+                [0, 1] of the image.
 
         Returns:
             float32 [len(images), dim].
 
         Raises:
-            InputError: an image cannot be read, or an array is no RGB image.
+            InputError: an image cannot be read, an array is no RGB image, landmarks or boxes are wrong or not as many
+                as images, or the model needs them and they are neither given nor to be found.
         """
-        batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-        if not batches:
-            return np.zeros((0, self.dim), np.float32)
-        return np.concatenate([self._embed_batch(self._load(batch)) for batch in batches])
+        given = _checked(len(images), landmarks, part_boxes)
+        vectors = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(images), batch_size):
+            chosen = slice(start, start + batch_size)
+            batch = {field: values[chosen] for field, values in given.items()}
+            batch["image"] = _load(images[chosen], self.image_size)
+            if self.needs_landmarks and not given:
+                batch["landmarks"] = self._detect(images[chosen])
+            vectors.append(self._embed_batch(batch))
+        return np.concatenate(vectors)
+
+    @property
+    def needs_landmarks(self) -> bool:
+        """Whether the model takes something that is made from landmarks."""
+        return need_landmarks(self.inputs.values())
 
     @property
     def dim(self) -> int:
@@ -82,19 +115,44 @@ class Encoder:
             "attributes": self.attributes and self.attributes.to_dict(),
         }
 
-    def _load(self, images: Sequence[np.ndarray | str | Path]) -> np.ndarray:
-        paths = [str(image) for image in images if isinstance(image, str | Path)]
-        arrays = [image for image in images if not isinstance(image, str | Path)]
-        if paths and arrays:
-            raise InputError(f"Images are all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
-        return load_images(paths, self.image_size) if paths else resize_images(arrays, self.image_size)
+    def _detect(self, images: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+        if self.detector is None:
+            raise InputError(
+                "This encoder needs the landmarks of an image: give them as `landmarks`, or load it with a detector, "
+                "load_encoder(run, detector={'name': 'movenet', 'model_file': FILE}). "
+                f"Received: {len(images)} images alone."
+            )
+        return self.detector(_load(images, self.detector.image_size), [str(image) for image in images])
 
-    def _embed_batch(self, images: np.ndarray) -> np.ndarray:
-        views = [images, images[:, :, ::-1]] if self.flip else [images]
-        vectors = [
-            keras.ops.convert_to_numpy(self.model({"image": view}, training=False)["embedding"]) for view in views
-        ]
+    def _embed_batch(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        views = [batch, mirrored(dict(batch))] if self.flip else [batch]
+        vectors = []
+        for view in views:
+            inputs = {name: np.asarray(value) for name, value in as_inputs(dict(view), self.inputs).items()}
+            vectors.append(keras.ops.convert_to_numpy(self.model(inputs, training=False)["embedding"]))
         return np.asarray(np.mean(vectors, axis=0, dtype=np.float32))
+
+
+def _checked(count: int, landmarks: np.ndarray | None, part_boxes: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What a caller gave beside the images, by the name of its field."""
+    given = {"landmarks": landmarks, "part_boxes": part_boxes}
+    fields = {field: np.asarray(values, np.float32) for field, values in given.items() if values is not None}
+    for field, values in fields.items():
+        if len(values) != count:
+            raise InputError(f"{field} must be as many as the images. Received: {len(values)} for {count} images.")
+    if "landmarks" in fields:
+        check_landmarks([f"image {index}" for index in range(count)], fields["landmarks"], "landmarks")
+    if "part_boxes" in fields:
+        check_part_boxes(fields["part_boxes"])
+    return fields
+
+
+def _load(images: Sequence[np.ndarray | str | Path], image_size: tuple[int, int]) -> np.ndarray:
+    paths = [str(image) for image in images if isinstance(image, str | Path)]
+    arrays = [image for image in images if not isinstance(image, str | Path)]
+    if paths and arrays:
+        raise InputError(f"Images are all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
+    return load_images(paths, image_size) if paths else resize_images(arrays, image_size)
 
 
 def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
@@ -144,10 +202,15 @@ def embed_with_attributes(
 def _outputs(encoder: Encoder, records: Sequence[Record], batch_size: int, verbose: int) -> dict[str, np.ndarray]:
     if not records:
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
-    batches = evaluation_batches(records, encoder.image_size, batch_size)
-    views = [_as_it_is, _mirrored] if encoder.flip else [_as_it_is]
+    if encoder.needs_landmarks and encoder.detector is not None:
+        records = detect_missing(encoder.detector, records, batch_size)
     with naming_broken_images(record.path for record in records):
-        passes = [encoder.model.predict(batches.map(view), verbose=verbose) for view in views]
+        passes = [
+            encoder.model.predict(
+                input_batches(records, encoder.inputs, encoder.image_size, batch_size, mirror), verbose=verbose
+            )
+            for mirror in ([False, True] if encoder.flip else [False])
+        ]
     return {key: np.asarray(np.mean([one[key] for one in passes], axis=0, dtype=np.float32)) for key in passes[0]}
 
 
@@ -171,14 +234,6 @@ def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int
     return _of_records(records, vectors)
 
 
-def _as_it_is(images: Any) -> dict[str, Any]:
-    return {"image": images}
-
-
-def _mirrored(images: Any) -> dict[str, Any]:
-    return {"image": images[:, :, ::-1]}
-
-
 def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
     return Embeddings(
         vectors=vectors,
@@ -188,17 +243,19 @@ def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
     )
 
 
-def load_encoder(run: str | Path) -> Encoder:
+def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
     """Loads the encoder of a finished run.
 
     Args:
         run: str or Path. A run directory.
+        detector: component, or None. Finds the landmarks of images that come without, where the encoder needs them:
+            `{"name": "movenet", "model_file": ...}`.
 
     Returns:
         `Encoder`.
 
     Raises:
-        InputError: the folder is missing, unfinished or holds no encoder.
+        InputError: the folder is missing, unfinished or holds no encoder, or the detector cannot be made.
     """
     run = Path(run)
     manifest, model = run / "manifest.json", run / "encoder.keras"
@@ -209,4 +266,5 @@ def load_encoder(run: str | Path) -> Encoder:
     del description["dim"]
     if description.get("attributes"):
         description["attributes"] = AttributeCoding.from_dict(description["attributes"])
-    return Encoder(keras.models.load_model(model, compile=False), **description)
+    finds = DETECTORS.build(detector) if detector else None
+    return Encoder(keras.models.load_model(model, compile=False), **description, detector=finds)

@@ -1,57 +1,15 @@
 """Cumulative matching characteristic, mean average precision by two rules, and mean inverse negative penalty."""
 
-import dataclasses
-
 import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.match_ranks import MatchRanks, match_ranks
+from reid_tf.retrieval.match_ranks import match_ranks
+from reid_tf.retrieval.protocols import SINGLE_SHOT
+from reid_tf.retrieval.retrieval_metrics import RetrievalMetrics, summarise, summarise_draws
+from reid_tf.retrieval.single_shot import single_shot_ranks
 
 JUNK_IDENTITY = -1
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RetrievalMetrics:
-    """The figures of one evaluation, as fractions in [0, 1]; means are over the valid queries.
-
-    Args:
-        cmc: float64 [max_rank]. Share of queries with a match at this rank or before; cmc[0] is rank-1.
-        mean_average_precision: float. Step rule: the mean of the precision at each match.
-        mean_average_precision_trapezoid: float. The rule of Market-1501's own code, see `evaluate()`.
-        mean_inverse_negative_penalty: float. Mean of a query's matches / the rank of its last match.
-        average_precisions: float64 [Q]. Step rule; NaN where the query was skipped.
-        first_match_ranks: int64 [Q]. Rank of the nearest match, 1 for the best; 0 where the query was skipped.
-        num_valid_queries: int. Queries with at least one match that the protocol counts.
-        num_skipped_queries: int. Queries without one, which enter no figure.
-    """
-
-    cmc: np.ndarray
-    mean_average_precision: float
-    mean_average_precision_trapezoid: float
-    mean_inverse_negative_penalty: float
-    average_precisions: np.ndarray
-    first_match_ranks: np.ndarray
-    num_valid_queries: int
-    num_skipped_queries: int
-
-    def rank(self, k: int) -> float:
-        """Returns rank-k, the share of valid queries with a match among the first k images."""
-        within = (self.first_match_ranks >= 1) & (self.first_match_ranks <= k)
-        return float(np.count_nonzero(within) / self.num_valid_queries)
-
-    def to_dict(self) -> dict[str, float | int]:
-        """Returns the figures under the keys of a run directory's metrics.json."""
-        return {
-            "rank1": self.rank(1),
-            "rank5": self.rank(5),
-            "rank10": self.rank(10),
-            "mAP": self.mean_average_precision,
-            "mAP_trapezoid": self.mean_average_precision_trapezoid,
-            "mINP": self.mean_inverse_negative_penalty,
-            "valid_queries": self.num_valid_queries,
-            "skipped_queries": self.num_skipped_queries,
-        }
 
 
 def evaluate(
@@ -60,6 +18,8 @@ def evaluate(
     distance: str = "cosine",
     max_rank: int = 50,
     protocol: str = "market1501",
+    draws: int = 100,
+    seed: int = 0,
 ) -> RetrievalMetrics:
     """Ranks the gallery for every query and measures where the right images stand.
 
@@ -71,13 +31,20 @@ def evaluate(
     code integrates the precision-recall curve by trapezoids: each of M matches adds 1 / M times the mean of the
     precision at its rank and at the rank before; before the first rank the precision is 1. It is never the higher one.
 
+    Of CUHK03's classic protocol, which draws one image an identity from the gallery, every figure is the mean over the
+    draws too, and the standard deviation of rank-k over the draws is given. Average precision is 1 / rank there.
+
     Args:
         query: `Embeddings`. Images to search with.
         gallery: `Embeddings`. Images searched in; identities without a query are distractors.
         distance: "cosine", "euclidean" or "mean_squared".
         max_rank: int. Length of the CMC; it may exceed the gallery.
-        protocol: "market1501" (gallery images of the query's identity and camera are ignored) or "single_camera" (only
-            the query image itself is ignored).
+        protocol: "market1501" (gallery images of the query's identity and camera are ignored), "single_camera" (only
+            the query image itself is ignored) or "cuhk03_single_shot" (of every identity one image is drawn among those
+            under another camera than the query's; the others do not count).
+        draws: int >= 1. How many galleries "cuhk03_single_shot" draws; the others draw none. The mean over a hundred is
+            off by about a tenth of the spread of one.
+        seed: int >= 0. Of the draws.
 
     Returns:
         `RetrievalMetrics`.
@@ -88,46 +55,22 @@ def evaluate(
 
     References:
         Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC, mAP; compute_AP of its code).
+        Li et al., DeepReID: Deep Filter Pairing Neural Network for Person Re-identification, CVPR 2014 (single shot).
         Ye et al., Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021 (mINP).
     """
     if max_rank < 1:
         raise InputError(f"max_rank must be at least 1. Received: {max_rank!r}.")
     _refuse_junk("query", query)
     _refuse_junk("gallery", gallery)
+    if protocol == SINGLE_SHOT:
+        ranks = single_shot_ranks(query, gallery, distance, draws, seed)
+        if not ranks.any():
+            raise InputError(_no_match(query, gallery, protocol))
+        return summarise_draws(ranks, max_rank)
     matches = match_ranks(query, gallery, distance, protocol)
     if not len(matches.ranks):
         raise InputError(_no_match(query, gallery, protocol))
-    return _summarise(matches, len(query), max_rank)
-
-
-def _summarise(matches: MatchRanks, num_queries: int, max_rank: int) -> RetrievalMetrics:
-    queries, ranks = matches.queries, matches.ranks
-    counts = np.bincount(queries, minlength=num_queries)
-    valid = counts > 0
-    ends = np.cumsum(counts)  # the matches of query q are [ends[q] - counts[q], ends[q]), by ascending rank
-    begins = ends - counts
-    found = np.arange(len(ranks)) - begins[queries] + 1  # how many matches there are up to this one
-    precision = found / ranks
-    precision_before = np.where(ranks == 1, 1, (found - 1) / np.maximum(ranks - 1, 1))
-
-    def mean_of_each(values: np.ndarray) -> np.ndarray:
-        return np.bincount(queries, values, minlength=num_queries)[valid] / counts[valid]
-
-    average_precisions = np.full(num_queries, np.nan)
-    average_precisions[valid] = mean_of_each(precision)
-    first_ranks = np.zeros(num_queries, np.int64)
-    first_ranks[valid] = ranks[begins[valid]]
-    found_at = np.bincount(first_ranks[valid], minlength=max_rank + 1)[1 : max_rank + 1]
-    return RetrievalMetrics(
-        cmc=np.cumsum(found_at) / np.count_nonzero(valid),
-        mean_average_precision=float(np.mean(average_precisions[valid])),
-        mean_average_precision_trapezoid=float(np.mean(mean_of_each((precision_before + precision) / 2))),
-        mean_inverse_negative_penalty=float(np.mean(counts[valid] / ranks[ends[valid] - 1])),
-        average_precisions=average_precisions,
-        first_match_ranks=first_ranks,
-        num_valid_queries=int(np.count_nonzero(valid)),
-        num_skipped_queries=int(np.count_nonzero(~valid)),
-    )
+    return summarise(matches, len(query), max_rank)
 
 
 def _refuse_junk(name: str, embeddings: Embeddings) -> None:
@@ -145,7 +88,7 @@ def _no_match(query: Embeddings, gallery: Embeddings, protocol: str) -> str:
             f"No identity of the query images is in the gallery. Received: {len(query)} queries of identities "
             f"{_some(query.identities)}, {len(gallery)} gallery images of identities {_some(gallery.identities)}."
         )
-    advice = "; for images of a single camera use the protocol 'single_camera'" if protocol == "market1501" else ""
+    advice = "; for images of a single camera use the protocol 'single_camera'" if protocol != "single_camera" else ""
     cameras = np.concatenate([query.cameras, gallery.cameras])
     return (
         f"No query has a match that the protocol {protocol!r} counts{advice}. Received: {len(query)} queries and "

@@ -15,7 +15,8 @@ def write_per_query_csv(path: str | Path, query: Embeddings, metrics: RetrievalM
     """Writes one line a query, in their order.
 
     The columns are path (empty where the embeddings have none), identity, camera, status ("valid" or "skipped"),
-    average_precision (step rule) and first_match_rank; the last two are empty for a skipped query.
+    average_precision (step rule) and first_match_rank; the last two are empty for a skipped query, and means where the
+    protocol draws images.
 
     Args:
         path: str or Path. The file; it is complete or absent at this name.
@@ -35,6 +36,6 @@ def write_per_query_csv(path: str | Path, query: Embeddings, metrics: RetrievalM
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for index, image in enumerate(paths):
-            rank = int(metrics.first_match_ranks[index])
+            rank = round(metrics.first_match_ranks[index].item(), 6)
             result = ("valid", f"{metrics.average_precisions[index]:.6f}", rank) if rank else ("skipped", "", "")
             writer.writerow((image, int(query.identities[index]), int(query.cameras[index]), *result))

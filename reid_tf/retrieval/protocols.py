@@ -9,6 +9,8 @@ from reid_tf.registry import unknown
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.pairs import Pairs
 
+SINGLE_SHOT = "cuhk03_single_shot"
+
 
 def ignored_pairs(query: Embeddings, gallery: Embeddings, pairs: Pairs, protocol: str = "market1501") -> np.ndarray:
     """Tells which pairs of a query and a gallery image of the same identity a protocol ignores.
@@ -19,7 +21,7 @@ def ignored_pairs(query: Embeddings, gallery: Embeddings, pairs: Pairs, protocol
         query: `Embeddings`.
         gallery: `Embeddings`.
         pairs: `Pairs`, P of them.
-        protocol: "market1501" or "single_camera".
+        protocol: "market1501", "single_camera" or "cuhk03_single_shot".
 
     Returns:
         bool [P], True where the image is ignored.
@@ -91,4 +93,5 @@ def single_camera(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.nd
 PROTOCOLS: dict[str, Callable[[Embeddings, Embeddings, Pairs], np.ndarray]] = {
     "market1501": market1501,
     "single_camera": single_camera,
+    SINGLE_SHOT: market1501,  # before `single_shot` draws from what is left
 }

@@ -114,32 +114,34 @@ class Checkpoints(keras.callbacks.Callback):
     interruption at any moment leaves a state whose files are complete.
 
     Args:
-        run: `RunDirectory`.
+        run: `RunDirectory`. Where it goes on with an interrupted run, that one's state is read.
+        score: str. The logged value that chooses the best epoch.
     """
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory, score: str) -> None:
         super().__init__()
-        self.run = run
-        self.state: dict[str, Any] = {"epoch": 0, "last": None, "best": None, "best_mAP": None, "history": []}
+        self.run, self.score = run, score
+        self.state: dict[str, Any] = {"epoch": 0, "last": None, "best": None, "best_score": None, "history": []}
+        if run.resume:
+            self.state = json.loads(run.state.read_text())
 
-    def restore(self, model: keras.Model) -> int:
-        """Loads the last checkpoint into a compiled model.
+    def restore(self, model: keras.Model) -> None:
+        """Loads the last checkpoint.
 
         Args:
             model: keras.Model. Compiled like the one that was saved.
-
-        Returns:
-            int. Epochs that are done.
         """
-        self.state = json.loads(self.run.state.read_text())
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.run.checkpoints / self.state["last"])
         for variable, value in zip(_random_states(model), self.state["random_states"], strict=True):
             variable.assign(value)
-        return self.state["epoch"]
 
     def load_best(self, model: keras.Model) -> None:
-        """Loads the best epoch's weights into the model, where validation has named one."""
+        """Loads the best epoch's weights into the model, where validation has named one.
+
+        Args:
+            model: keras.Model. Not compiled: the optimizer is not looked for.
+        """
         if self.state["best"] is not None:
             model.load_weights(self.run.checkpoints / self.state["best"])
 
@@ -152,9 +154,9 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.save_weights(beside)
         random_states = [keras.ops.convert_to_numpy(state).tolist() for state in _random_states(self.model)]
         self.state.update(epoch=epoch + 1, last=name, random_states=random_states)
-        score = values.get("val_mAP")
-        if score is not None and (self.state["best_mAP"] is None or score > self.state["best_mAP"]):
-            self.state.update(best=name, best_mAP=score)
+        score = values.get(self.score)
+        if score is not None and (self.state["best_score"] is None or score > self.state["best_score"]):
+            self.state.update(best=name, best_score=score)
         write_json(self.run.state, self.state)
         for path in self.run.checkpoints.glob("epoch-*.weights.h5"):
             if path.name not in (self.state["last"], self.state["best"]):

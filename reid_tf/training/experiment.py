@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -35,9 +36,10 @@ class Experiment:
         dataset: `ReIDDataset`. As loaded; its query and gallery are the test set.
         training: `ReIDDataset`. The images to learn from and, where validation is wanted, its query and gallery.
         system: `System`. With the configuration's loss weights.
-        sampler: `Sampler`.
-        steps_per_epoch: int.
-        pretrained: variables that came from a weights file.
+        sampler: `Sampler`. Of the first stage.
+        steps_per_epoch: int. Of the first stage.
+        pretrained: variables that came from a weights file of the backbone's.
+        replicas: int. Over which a batch is divided.
     """
 
     config: ExperimentConfig
@@ -47,6 +49,21 @@ class Experiment:
     sampler: Sampler
     steps_per_epoch: int
     pretrained: tuple[keras.Variable, ...]
+    replicas: int = 1
+
+    def in_stages(self) -> "list[Experiment]":
+        """Returns the experiment of each stage of the training, all on the same data and weights.
+
+        Raises:
+            InputError: a stage's sampler does not suit the model, a loss weight names no output, or more steps are
+                wanted than an epoch has.
+        """
+        return [self._of_stage(config) for config in self.config.in_stages()]
+
+    def _of_stage(self, config: ExperimentConfig) -> "Experiment":
+        system = self.system.with_loss_weights(config.loss_weights)
+        sampler, steps = _make_sampler(config, self.training, system, self.replicas)
+        return dataclasses.replace(self, config=config, system=system, sampler=sampler, steps_per_epoch=steps)
 
     def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
         """Returns the training batches, (inputs, targets), from an epoch to the last one."""
@@ -138,24 +155,46 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
         system = MODELS.build(
             config.model, backbone=backbone, num_identities=len(classes), attribute_schema=training.attribute_schema
         ).with_loss_weights(config.loss_weights)
+    if config.initial_weights:
+        _load_initial_weights(system.model, config.initial_weights)
+    parts = (backbone, *system.backbone_copies) if config.backbone.get("weights") else ()
+    pretrained = tuple(variable for part in parts for variable in part.trainable_variables)
+    replicas = strategy.num_replicas_in_sync
+    sampler, steps = _make_sampler(config.in_stages()[0], training, system, replicas)
+    return Experiment(config, dataset, training, system, sampler, steps, pretrained, replicas)
+
+
+def _make_sampler(
+    config: ExperimentConfig, training: ReIDDataset, system: System, replicas: int
+) -> tuple[Sampler, int]:
+    """Returns a stage's sampler and how many of its batches are an epoch."""
     system.check_batches(config.batches["name"])
+    classes = class_of_identity(training.train)
     identities = np.array([classes[record.identity] for record in training.train])
-    sampler = SAMPLERS.build(
+    sampler: Sampler = SAMPLERS.build(
         config.batches,
         identities=identities,
         cameras=[record.camera for record in training.train],
         epochs=config.epochs,
         seed=config.seed,
-        replicas=strategy.num_replicas_in_sync,
+        replicas=replicas,
     )
     if any(isinstance(loss, TripletLoss) for loss in system.losses.values()):
-        _check_triplets(sampler, identities, strategy.num_replicas_in_sync, config.batches)
+        _check_triplets(sampler, identities, replicas, config.batches)
     steps = config.steps_per_epoch or len(sampler)
     if steps > len(sampler):
         raise InputError(f"steps_per_epoch must be at most {len(sampler)}, one pass of the sampler. Received: {steps}.")
-    parts = (backbone, *system.backbone_copies) if config.backbone.get("weights") else ()
-    pretrained = tuple(variable for part in parts for variable in part.trainable_variables)
-    return Experiment(config, dataset, training, system, sampler, steps, pretrained)
+    return sampler, steps
+
+
+def _load_initial_weights(model: keras.Model, path: str) -> None:
+    if not Path(path).is_file():
+        raise InputError(f"There is no file of initial weights {path!r}.")
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The initial weights {path!r} are not those of this model: {reason}") from error
 
 
 def _check_triplets(sampler: Sampler, identities: np.ndarray, replicas: int, batches: Mapping[str, Any]) -> None:

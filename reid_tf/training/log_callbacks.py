@@ -1,7 +1,7 @@
 """Values that are made from logged values, and a warning when those say that an embedding collapses."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -37,15 +37,16 @@ class CollapseWarning(keras.callbacks.Callback):
 
     Args:
         losses: mapping from output to loss; the triplet losses among them are watched by their `negative_distance`.
+        trained: outputs that train, or None for all of them.
     """
 
-    def __init__(self, losses: Mapping[str, keras.losses.Loss]) -> None:
+    def __init__(self, losses: Mapping[str, keras.losses.Loss], trained: Collection[str] | None = None) -> None:
         super().__init__()
         self.prefix = len(losses) > 1  # Keras leaves a single output's name out of the logs
         self.margins = {
             output: 1.0 if loss.hinge is None else loss.hinge
             for output, loss in losses.items()
-            if isinstance(loss, TripletLoss)
+            if isinstance(loss, TripletLoss) and (trained is None or output in trained)
         }
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

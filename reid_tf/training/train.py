@@ -10,16 +10,12 @@ from typing import Any
 import keras
 
 from reid_tf.config import ExperimentConfig, load_config, save_config
-from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
-from reid_tf.files import write_json
-from reid_tf.pipeline.decode import naming_broken_images, read_image
-from reid_tf.report.evaluation import write_report
+from reid_tf.files import write_json, written_beside
+from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.retrieval.attribute_metrics import AttributeMetrics
-from reid_tf.retrieval.embed import Encoder, embed_colour_histogram
-from reid_tf.retrieval.metrics import evaluate
-from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
 from reid_tf.training import callbacks, manifest
+from reid_tf.training.evaluation import Evaluation, make_evaluation
 from reid_tf.training.experiment import Experiment, build_experiment
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
 from reid_tf.training.run_directory import RunDirectory
@@ -34,24 +30,25 @@ class TrainingResult:
 
     Args:
         run_directory: Path. Holds configuration, manifest, metrics, history, models, checkpoints, report and logs.
-        metrics: dict. Figures on the test set as in metrics.json, by name: "trained_encoder", "untrained_encoder",
-            "colour_histogram".
+        metrics: dict. Figures on the test set, as in metrics.json.
         history: list of dict. The logs of each epoch.
+        tables: tuple of str. The figures as Markdown tables, beside those of the references.
         attributes: `AttributeMetrics` on the test set, or None where the model predicts no attributes or the data set
             has no labels.
     """
 
     run_directory: Path
-    metrics: dict[str, dict[str, Any]]
+    metrics: dict[str, Any]
     history: list[dict[str, float]]
+    tables: tuple[str, ...]
     attributes: AttributeMetrics | None = None
 
 
 def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> TrainingResult:
-    """Fits a configuration's model, evaluates its encoder on the test set and writes the run directory.
+    """Fits a configuration's model, evaluates what stays of it on the test set and writes the run directory.
 
     Work happens in `run_directory` + ".unfinished"; the folder gets its name when everything is in it. With validation
-    by held-out identities the best epoch's encoder is kept, otherwise the last one's: choosing an epoch by the test
+    by held-out identities the best epoch's weights are kept, otherwise the last one's: choosing an epoch by the test
     set would flatter the figure.
 
     Args:
@@ -73,18 +70,27 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
     strategy = make_strategy()
     with precision(config.precision):
         experiment = build_experiment(config, strategy)
-        encoder = experiment.encoder()
+        stages = experiment.in_stages()
+        evaluation = make_evaluation(experiment)
         run.make()
         save_config(config, run.path / "config.yaml")
-        references = _references(experiment, encoder, run)
+        references = _references(evaluation, run)
+        checkpoints = callbacks.Checkpoints(run, evaluation.score)
         with strategy.scope():
-            checkpoints = _fit(experiment, encoder, run, resume)
+            for number, stage in enumerate(stages):
+                begin = sum(earlier.config.epochs for earlier in stages[:number])
+                _fit(stage, begin, evaluation, checkpoints)
+                if number + 1 < len(stages):
+                    _keep_stage(stage, config.stages[number].name, run)
         if experiment.training is not experiment.dataset:  # validated on other images than the test set
-            checkpoints.load_best(experiment.system.model)
+            checkpoints.load_best(_without_optimizer(experiment))
         _save_models(experiment, run)
-    metrics, attributes = _evaluate(experiment.dataset, encoder, config, references, run)
-    write_json(run.path / "manifest.json", _manifest(experiment, encoder, checkpoints, time.monotonic() - started))
-    return TrainingResult(run.finish(), metrics, checkpoints.state["history"], attributes)
+    judgement = evaluation.judge(references, run)
+    write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
+    seconds = time.monotonic() - started
+    write_json(run.path / "manifest.json", _manifest(experiment, evaluation, checkpoints, seconds))
+    history = checkpoints.state["history"]
+    return TrainingResult(run.finish(), judgement.figures, history, judgement.tables, judgement.attributes)
 
 
 def _check_same(config: ExperimentConfig, path: Path) -> None:
@@ -98,97 +104,68 @@ def _check_same(config: ExperimentConfig, path: Path) -> None:
             )
 
 
-def _fit(experiment: Experiment, encoder: Encoder, run: RunDirectory, resume: bool) -> callbacks.Checkpoints:
-    config, model = experiment.config, experiment.compile()
-    checkpoints = callbacks.Checkpoints(run)
-    done = checkpoints.restore(model) if resume else 0
+def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: callbacks.Checkpoints) -> None:
+    """Fits one stage, whose first epoch is number `begin` of the run, from where an interruption left it."""
+    config, model, done = stage.config, stage.compile(), checkpoints.state["epoch"]
+    end = begin + config.epochs
+    if begin < done <= end:
+        checkpoints.restore(model)
+    if done >= end:
+        return
+    weights = stage.system.loss_weights
     watchers: list[keras.callbacks.Callback] = [
-        callbacks.StopAtNaN(run.checkpoints),
+        callbacks.StopAtNaN(checkpoints.run.checkpoints),
         callbacks.LearningRate(),
-        CombinedMetrics(experiment.system.combined_metrics),
-        CollapseWarning(experiment.system.losses),
+        CombinedMetrics(stage.system.combined_metrics),
+        CollapseWarning(stage.system.losses, [output for output, weight in weights.items() if weight]),
     ]
-    evaluation = config.evaluation
-    if evaluation.validation:
-        watchers.append(
-            callbacks.RetrievalValidation(
-                encoder,
-                experiment.training,
-                evaluation.every,
-                evaluation.validation_protocols or (evaluation.protocol,),
-                evaluation.batch_size,
-            )
+    if config.evaluation.validation:
+        watchers.append(evaluation.validation())
+    watchers += [checkpoints, keras.callbacks.TensorBoard(checkpoints.run.logs, update_freq="epoch")]
+    with naming_broken_images(record.path for record in stage.training.train):
+        model.fit(
+            stage.batches(first_epoch=max(0, done - begin)),
+            epochs=end,
+            initial_epoch=max(begin, done),
+            steps_per_epoch=stage.steps_per_epoch,
+            shuffle=False,  # the sampler does
+            callbacks=watchers,
         )
-    watchers += [checkpoints, keras.callbacks.TensorBoard(run.logs, update_freq="epoch")]
-    if done < config.epochs:
-        with naming_broken_images(record.path for record in experiment.training.train):
-            model.fit(
-                experiment.batches(first_epoch=done),
-                epochs=config.epochs,
-                initial_epoch=done,
-                steps_per_epoch=experiment.steps_per_epoch,
-                shuffle=False,  # the sampler does
-                callbacks=watchers,
-            )
-    return checkpoints
 
 
-def _references(experiment: Experiment, encoder: Encoder, run: RunDirectory) -> dict[str, dict[str, Any]]:
-    """What the trained encoder has to beat, on the same images: itself before training, and colours alone."""
+def _references(evaluation: Evaluation, run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """What the trained system has to beat, on the same images."""
     path = run.checkpoints / "references.json"
     if path.exists():  # of the run that is resumed, whose weights were the untrained ones
         return json.loads(path.read_text())
-    evaluation, dataset = experiment.config.evaluation, experiment.dataset
-    embedded = callbacks.embed_test_set(encoder, dataset, evaluation.batch_size)
-    untrained = evaluate(*embedded, encoder.distance, protocol=evaluation.protocol)
-    query, gallery = (
-        embed_colour_histogram(records, encoder.image_size, evaluation.batch_size)
-        for records in (dataset.query, dataset.gallery)
-    )
-    histogram = evaluate(query, gallery, protocol=evaluation.protocol)
-    references = {"untrained_encoder": untrained.to_dict(), "colour_histogram": histogram.to_dict()}
+    references = evaluation.references()
     write_json(path, references)
     return references
 
 
-def _evaluate(
-    dataset: ReIDDataset,
-    encoder: Encoder,
-    config: ExperimentConfig,
-    references: dict[str, dict[str, Any]],
-    run: RunDirectory,
-) -> tuple[dict[str, dict[str, Any]], AttributeMetrics | None]:
-    options = config.evaluation
-    query, gallery, attributes = embed_query_and_gallery(encoder, dataset, options.batch_size)
-    metrics = evaluate(query, gallery, encoder.distance, protocol=options.protocol)
-    write_report(
-        run.report,
-        query,
-        gallery,
-        metrics,
-        read_image,
-        references=references,
-        distance=encoder.distance,
-        protocol=options.protocol,
-        ranked_lists=options.ranked_lists,
-        attributes=attributes,
-    )
-    judged = {} if attributes is None else {"attributes": attributes.to_dict()}
-    write_json(run.path / "metrics.json", {**metrics.to_dict(), **judged, "references": references})
-    return {"trained_encoder": metrics.to_dict(), **references}, attributes
+def _without_optimizer(experiment: Experiment) -> keras.Model:
+    model = experiment.system.model
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _keep_stage(stage: Experiment, name: str, run: RunDirectory) -> None:
+    """Saves all weights at the end of a stage, from which another training may begin."""
+    path = run.checkpoints / f"stage-{name}.weights.h5"
+    if not path.exists():
+        with written_beside(path) as beside:
+            _without_optimizer(stage).save_weights(beside)
 
 
 def _save_models(experiment: Experiment, run: RunDirectory) -> None:
     """Saves the training graph, the encoder and the verifier without their optimizer, which only resuming needs."""
-    system = experiment.system
-    bare = keras.Model(system.model.input, system.model.output, name=system.model.name)
+    system, bare = experiment.system, _without_optimizer(experiment)
     for name, model in (("model", bare), ("encoder", system.encoder), ("verifier", system.verifier)):
         if model is not None:
             model.save(run.path / f"{name}.keras")
 
 
 def _manifest(
-    experiment: Experiment, encoder: Encoder, checkpoints: callbacks.Checkpoints, seconds: float
+    experiment: Experiment, evaluation: Evaluation, checkpoints: callbacks.Checkpoints, seconds: float
 ) -> dict[str, Any]:
     state = checkpoints.state
     return {
@@ -198,9 +175,9 @@ def _manifest(
         "configuration": dataclasses.asdict(experiment.config),
         "dataset": {"name": experiment.dataset.name, **manifest.summarise(experiment.dataset)},
         "data_hash": manifest.data_hash(experiment.dataset),
-        "encoder": encoder.describe(),
+        **evaluation.describe(),
         "epochs": state["epoch"],
         "best_epoch_weights": state["best"],
-        "best_val_mAP": state["best_mAP"],
+        f"best_{evaluation.score}": state["best_score"],
         "seconds": round(seconds, 1),
     }

@@ -12,8 +12,21 @@ from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES
 
 # The smallest image a backbone takes, and options that make it cheap. A backbone missing here runs as it is at 32x32.
-SMALLEST = {"caffenet": 227, "vgg16": 224, "tiny": 16, "osnet": 16}
-CHEAP = {"caffenet": {"width_multiplier": 0.05}, "vgg16": {"width_multiplier": 0.05}, "resnet18": {"width": 8}}
+SMALLEST = {
+    "caffenet": (227, 227),
+    "vgg16": (224, 224),
+    "tiny": (16, 16),
+    "osnet": (16, 16),
+    "pose_inception": (43, 39),
+    "vgg_front": (8, 8),
+}
+CHEAP = {
+    "caffenet": {"width_multiplier": 0.05},
+    "vgg16": {"width_multiplier": 0.05},
+    "resnet18": {"width": 8},
+    "pose_inception": {"width": 0.25},
+    "vgg_front": {"stackwise_channels": [4, 8, 8, 8]},
+}
 # Deeper or wider forms of the one named beside them, which alone is built here.
 SIBLINGS = {
     "resnet101": "resnet50",
@@ -26,14 +39,14 @@ every_backbone = pytest.mark.parametrize("name", BACKBONES.names())
 every_architecture = pytest.mark.parametrize("name", [name for name in BACKBONES.names() if name not in SIBLINGS])
 
 
-def smallest(name: str) -> int:
-    return SMALLEST.get(name.split("_")[0], 32)
+def smallest(name: str) -> tuple[int, int]:
+    return SMALLEST.get(name.partition("_x")[0], (32, 32))  # osnet_x0_25 is an osnet
 
 
 def build(name: str) -> keras.Model:
     keras.utils.set_random_seed(0)
-    side = max(32, smallest(name))
-    return BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=(side, side))
+    height, width = smallest(name)
+    return BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=(max(32, height), max(32, width)))
 
 
 built = functools.cache(build)  # one for all tests that only look
@@ -106,14 +119,16 @@ def test_keras_file_gives_the_same_features(name, tmp_path):
 
 @every_backbone
 def test_image_too_small_is_named_with_the_minimum(name):
-    side = smallest(name)
-    with pytest.raises(InputError, match=rf"{name}.*at least {side} x {side} .*image_size=\({side}, {side - 1}\)"):
-        BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=(side, side - 1))
+    height, width = smallest(name)
+    for size in ((height, width - 1), (height - 1, width)):
+        received = rf"image_size=\({size[0]}, {size[1]}\)"
+        with pytest.raises(InputError, match=rf"{name}.*at least {height} x {width} .*{received}"):
+            BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=size)
 
 
 @every_architecture
 def test_smallest_image_leaves_a_map(name):
-    model = BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=(smallest(name),) * 2)
+    model = BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=smallest(name))
     assert model.output_shape[1:3] == (1, 1)
 
 
@@ -154,7 +169,10 @@ def test_registry_names_a_wrong_option(component, message):
     [
         ({"name": "tiny", "width": 0}, "above 0.*width=0"),
         ({"name": "resnet18", "width": -8}, "above 0.*width=-8"),
+        ({"name": "pose_inception", "width": 0.0}, "above 0.*width=0.0"),
         ({"name": "caffenet", "width_multiplier": 0.0}, "above 0.*width_multiplier=0.0"),
+        ({"name": "vgg_front", "stackwise_channels": [4, 8]}, r"channels for each.*stackwise_channels=\(4, 8\)"),
+        ({"name": "vgg_front", "stackwise_num_convolutions": [0] * 4}, "above 0.*stackwise_num_convolutions=0"),
         ({"name": "vgg16", "dropout": 1.0, "width_multiplier": 0.05}, "dropout.*below 1.*dropout=1.0"),
         ({"name": "caffenet", "dropout": -0.1, "width_multiplier": 0.05}, "dropout.*at least 0.*dropout=-0.1"),
     ],

@@ -47,5 +47,6 @@ def labels(system: System, seed: int = 0) -> dict[str, np.ndarray]:
         "different": np.array([1, 1, 0, 1]),
         "attributes": rng.integers(-1, 2, (*of_pairs, 2)),
         "binary_attributes": rng.integers(-1, 2, (*of_pairs, 3)),
+        "landmarks": rng.uniform(0, 1, (4, 18, 3)).astype(np.float32),
     }
     return {output: made[label] for output, label in system.targets.items()}

@@ -11,13 +11,13 @@ from reid_tf.report.curves import cmc_curve
 from reid_tf.retrieval import Embeddings, evaluate
 
 
-def metrics_of(seed, max_rank=50):
+def metrics_of(seed, max_rank=50, **options):
     generator = np.random.default_rng(seed)
     query, gallery = (
         Embeddings(generator.normal(size=(count, 4)), np.arange(count) % 9, np.full(count, camera))
         for count, camera in ((30, 1), (60, 2))
     )
-    return evaluate(query, gallery, max_rank=max_rank)
+    return evaluate(query, gallery, max_rank=max_rank, **options)
 
 
 @pytest.fixture
@@ -50,6 +50,17 @@ def test_draws_every_encoder_up_to_rank_20(tmp_path, axes):
     assert lines[0].get_label() == (
         f"trained: rank-1 {first.rank(1):.1%}, mAP (step) {first.mean_average_precision:.1%}"
     )
+
+
+def test_a_drawn_curve_has_a_band_of_its_spread(tmp_path, axes):
+    drawn = metrics_of(0, max_rank=6, protocol="cuhk03_single_shot", draws=20)
+    cmc_curve(tmp_path / "cmc.png", {"drawn": drawn, "whole": metrics_of(1)})
+    (band,) = axes[0].collections
+    corners = band.get_paths()[0].vertices
+    assert drawn.cmc_spread[0] > 0
+    for edge in (drawn.cmc - drawn.cmc_spread, drawn.cmc + drawn.cmc_spread):
+        for rank, share in enumerate(edge, 1):
+            assert np.isclose(corners, [rank, 100 * share]).all(axis=1).any()
 
 
 def test_the_same_curve_is_the_same_file(tmp_path):

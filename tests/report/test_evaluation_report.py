@@ -24,6 +24,10 @@ def test_writes_pictures_and_a_table(tmp_path):
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"ranked_lists.png", "cmc.png", "per_query.csv"}
     assert cv2.imread(str(tmp_path / "report" / "ranked_lists.png")).shape == (6 + 2 * 308, 6 + 11 * 144, 3)
     assert len((tmp_path / "report" / "per_query.csv").read_text().splitlines()) == 11
+    protocol = "cuhk03_single_shot"
+    drawn = evaluate(query, gallery, protocol=protocol, draws=3)
+    write_report(tmp_path / "drawn", query, gallery, drawn, lambda path: image, protocol=protocol, ranked_lists=2)
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"ranked_lists.png", "cmc.png", "per_query.csv"}
     schema = AttributeSchema((AttributeGroup("hat", ("no", "yes")),))
     attributes = evaluate_attributes(schema, [[0], [1]], [[0], [1]])
     write_report(tmp_path / "report", query, gallery, metrics, lambda path: image, attributes=attributes)

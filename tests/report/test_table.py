@@ -31,6 +31,16 @@ def test_further_keys_do_no_harm():
     assert metrics_table({"a": {**TRAINED, "references": {}}}) == metrics_table({"a": TRAINED})
 
 
+def test_a_spread_stands_behind_its_figure():
+    drawn = {**TRAINED, "rank1_spread": 0.0125, "rank5_spread": 0.0, "rank10_spread": 0.0}
+    lines = metrics_table({"drawn": drawn, "colours": COLOURS}).splitlines()
+    assert lines[2] == (
+        "| drawn   | 92.66 ± 1.25 | 100.00 ± 0.00 | 100.00 ± 0.00 |      77.71 |           76.50 | 50.00 |"
+        "          3368 |      12 |"
+    )
+    assert {len(line) for line in lines} == {len(lines[0])}
+
+
 def test_refuses_an_empty_table_and_missing_figures():
     with pytest.raises(InputError, match="at least one encoder"):
         metrics_table({})

@@ -27,7 +27,7 @@ def naive_ranked(query, gallery, index, distance, protocol):
     ranked = []
     for entry in order:
         right = gallery.identities[entry] == query.identities[index]
-        if protocol == "market1501":
+        if protocol in ("market1501", "cuhk03_single_shot"):
             ignored = right and gallery.cameras[entry] == query.cameras[index]
         else:
             ignored = gallery.paths[entry] == query.paths[index]

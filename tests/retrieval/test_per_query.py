@@ -26,6 +26,18 @@ def test_one_line_a_query(tmp_path, paths):
     ]
 
 
+def test_drawn_ranks_are_means(tmp_path):
+    gallery = Embeddings([[1], [2], [3]], [1, 9, 1], [2, 2, 2])  # ranks 1 and 2, as the near or the far one is drawn
+    query = Embeddings([[0], [0]], [1, 9], [1, 2])
+    metrics = evaluate(query, gallery, "euclidean", protocol="cuhk03_single_shot", draws=30)
+    write_per_query_csv(tmp_path / "drawn.csv", query, metrics)
+    _, first, second = read(tmp_path / "drawn.csv")
+    far = np.mean(metrics.drawn_ranks[0] == 2)
+    assert first[3] == "valid"
+    assert [float(value) for value in first[4:]] == pytest.approx([1 - far / 2, 1 + far], abs=1e-6)
+    assert second[3:] == ["skipped", "", ""]
+
+
 def test_the_metrics_must_belong_to_the_queries(tmp_path):
     query = Embeddings([[0], [0]], [1, 9], [1, 2])
     metrics = evaluate(query, GALLERY, "euclidean")

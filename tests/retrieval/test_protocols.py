@@ -41,6 +41,10 @@ def test_single_camera_refuses_an_image_with_two_identities():
         ignored_entries(other, GALLERY, "single_camera")
 
 
+def test_a_single_shot_is_drawn_from_what_other_cameras_saw():
+    assert ignored_entries(QUERY, GALLERY, "cuhk03_single_shot") == [[0, 2], []]
+
+
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(InputError, match=r"Unknown protocol: 'market'.*Allowed: market1501, single_camera"):
+    with pytest.raises(InputError, match=r"'market'.*Allowed: cuhk03_single_shot, market1501, single_camera"):
         ignored_entries(QUERY, GALLERY, "market")

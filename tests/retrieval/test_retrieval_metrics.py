@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score
 from reid_tf.errors import InputError
 from reid_tf.retrieval import Embeddings, evaluate
 from reid_tf.retrieval.distances import BLOCK_BYTES, DISTANCES
-from reid_tf.retrieval.protocols import PROTOCOLS
 
 
 def random_embeddings(count, identities, seed, whole_numbers=False, first_path=0):
@@ -23,7 +22,7 @@ def on_a_line(positions, identities, cameras):
     return Embeddings(np.array(positions, np.float32)[:, np.newaxis], identities, cameras)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["market1501", "single_camera"])
 @pytest.mark.parametrize("distance", DISTANCES)
 @pytest.mark.parametrize("whole_numbers", [False, True], ids=["no ties", "ties"])
 def test_equals_a_naive_loop(distance, protocol, whole_numbers):

@@ -54,18 +54,18 @@ def main(arguments: argparse.Namespace) -> None:
 def _measure(arguments: argparse.Namespace, distractors: int) -> str:
     generator = np.random.default_rng(0)
     matchable = round(arguments.gallery * MATCHABLE / 15913)
-    query = _embeddings(generator, arguments.queries, arguments.queries, arguments.dimensions)
-    gallery = _embeddings(generator, arguments.gallery + distractors, matchable, arguments.dimensions)
+    query = embeddings(generator, arguments.queries, arguments.queries, arguments.dimensions)
+    gallery = embeddings(generator, arguments.gallery + distractors, matchable, arguments.dimensions)
 
     inputs = _peak_bytes()
-    evaluations = [_seconds(lambda: evaluate(query, gallery, arguments.distance))]
+    evaluations = [seconds(lambda: evaluate(query, gallery, arguments.distance))]
     peak = _peak_bytes() - inputs
-    products = [_seconds(lambda: _product(query, gallery))]
+    products = [seconds(lambda: _product(query, gallery))]
     if not distractors:
         evaluations, products = [], []  # the first of each was to warm up
         for _ in range(arguments.repeats):
-            products.append(_seconds(lambda: _product(query, gallery)))
-            evaluations.append(_seconds(lambda: evaluate(query, gallery, arguments.distance)))
+            products.append(seconds(lambda: _product(query, gallery)))
+            evaluations.append(seconds(lambda: evaluate(query, gallery, arguments.distance)))
     ratios = [evaluation / product for evaluation, product in zip(evaluations, products, strict=True)]
     product, evaluation = statistics.median(products), statistics.median(evaluations)
     return (
@@ -74,7 +74,8 @@ def _measure(arguments: argparse.Namespace, distractors: int) -> str:
     )
 
 
-def _embeddings(generator: np.random.Generator, count: int, matchable: int, dimensions: int) -> Embeddings:
+def embeddings(generator: np.random.Generator, count: int, matchable: int, dimensions: int) -> Embeddings:
+    """Returns random descriptors of which so many show one of Market-1501's identities."""
     vectors = np.empty((count, dimensions), np.float32)
     for rows in row_blocks(count, ROWS_AT_ONCE):  # no temporary that would lift the peak before the measurement
         generator.standard_normal(dtype=np.float32, out=vectors[rows])
@@ -90,7 +91,8 @@ def _product(query: Embeddings, gallery: Embeddings) -> None:
         query.vectors[rows] @ gallery.vectors.T
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """Returns how long a call takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

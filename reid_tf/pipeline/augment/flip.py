@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, check_probability, chosen
-from reid_tf.pipeline.augment.geometry import MIRRORED_LANDMARKS, take_windows
+from reid_tf.pipeline.augment.geometry import mirror_landmarks, take_windows
 from reid_tf.registry import AUGMENTATIONS
 
 
@@ -28,8 +28,7 @@ def flip(*, probability: float = 0.5) -> Augmentation:
         origin = tf.zeros_like(mirrored, tf.int32)
         changed = {**batch, "image": take_windows(image, origin, origin, image.shape[1:3], mirrored)}
         if "landmarks" in batch:
-            swapped = tf.gather(batch["landmarks"], MIRRORED_LANDMARKS, axis=1)
-            swapped = tf.concat([1.0 - swapped[..., :1], swapped[..., 1:]], axis=-1)
+            swapped = mirror_landmarks(batch["landmarks"])
             changed["landmarks"] = tf.where(mirrored[:, tf.newaxis, tf.newaxis], swapped, batch["landmarks"])
         return changed
 

@@ -36,6 +36,12 @@ def take_windows(
     return tf.image.crop_and_resize(images, boxes, tf.range(tf.shape(images)[0]), size, method="nearest")
 
 
+def mirror_landmarks(landmarks: tf.Tensor) -> tf.Tensor:
+    """Returns the landmarks float32 [batch, 18, 3] of the mirror images, where right joints are left ones."""
+    swapped = tf.gather(landmarks, MIRRORED_LANDMARKS, axis=1)
+    return tf.concat([1.0 - swapped[..., :1], swapped[..., 1:]], axis=-1)
+
+
 def move_landmarks(landmarks: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     """Moves landmarks to scale * position + offset; those that leave the image lose their confidence.
 

@@ -1,0 +1,110 @@
+"""The pose-guided network: the whole person and three body parts, fused; identification and a triplet loss together."""
+
+from typing import Annotated, Any, Literal
+
+import keras
+from keras import layers
+
+from reid_tf.backbones.fork import branch, trunk
+from reid_tf.errors import InputError
+from reid_tf.layers.roi_pooling import RoIMaxPooling
+from reid_tf.losses import CrossEntropy, PoseTripletLoss, triplet_metrics
+from reid_tf.models.encoder import as_output
+from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
+from reid_tf.models.output import Output, build_system
+from reid_tf.models.system import System
+from reid_tf.pose.part_boxes import PARTS
+from reid_tf.registry import MODELS, Options, OptionsOf
+
+OutputName = Literal["identity", "embedding"]
+Grid = tuple[int, int]
+
+
+@MODELS.register("joint_loss")
+def joint_loss(
+    backbone: keras.Model,
+    num_identities: int,
+    *,
+    outputs: tuple[OutputName, ...] = ("identity", "embedding"),
+    parts: bool = True,
+    shared_layers: int = 4,
+    grids: tuple[Grid, Grid, Grid] = ((13, 13), (25, 13), (25, 13)),
+    branch_widths: tuple[float, float, float] = (0.5, 1.0, 1.0),
+    global_dim: int = 256,
+    part_dims: tuple[int, int, int] = (64, 128, 128),
+    batch_norm_neck: bool = False,
+    dropout: float = 0.5,
+    label_smoothing: float = 0.0,
+    triplet: Annotated[Options, OptionsOf(PoseTripletLoss, without=("name", "reduction"))] = None,
+) -> System:
+    """Global features and those of head, trunk and lower limbs, where an image's landmarks say that these are.
+
+    A shared lower part of the backbone sees the image; its rest sees the whole map, and three copies of it, with
+    weights of their own, see what RoI pooling takes from the boxes of the parts. Each is average-pooled and projected;
+    the four together are the embedding.
+
+    Args:
+        backbone: keras.Model from image to feature map, with stage ends named `stage<i>`.
+        num_identities: int. K, the training identities.
+        outputs: tuple of str. "identity", "embedding" or both; the paper's joint loss has both.
+        parts: bool. Whether the parts are there; without them the model takes the image alone.
+        shared_layers: int. The last stage below the parts: conv4 of `pose_inception`.
+        grids: three (rows, columns), of head, trunk and lower limbs. Size of what is pooled from a box. The paper does
+            not print them; these suit a map of 51 x 23.
+        branch_widths: three float. Channels of a part's branch, relative to the backbone's. The paper narrows the head.
+        global_dim: int. Width of the projected global features.
+        part_dims: three int. Widths of the parts' projected features.
+        batch_norm_neck: bool. Whether a batch normalisation stands between the two losses. Off, as in the paper.
+        dropout: float in [0, 1). Rate between the embedding and the classifier.
+        label_smoothing: float in [0, 1). Of the identity softmax.
+        triplet: options of `PoseTripletLoss` but `reduction`, or None for its defaults.
+
+    Returns:
+        `System` with those of the outputs `identity` [batch, K] and `embedding` [batch, dim] that are wanted, with the
+        loss weights 1 and 1; ranked by the distance that the triplet loss compares (Euclidean), by the cosine behind a
+        neck.
+
+    Raises:
+        InputError: no output is wanted, the backbone has no such stage, a grid is too small for what follows, or an
+            option is out of range.
+
+    References:
+        Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III, tables I and II.
+    """
+    if not outputs:
+        raise InputError(f"The model 'joint_loss' needs at least one output. Received: outputs={outputs}.")
+    inputs = {"image": keras.Input(backbone.input_shape[1:], name="image")}
+    maps = trunk(backbone, shared_layers if parts else None)(inputs["image"])
+    features = [_project(maps["features"], global_dim, "global")]
+    if parts:
+        inputs["part_boxes"] = keras.Input((len(PARTS), 4), name="part_boxes")
+        for index, (part, grid, width, dim) in enumerate(zip(PARTS, grids, branch_widths, part_dims, strict=True)):
+            inside = RoIMaxPooling(grid, name=f"{part}_roi")(maps["fork"], inputs["part_boxes"][:, index])
+            features.append(_project(branch(backbone, shared_layers, grid, width, part)(inside), dim, part))
+    fused = layers.Concatenate(name="fused")(features) if parts else features[0]
+    necked = layers.BatchNormalization(center=False, name="neck")(fused) if batch_norm_neck else fused
+    metric_loss = PoseTripletLoss(**(triplet or {}))
+    built: dict[str, Output] = {}
+    if "identity" in outputs:
+        probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
+        built["identity"] = Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())
+    if "embedding" in outputs:
+        built["embedding"] = Output(
+            as_output(fused, "embedding"), metric_loss, "identity_and_pose", metrics=triplet_metrics(metric_loss)
+        )
+    return build_system(
+        "joint_loss",
+        inputs,
+        built,
+        encoder=keras.Model(inputs, {"embedding": as_output(necked, "descriptor")}, name="encoder"),
+        batches="identities" if "embedding" in outputs else "images",
+        distance="cosine" if batch_norm_neck else ranking_distance(metric_loss),
+    )
+
+
+def _project(feature_map: Any, dim: int, name: str) -> Any:
+    """Average-pools a feature map and projects it to [batch, dim]."""
+    if dim < 1:
+        raise InputError(f"The dimensions of a part's features must be at least 1. Received: {dim} ({name}).")
+    pooled = layers.GlobalAveragePooling2D(name=f"{name}_pool")(feature_map)
+    return layers.Dense(dim, name=f"{name}_projection")(pooled)

@@ -1,0 +1,82 @@
+"""The landmark detector that this package trains itself: a convolutional pose machine."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import reid_tf.layers  # noqa: F401 - saved models name these layers
+from reid_tf.errors import InputError
+from reid_tf.pose.belief_maps import landmarks_of
+from reid_tf.pose.detector import LandmarkDetector
+from reid_tf.pose.joint_orders import JOINTS
+from reid_tf.registry import DETECTORS
+
+
+@DETECTORS.register("cpm")
+def cpm(*, run: str) -> LandmarkDetector:
+    """Finds landmarks with a trained pose machine, where its last stage's beliefs are highest.
+
+    It always names a place; how sure it is of it stands in the confidence.
+
+    Args:
+        run: str. The run directory of a model `cpm`, or a `.keras` file of one.
+
+    Returns:
+        `LandmarkDetector`.
+
+    Raises:
+        InputError: the folder or file is missing, damaged, or holds another model.
+    """
+    path = Path(run)
+    if path.suffix != ".keras":
+        path = path / "model.keras"
+    if not path.is_file():
+        raise InputError(f"A pose machine is a finished run or a .keras file, and there is no {str(path)!r}.")
+    return _PoseMachine(path)
+
+
+class _PoseMachine:
+    def __init__(self, path: Path) -> None:
+        model = _load(path)
+        stage = _last_stage(model, path)
+        self._model = keras.Model(model.input, model.output[stage], name="last_beliefs")
+        height, width = model.input["image"].shape[1:3]
+        self.image_size = (int(height), int(width))
+        # By content: the same weights elsewhere are the same detector.
+        self.description = {"name": "cpm", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+    def __call__(self, images: np.ndarray, paths: Sequence[str]) -> np.ndarray:
+        if not len(images):
+            return np.zeros((0, len(JOINTS), 3), np.float32)
+        return landmarks_of(self._model.predict_on_batch({"image": images}))
+
+
+def _load(path: Path) -> keras.Model:
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise InputError(f"The model file {str(path)!r} cannot be read: {reason}.") from error
+
+
+def _last_stage(model: keras.Model, path: Path) -> str:
+    """Returns the name of the last stage, if the model is a pose machine."""
+    outputs = model.output if isinstance(model.output, dict) else {}
+    stages = [f"stage{stage}" for stage in range(1, len(outputs) + 1)]
+    wanted = len(JOINTS) + 1
+    if not stages or set(outputs) != set(stages) or {maps.shape[-1] for maps in outputs.values()} != {wanted}:
+        raise InputError(
+            f"{str(path)!r} is no pose machine, whose outputs stage1, stage2, ... have {wanted} belief maps each. "
+            f"Received: the outputs {_shapes(model.output)}."
+        )
+    return stages[-1]
+
+
+def _shapes(outputs: Any) -> Any:
+    if isinstance(outputs, dict):
+        return {name: tuple(tensor.shape) for name, tensor in outputs.items()}
+    return [tuple(tensor.shape) for tensor in (outputs if isinstance(outputs, list | tuple) else [outputs])]

@@ -1,0 +1,112 @@
+"""How a trained system is judged: by retrieval, or, a pose estimator, by the landmarks that it finds."""
+
+from typing import Any, Protocol
+
+import keras
+
+from reid_tf.pipeline.decode import read_image
+from reid_tf.report.attribute_table import attribute_means_table
+from reid_tf.report.evaluation import write_report
+from reid_tf.report.table import metrics_table
+from reid_tf.retrieval.embed import embed_colour_histogram
+from reid_tf.retrieval.metrics import evaluate
+from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
+from reid_tf.training.callbacks import RetrievalValidation, embed_test_set
+from reid_tf.training.experiment import Experiment
+from reid_tf.training.judgement import Figures, Judgement
+from reid_tf.training.landmark_evaluation import LandmarkEvaluation
+from reid_tf.training.run_directory import RunDirectory
+
+
+class Evaluation(Protocol):
+    """What training needs of a way to judge a system; `score` is the logged value that chooses the best epoch."""
+
+    score: str
+
+    def references(self) -> dict[str, Figures]:
+        """Returns what the trained system has to beat, judged before training."""
+
+    def validation(self) -> keras.callbacks.Callback:
+        """Returns the callback that writes `score` into the logs every few epochs."""
+
+    def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
+        """Judges the trained system on the test set and writes the report."""
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what the manifest says of the saved model, enough to use it, as JSON values."""
+
+
+class RetrievalEvaluation:
+    """Judges an encoder by the ranks of the right images.
+
+    Args:
+        experiment: `Experiment` whose system has an encoder.
+
+    Raises:
+        InputError: the system has none.
+    """
+
+    score = "val_mAP"
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment, self.encoder = experiment, experiment.encoder()
+
+    def references(self) -> dict[str, Figures]:
+        """Returns the figures of the untrained encoder and of colours alone."""
+        options, dataset, encoder = self.experiment.config.evaluation, self.experiment.dataset, self.encoder
+        embedded = embed_test_set(encoder, dataset, options.batch_size)
+        histograms = (
+            embed_colour_histogram(records, encoder.image_size, options.batch_size)
+            for records in (dataset.query, dataset.gallery)
+        )
+        return {
+            "untrained_encoder": evaluate(*embedded, encoder.distance, protocol=options.protocol).to_dict(),
+            "colour_histogram": evaluate(*histograms, protocol=options.protocol).to_dict(),
+        }
+
+    def validation(self) -> keras.callbacks.Callback:
+        """Returns the callback that writes `val_mAP` and `val_rank1`."""
+        options = self.experiment.config.evaluation
+        protocols = options.validation_protocols or (options.protocol,)
+        return RetrievalValidation(self.encoder, self.experiment.training, options.every, protocols, options.batch_size)
+
+    def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
+        """Ranks the test set and writes pictures and tables."""
+        options, distance = self.experiment.config.evaluation, self.encoder.distance
+        query, gallery, attributes = embed_query_and_gallery(self.encoder, self.experiment.dataset, options.batch_size)
+        metrics = evaluate(query, gallery, distance, protocol=options.protocol)
+        write_report(
+            run.report,
+            query,
+            gallery,
+            metrics,
+            read_image,
+            references=references,
+            distance=distance,
+            protocol=options.protocol,
+            ranked_lists=options.ranked_lists,
+            attributes=attributes,
+        )
+        figures = metrics.to_dict()
+        rows = {"trained encoder": figures, **{name.replace("_", " "): row for name, row in references.items()}}
+        if attributes is None:
+            return Judgement(figures, (metrics_table(rows),))
+        tables = (metrics_table(rows), attribute_means_table(attributes))
+        return Judgement({**figures, "attributes": attributes.to_dict()}, tables, attributes)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the encoder's inputs, image size, distance and the like."""
+        return {"encoder": self.encoder.describe()}
+
+
+def make_evaluation(experiment: Experiment) -> Evaluation:
+    """Returns the way to judge a system that it names in `System.evaluation`.
+
+    Raises:
+        InputError: the system lacks what is judged, or the data set does.
+    """
+    return (
+        LandmarkEvaluation(experiment)
+        if experiment.system.evaluation == "landmarks"
+        else RetrievalEvaluation(experiment)
+    )

@@ -1,0 +1,113 @@
+"""How a pose estimator is judged: by the share of landmarks that it finds near enough to the true ones."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from reid_tf.datasets.record import Record
+from reid_tf.errors import InputError
+from reid_tf.pipeline.build import input_batches
+from reid_tf.pose.belief_maps import landmarks_of
+from reid_tf.pose.landmark_metrics import LandmarkMetrics, landmark_metrics
+from reid_tf.report.landmark_picture import draw_landmarks
+from reid_tf.report.landmark_table import landmark_table
+from reid_tf.report.picture import write_png
+from reid_tf.training.experiment import Experiment
+from reid_tf.training.judgement import Figures, Judgement
+from reid_tf.training.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+PICTURES = 24
+
+
+class LandmarkEvaluation:
+    """Judges the last belief maps of a pose estimator on the query and gallery images that have landmarks.
+
+    Args:
+        experiment: `Experiment` whose system's last output are belief maps.
+
+    Raises:
+        InputError: no test image has landmarks.
+    """
+
+    score = "val_PCK"
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        system = experiment.system
+        self.model = keras.Model(system.model.input, list(system.model.output.values())[-1], name="last_beliefs")
+        self.test = _with_landmarks(experiment.dataset.query + experiment.dataset.gallery)
+
+    def references(self) -> dict[str, Figures]:
+        """Returns the figures of the training images' mean pose, the best answer that does not look."""
+        training = _with_landmarks(self.experiment.training.train)
+        mean = np.mean([record.landmarks for record in training], axis=0)
+        guess = np.repeat(mean[np.newaxis], len(self.test), axis=0)
+        return {"mean_pose": self._compare(guess, self.test).to_dict()}
+
+    def validation(self) -> keras.callbacks.Callback:
+        """Returns the callback that writes `val_PCK`."""
+        return LandmarkValidation(self)
+
+    def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
+        """Finds the test images' landmarks, compares them and draws some."""
+        found = self.find(self.test)
+        metrics = self._compare(found, self.test)
+        write_png(
+            run.report / "landmarks.png", draw_landmarks([r.path for r in self.test[:PICTURES]], found[:PICTURES])
+        )
+        figures = metrics.to_dict()
+        rows = {"trained": figures, **{name.replace("_", " "): row for name, row in references.items()}}
+        return Judgement(figures, (landmark_table(rows),))
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the image size."""
+        return {"detector": {"image_size": list(self.experiment.config.image_size)}}
+
+    def validate(self) -> LandmarkMetrics:
+        """Judges the validation images, without a picture."""
+        training = self.experiment.training
+        records = _with_landmarks(training.query + training.gallery)
+        return self._compare(self.find(records, verbose=0), records)
+
+    def find(self, records: Sequence[Record], verbose: int = 1) -> np.ndarray:
+        """Returns the landmarks float32 [N, 18, 3] that the model finds in the images of records."""
+        config = self.experiment.config
+        batches = input_batches(records, self.experiment.system.inputs, config.image_size, config.evaluation.batch_size)
+        return landmarks_of(self.model.predict(batches, verbose=verbose))
+
+    def _compare(self, found: np.ndarray, records: Sequence[Record]) -> LandmarkMetrics:
+        true = np.stack([record.landmarks for record in records])
+        return landmark_metrics(found, true, self.experiment.config.image_size)
+
+
+class LandmarkValidation(keras.callbacks.Callback):
+    """Writes `val_PCK` into the logs every few epochs and after the last one.
+
+    Args:
+        evaluation: `LandmarkEvaluation`.
+    """
+
+    def __init__(self, evaluation: LandmarkEvaluation) -> None:
+        super().__init__()
+        self.evaluation = evaluation
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Judges, when it is this epoch's turn."""
+        if (epoch + 1) % self.evaluation.experiment.config.evaluation.every and epoch + 1 != self.params["epochs"]:
+            return
+        score = self.evaluation.validate().mean
+        logger.info("epoch %d: val_PCK %.4f", epoch + 1, score)
+        if logs is not None:
+            logs["val_PCK"] = score
+
+
+def _with_landmarks(records: Sequence[Record]) -> list[Record]:
+    chosen = [record for record in records if record.landmarks is not None]
+    if not chosen:
+        raise InputError(f"A pose estimator is judged by landmarks, and none of {len(records)} images has any.")
+    return chosen
