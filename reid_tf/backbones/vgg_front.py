@@ -39,8 +39,8 @@ def vgg_front(
             do not fit.
 
     References:
-        Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition; Cao et al.,
-        OpenPose: Realtime Multi-Person 2D Pose Estimation using Part Affinity Fields, section 3.2.
+        Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition; Cao et al., Realtime
+        Multi-Person 2D Pose Estimation using Part Affinity Fields (OpenPose).
     """
     if not 0 < len(stackwise_channels) == len(stackwise_num_convolutions):
         raise InputError(

@@ -9,5 +9,6 @@ from reid_tf.losses.group_cross_entropy import group_cross_entropy as group_cros
 from reid_tf.losses.masked_binary_crossentropy import MaskedBinaryCrossentropy as MaskedBinaryCrossentropy
 from reid_tf.losses.masked_binary_crossentropy import masked_binary_crossentropy as masked_binary_crossentropy
 from reid_tf.losses.pairwise_distances import DISTANCES as DISTANCES
+from reid_tf.losses.pose_triplet import PoseTripletLoss as PoseTripletLoss
 from reid_tf.losses.triplet import TripletLoss as TripletLoss
 from reid_tf.losses.triplet_metrics import triplet_metrics as triplet_metrics

@@ -115,18 +115,40 @@ class TripletLoss(keras.losses.Loss):
         embeddings = ops.cast(ops.reshape(embeddings, (-1, embeddings.shape[-1])), "float32")
         return DISTANCES[self.distance](normalized(embeddings) if self.normalize else embeddings)
 
-    def mine(self, identities: Any, embeddings: Any) -> Triplets:
+    def identities(self, labels: Any) -> Any:
+        """Who is in each image.
+
+        Args:
+            labels: int [batch] or [batch, 2]. What the loss takes as `y_true`.
+
+        Returns:
+            int [batch] or [batch, 2].
+        """
+        return labels
+
+    def candidates(self, labels: Any) -> tuple[Any, Any]:
+        """The pairs that triplets are mined from.
+
+        Args:
+            labels: int [batch] or [batch, 2]. What the loss takes as `y_true`.
+
+        Returns:
+            Two bool [images, images], a row for an anchor: the positives and the negatives.
+        """
+        return pair_masks(self.identities(labels))
+
+    def mine(self, labels: Any, embeddings: Any) -> Triplets:
         """The triplets that the loss looks at.
 
         Args:
-            identities: int [batch] or [batch, 2].
+            labels: int [batch] or [batch, 2]. What the loss takes as `y_true`.
             embeddings: float [batch, dim] or [batch, 2, dim].
 
         Returns:
             `Triplets` of all images of the batch.
         """
         distances = self.distances(embeddings)
-        positives, negatives = pair_masks(identities)
+        positives, negatives = self.candidates(labels)
         return mine(self.mining, distances, positives, negatives, self.hinge, self.hardest)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

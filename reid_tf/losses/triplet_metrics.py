@@ -20,19 +20,19 @@ def triplet_metrics(loss: TripletLoss) -> list[keras.metrics.Metric]:
 
     Returns:
         "active_triplets", the share of mined triplets with a loss above 0; "positive_distance" and "negative_distance",
-        the mean distances between two images of one person and of two persons. When both distances go towards zero the
-        embedding collapses to a point.
+        the mean distances between any two images of one person and of two persons. When both distances go towards zero
+        the embedding collapses to a point.
     """
 
-    def active_triplets(identities: Any, embeddings: Any) -> tuple[Any, Any]:
-        triplets = loss.mine(identities, embeddings)
+    def active_triplets(labels: Any, embeddings: Any) -> tuple[Any, Any]:
+        triplets = loss.mine(labels, embeddings)
         return triplet_losses(triplets, loss.hinge) > SATISFIED, triplets.valid
 
-    def positive_distance(identities: Any, embeddings: Any) -> tuple[Any, Any]:
-        return loss.distances(embeddings), pair_masks(identities)[0]
+    def positive_distance(labels: Any, embeddings: Any) -> tuple[Any, Any]:
+        return loss.distances(embeddings), pair_masks(loss.identities(labels))[0]
 
-    def negative_distance(identities: Any, embeddings: Any) -> tuple[Any, Any]:
-        return loss.distances(embeddings), pair_masks(identities)[1]
+    def negative_distance(labels: Any, embeddings: Any) -> tuple[Any, Any]:
+        return loss.distances(embeddings), pair_masks(loss.identities(labels))[1]
 
     return [
         MaskedMean(function, function.__name__) for function in (active_triplets, positive_distance, negative_distance)

@@ -53,8 +53,8 @@ def cpm(
         InputError: an option is out of its range.
 
     References:
-        Wei et al., Convolutional Pose Machines, section 3; Cao et al., OpenPose: Realtime Multi-Person 2D Pose
-        Estimation using Part Affinity Fields, section 3.2 (sizes of the convolutions).
+        Wei et al., Convolutional Pose Machines; Cao et al., Realtime Multi-Person 2D Pose Estimation using Part
+        Affinity Fields (the sizes of the convolutions).
     """
     for option, count in (("stages", stages), ("width", width), ("refinement_convolutions", refinement_convolutions)):
         require_positive(count, option)

@@ -29,7 +29,7 @@ def landmark_file(*, path: str, format: Literal["npz", "coco", "openpose", "mark
     A file names its images by their path, from any folder above them on, or by their file name alone.
 
     Args:
-        path: str. The file, or for "openpose" a folder of files too.
+        path: str. The file, or for "openpose" and "market1501" the folder of its files.
         format: str. "npz" is this package's own (`datasets/landmarks.py`); "coco" a COCO keypoint annotation file
             (JSON); "openpose" the JSON files that OpenPose writes, `IMAGE_keypoints.json`; "market1501" the published
             body points of Market-1501 (`.mat`), which have no face.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from reid_tf.datasets.findings import counted
 from reid_tf.errors import InputError
 
 PARTS = ("head", "trunk", "lower_limbs")
@@ -162,8 +163,8 @@ def describe_regions(landmarks: np.ndarray | Sequence[np.ndarray]) -> str:
     seen = np.asarray(parts_seen(np.reshape(landmarks, (-1, 18, 3))))
     heads, trunks, limbs = (~seen).sum(axis=0)
     return (
-        f"the pre-defined region for {heads:,} heads, {trunks:,} trunks and {limbs:,} lower limbs of {len(seen):,} "
-        "images"
+        f"the pre-defined region for {counted(heads, 'head')}, {counted(trunks, 'trunk')} and {limbs:,} lower limbs of "
+        f"{counted(len(seen), 'image')}"
     )
 
 

@@ -55,13 +55,13 @@ class RetrievalEvaluation:
         """Returns the figures of the untrained encoder and of colours alone."""
         options, dataset, encoder = self.experiment.config.evaluation, self.experiment.dataset, self.encoder
         embedded = embed_test_set(encoder, dataset, options.batch_size)
-        histograms = (
+        query, gallery = (
             embed_colour_histogram(records, encoder.image_size, options.batch_size)
             for records in (dataset.query, dataset.gallery)
         )
         return {
             "untrained_encoder": evaluate(*embedded, encoder.distance, protocol=options.protocol).to_dict(),
-            "colour_histogram": evaluate(*histograms, protocol=options.protocol).to_dict(),
+            "colour_histogram": evaluate(query, gallery, protocol=options.protocol).to_dict(),
         }
 
     def validation(self) -> keras.callbacks.Callback:

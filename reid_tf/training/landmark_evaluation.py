@@ -39,7 +39,8 @@ class LandmarkEvaluation:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         system = experiment.system
-        self.model = keras.Model(system.model.input, list(system.model.output.values())[-1], name="last_beliefs")
+        last = f"stage{len(system.model.output)}"
+        self.model = keras.Model(system.model.input, system.model.output[last], name="last_beliefs")
         self.test = _with_landmarks(experiment.dataset.query + experiment.dataset.gallery)
 
     def references(self) -> dict[str, Figures]:

@@ -1,9 +1,11 @@
 import os
 
+import numpy as np
 import pytest
 from made_datasets import encoded_image
 
 from reid_tf.datasets.image_list import image_ids, list_images
+from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.errors import InputError
 
 
@@ -26,6 +28,18 @@ def test_a_csv_gives_the_images_of_all_splits(tmp_path):
         ("q.jpg", 7),
         ("g.jpg", 7),
     ]
+
+
+def test_a_folder_may_hold_landmarks(tmp_path, write_images):
+    write_images(tmp_path, ("a.jpg", "b/c.jpg"))
+    points = np.random.default_rng(0).random((18, 3), np.float32)
+    write_landmarks(tmp_path / "landmarks.npz", {"b/c.jpg": points})
+    first, second = list_images(tmp_path)
+    assert first.landmarks is None
+    np.testing.assert_array_equal(second.landmarks, points)
+    write_landmarks(tmp_path / "landmarks.npz", {"d.jpg": points})
+    with pytest.raises(InputError, match="has landmarks of none of the images .* first path is 'd.jpg'"):
+        list_images(tmp_path)
 
 
 def test_what_is_missing_is_said(tmp_path):

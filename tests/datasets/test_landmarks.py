@@ -1,8 +1,20 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from made_datasets import dataset_of
 
-from reid_tf.datasets.landmarks import add_landmarks, read_landmarks, write_landmarks
+from reid_tf.datasets.landmarks import (
+    add_landmarks,
+    check_landmarks,
+    read_detector,
+    read_landmarks,
+    relative_path,
+    write_landmarks,
+)
+from reid_tf.datasets.map_records import map_records
+from reid_tf.datasets.market1501 import market1501
+from reid_tf.datasets.splits import held_out
 from reid_tf.errors import InputError
 
 
@@ -27,6 +39,17 @@ def test_the_files_form(tmp_path, landmarks):
         assert sorted(file.files) == ["landmarks", "paths"]
         assert file["landmarks"].shape == (2, 18, 3)
         assert file["paths"].tolist() == ["query/000.jpg", "query/002.jpg"]
+
+
+def test_a_file_says_which_detector_made_it(tmp_path, landmarks):
+    write_landmarks(tmp_path / "plain.npz", landmarks)
+    assert read_detector(tmp_path / "plain.npz") is None
+    write_landmarks(tmp_path / "made.npz", landmarks, {"name": "movenet", "scales": (1, 2)})
+    assert read_detector(tmp_path / "made.npz") == {"name": "movenet", "scales": [1, 2]}
+    assert list(read_landmarks(tmp_path / "made.npz")) == sorted(landmarks)
+    np.savez(tmp_path / "bad.npz", paths=np.array([], str), detector=np.array("{movenet"))
+    with pytest.raises(InputError, match=r"'.*bad.npz': `detector` must be JSON text. Received: {movenet"):
+        read_detector(tmp_path / "bad.npz")
 
 
 def test_no_landmarks_at_all_are_a_valid_file(tmp_path):
@@ -85,9 +108,41 @@ def test_landmarks_meet_their_images(tmp_path, landmarks):
     np.testing.assert_array_equal(dataset.query[2].landmarks, landmarks["query/002.jpg"])
 
 
-def test_without_a_file_nothing_changes(tmp_path):
+def test_without_a_file_only_the_root_is_known(tmp_path):
     dataset = dataset_of([(1, 1)])
-    assert add_landmarks(dataset, tmp_path) is dataset
+    assert add_landmarks(dataset, tmp_path) == dataclasses.replace(dataset, root=str(tmp_path))
+
+
+def test_loaders_splits_and_changes_keep_the_root(market_root):
+    dataset = market1501(str(market_root))
+    assert dataset.root == str(market_root)
+    assert map_records(lambda record: record, dataset).root == str(market_root)
+    assert held_out(dataset, share=0.9).root == str(market_root)
+    assert relative_path(dataset.query[0].path, dataset.root) == "query/0001_c1s1_001051_00.jpg"
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [
+        ("data/query/a.jpg", "data", "query/a.jpg"),
+        ("./data/query/a.jpg", "data/", "query/a.jpg"),
+        ("a.jpg", ".", "a.jpg"),
+        ("/other/a.jpg", "/data", "/other/a.jpg"),
+        ("/data2/a.jpg", "/data", "/data2/a.jpg"),
+    ],
+)
+def test_what_a_file_calls_an_image(path, root, expected):
+    assert relative_path(path, root) == expected
+
+
+def test_landmarks_of_a_caller_are_checked():
+    check_landmarks(["image 0"], np.zeros((1, 18, 3)), "landmarks")
+    with pytest.raises(
+        InputError, match=r"'landmarks': `landmarks` must be \[1, 18, 3\] for 1 paths. Received: \[1, 17"
+    ):
+        check_landmarks(["image 0"], np.zeros((1, 17, 3)), "landmarks")
+    with pytest.raises(InputError, match=r"not pixels\). Received for 'image 1'"):
+        check_landmarks(["image 0", "image 1"], np.array([np.zeros((18, 3)), np.full((18, 3), 9)]), "landmarks")
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path):

@@ -10,10 +10,18 @@ def distance(a: np.ndarray, b: np.ndarray, name: str) -> float:
     return square if name == "squared_euclidean" else np.sqrt(square)
 
 
-def mined(anchor: int, identities, distances, mining: str, margin: float, hardest: int) -> list[tuple[float, float]]:
+def unconstrained(anchor: int, others: list[int], positive: bool) -> list[int]:
+    return others
+
+
+def mined(
+    anchor: int, identities, distances, mining: str, margin: float, hardest: int, constrain=unconstrained
+) -> list[tuple[float, float]]:
     others = [i for i in range(len(identities)) if i != anchor]
-    positives = [distances[anchor, i] for i in others if identities[i] == identities[anchor]]
-    negatives = sorted(distances[anchor, i] for i in others if identities[i] != identities[anchor])
+    same = [i for i in others if identities[i] == identities[anchor]]
+    different = [i for i in others if identities[i] != identities[anchor]]
+    positives = [distances[anchor, i] for i in constrain(anchor, same, True)]
+    negatives = sorted(distances[anchor, i] for i in constrain(anchor, different, False))
     if not positives or not negatives:
         return []
     if mining == "batch_hard":
@@ -27,9 +35,16 @@ def mined(anchor: int, identities, distances, mining: str, margin: float, hardes
 
 
 def naive_triplet_loss(
-    identities, embeddings, distance_name="euclidean", mining="batch_hard", margin=0.3, hardest=4, reduction="mean"
+    identities,
+    embeddings,
+    distance_name="euclidean",
+    mining="batch_hard",
+    margin=0.3,
+    hardest=4,
+    reduction="mean",
+    constrain=unconstrained,
 ) -> np.ndarray:
-    """One value an anchor; `margin` None is the soft one."""
+    """One value an anchor; `margin` None is the soft one, `constrain` keeps some of an anchor's partners."""
     embeddings = np.asarray(embeddings, np.float64)
     count = len(embeddings)
     distances = np.array(
@@ -37,7 +52,9 @@ def naive_triplet_loss(
     )
     values = []
     for anchor in range(count):
-        triplets = mined(anchor, identities, distances, mining, np.inf if margin is None else margin, hardest)
+        triplets = mined(
+            anchor, identities, distances, mining, np.inf if margin is None else margin, hardest, constrain
+        )
         losses = [np.log1p(np.exp(p - n)) if margin is None else max(0.0, margin + p - n) for p, n in triplets]
         if reduction == "mean_active":
             losses = [value for value in losses if value > 0]
