@@ -114,16 +114,38 @@ def key_values(flag: str, given: Sequence[str]) -> dict[str, Any]:
 
 
 def add_encoder_arguments(arguments: argparse.ArgumentParser) -> None:
-    """Adds `--run DIR` and `--flip`, which `encoder()` reads."""
+    """Adds `--run DIR`, `--flip` and a detector's arguments, which `encoder()` reads."""
     arguments.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
     arguments.add_argument("--flip", action="store_true", help="average over an image and its mirror image")
+    add_detector_arguments(arguments, "finds the landmarks of images without, where the run needs them")
+
+
+def add_detector_arguments(arguments: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds `--detector NAME` and `--detector-option KEY=VALUE`, which `detector()` reads."""
+    arguments.add_argument("--detector", metavar="NAME", help=f"landmark detector, such as movenet: {purpose}")
+    arguments.add_argument(
+        "--detector-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the detector, such as model_file=movenet.tflite; repeatable",
+    )
+
+
+def detector(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """Returns the component that `--detector` and `--detector-option` describe, or None where none is named."""
+    if arguments.detector is None:
+        if arguments.detector_option:
+            raise InputError(f"--detector-option needs --detector. Received: {arguments.detector_option} alone.")
+        return None
+    return {"name": arguments.detector, **key_values("--detector-option", arguments.detector_option)}
 
 
 def encoder(arguments: argparse.Namespace) -> "Encoder":
     """Returns the encoder of the run that the arguments name."""
     from reid_tf.retrieval.embed import load_encoder
 
-    loaded = load_encoder(arguments.run)
+    loaded = load_encoder(arguments.run, detector(arguments))
     loaded.flip = loaded.flip or arguments.flip
     return loaded
 

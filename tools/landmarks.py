@@ -28,10 +28,7 @@ def main() -> None:
         "python tools/landmarks.py --detector movenet --detector-option model_file=movenet.tflite "
         "--images crops/ --preview crops.png",
     )
-    parser.add_argument("--detector", metavar="NAME", help="registered landmark detector, such as movenet")
-    parser.add_argument(
-        "--detector-option", action="append", default=[], metavar="KEY=VALUE", help="of the detector; repeatable"
-    )
+    command_line.add_detector_arguments(parser, "finds what the file lacks")
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--images", metavar="FOLDER_OR_CSV", help="a folder, or a CSV, instead of a data set")
     parser.add_argument("--out", metavar="NPZ", help="the landmark file (default: landmarks.npz beside the images)")
@@ -84,8 +81,7 @@ def find(arguments: argparse.Namespace, records: Sequence[Record], root: Path, p
     from reid_tf.pose.landmark_cache import LandmarkCache
     from reid_tf.registry import DETECTORS
 
-    options = command_line.key_values("--detector-option", arguments.detector_option)
-    detector = DETECTORS.build({"name": arguments.detector, **options})
+    detector = DETECTORS.build(command_line.detector(arguments) or {})
     cache = LandmarkCache(path, detector.description, arguments.overwrite)
     missing = [record for record in records if relative_path(record.path, root) not in cache.landmarks]
     if len(missing) < len(records):

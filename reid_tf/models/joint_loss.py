@@ -50,7 +50,9 @@ def joint_loss(
         parts: bool. Whether the parts are there; without them the model takes the image alone.
         shared_layers: int. The last stage below the parts: conv4 of `pose_inception`.
         grids: three (rows, columns), of head, trunk and lower limbs. Size of what is pooled from a box. The paper does
-            not print them; these suit a map of 51 x 23.
+            not print them; these suit a map of 51 x 23. In mixed_bfloat16 on processors with AMX give trunk and limbs
+            11 columns at least: TensorFlow 2.21's unpadded strided convolution reads memory that nobody wrote where
+            its result has one column and several rows, and the features may be NaN.
         branch_widths: three float. Channels of a part's branch, relative to the backbone's. The paper narrows the head.
         global_dim: int. Width of the projected global features.
         part_dims: three int. Widths of the parts' projected features.

@@ -131,7 +131,6 @@ class Checkpoints(keras.callbacks.Callback):
         Args:
             model: keras.Model. Compiled like the one that was saved.
         """
-        model.optimizer.build(model.trainable_variables)
         model.load_weights(self.run.checkpoints / self.state["last"])
         for variable, value in zip(_random_states(model), self.state["random_states"], strict=True):
             variable.assign(value)

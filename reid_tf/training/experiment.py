@@ -104,6 +104,8 @@ class Experiment:
             metrics=self.system.metrics,
             jit_compile=self.config.xla,
         )
+        # An optimizer that makes its variables in the first step has TensorFlow trace that step twice.
+        self.system.model.optimizer.build(self.system.model.trainable_variables)
         return self.system.model
 
     def encoder(self) -> Encoder:

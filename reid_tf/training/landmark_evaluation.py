@@ -46,7 +46,7 @@ class LandmarkEvaluation:
     def references(self) -> dict[str, Figures]:
         """Returns the figures of the training images' mean pose, the best answer that does not look."""
         training = _with_landmarks(self.experiment.training.train)
-        mean = np.mean([record.landmarks for record in training], axis=0)
+        mean = _true_landmarks(training).mean(axis=0)
         guess = np.repeat(mean[np.newaxis], len(self.test), axis=0)
         return {"mean_pose": self._compare(guess, self.test).to_dict()}
 
@@ -82,8 +82,7 @@ class LandmarkEvaluation:
         return landmarks_of(self.model.predict(batches, verbose=verbose))
 
     def _compare(self, found: np.ndarray, records: Sequence[Record]) -> LandmarkMetrics:
-        true = np.stack([record.landmarks for record in records])
-        return landmark_metrics(found, true, self.experiment.config.image_size)
+        return landmark_metrics(found, _true_landmarks(records), self.experiment.config.image_size)
 
 
 class LandmarkValidation(keras.callbacks.Callback):
@@ -112,3 +111,7 @@ def _with_landmarks(records: Sequence[Record]) -> list[Record]:
     if not chosen:
         raise InputError(f"A pose estimator is judged by landmarks, and none of {len(records)} images has any.")
     return chosen
+
+
+def _true_landmarks(records: Sequence[Record]) -> np.ndarray:
+    return np.stack([record.landmarks for record in records if record.landmarks is not None])

@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from reid_tf.datasets.record import ReIDDataset
 
 PACKAGES = ("reid_tf", "tensorflow", "keras", "numpy", "opencv-python", "omegaconf", "pydantic")
@@ -31,7 +33,8 @@ def data_hash(dataset: ReIDDataset) -> str:
         dataset: `ReIDDataset`.
 
     Returns:
-        str. SHA-256 over split, file name, size in bytes, identity and camera of every record, in order.
+        str. SHA-256 over split, file name, size in bytes, identity, camera and (where known) landmarks of every record,
+        in order.
     """
     digest = hashlib.sha256()
     for split, records in dataset.splits().items():
@@ -39,6 +42,8 @@ def data_hash(dataset: ReIDDataset) -> str:
             size = os.path.getsize(record.path) if os.path.exists(record.path) else -1
             line = f"{split} {os.path.basename(record.path)} {size} {record.identity} {record.camera}\n"
             digest.update(line.encode())
+            if record.landmarks is not None:
+                digest.update(np.asarray(record.landmarks, np.float32).tobytes())
     return digest.hexdigest()
 
 
