@@ -10,8 +10,11 @@ from reid_tf.models.system import System
 from reid_tf.registry import BACKBONES, MODELS
 
 SIZE = (32, 16)
-# What a model needs other than by default because the smallest backbone has four stages only.
-OPTIONS: dict[str, dict[str, Any]] = {"joint_loss": {"shared_layers": 2}}
+# The smallest backbone has four stages, one of which branches above; large defaults only cost time here.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "cpm": {"stages": 2, "width": 4, "refinement_convolutions": 1},
+    "joint_loss": {"shared_layers": 2, "grids": [[4, 4], [6, 4], [6, 4]]},
+}
 
 
 def build(name: str, **options: Any) -> System:

@@ -18,10 +18,29 @@ epochs: 2
 """
 
 
+STAGES = """
+stages:
+  - {name: identification, share: 0.5, loss_weights: {identity_a: 1.0, verification: 0.0}}
+  - name: joint
+    share: 0.5
+    loss_weights: {verification: 0.5}
+    optimizer: {name: adam, learning_rate: 1.0e-3}
+    schedule: {name: cosine}
+    augment: [{name: flip}]
+"""
+
+
 @pytest.fixture
 def recipe(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture
+def staged(tmp_path):
+    path = tmp_path / "staged.yaml"
+    path.write_text(RECIPE + STAGES)
     return path
 
 
@@ -107,3 +126,102 @@ def test_no_yaml_mapping(tmp_path, text):
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match=r"no configuration file .*none\.yaml"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_a_training_without_stages_is_one_stage(recipe):
+    config = load_config(recipe)
+    assert config.in_stages() == (config,)
+
+
+def test_a_stage_is_the_whole_recipe_but_for_what_it_names(staged):
+    config = load_config(staged, ["epochs=9"])
+    first, second = config.in_stages()
+    assert (first.epochs, second.epochs) == (4, 5)
+    assert (first.optimizer, first.schedule) == (config.optimizer, config.schedule)
+    assert first.augment == config.augment
+    assert first.loss_weights == {"identity_a": 1.0, "verification": 0.0}
+    assert second.optimizer == {"name": "adam", "learning_rate": 1e-3}
+    assert second.schedule == {"name": "cosine"}
+    assert second.augment == ({"name": "flip"},)
+    assert second.loss_weights == {"verification": 0.5}
+    assert second.batches == config.batches
+    assert first.stages == second.stages == ()
+    assert first.seed != second.seed, "both stages would see the same images in the same order"
+    assert first.in_stages() == (first,)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (1 / 3, 1 / 3, 1 / 3), (0.1, 0.2, 0.7), (0.35, 0.65), (1.0,)])
+def test_every_epoch_belongs_to_one_stage(recipe, shares):
+    stages = [f"{{name: s{number}, share: {share}}}" for number, share in enumerate(shares)]
+    config = load_config(recipe, ["epochs=10", f"stages=[{', '.join(stages)}]"])
+    for epochs in range(10, 131):
+        counts = [stage.epochs for stage in dataclasses.replace(config, epochs=epochs).in_stages()]
+        assert sum(counts) == epochs
+        for count, share in zip(counts, shares, strict=True):
+            assert abs(count - share * epochs) <= 1
+
+
+def test_stages_are_saved_and_read_back_equal(staged, tmp_path):
+    config = load_config(staged, ["initial_weights=some.weights.h5"])
+    save_config(config, tmp_path / "again.yaml")
+    assert load_config(tmp_path / "again.yaml") == config
+    assert parse_config(config.to_dict()) == config
+    assert config.stages[1].optimizer == {"name": "adam", "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "read"),
+    [
+        (
+            ["stages.identification.share=0.7", "stages.joint.share=0.3", "epochs=10"],
+            lambda c: [stage.epochs for stage in c.in_stages()] == [7, 3],
+        ),
+        (
+            ["stages.joint.loss_weights.identity_a=2"],
+            lambda c: c.in_stages()[1].loss_weights == {"verification": 0.5, "identity_a": 2.0},
+        ),
+        (
+            ["stages.identification.schedule.name=cosine"],
+            lambda c: c.in_stages()[0].schedule == {"name": "cosine"},
+        ),
+        (
+            ["stages.joint.optimizer.name=sgd", "stages.joint.optimizer.learning_rate=0.3"],
+            lambda c: c.in_stages()[1].optimizer == {"name": "sgd", "learning_rate": 0.3},
+        ),
+        (["stages.0.batches={name: pairs, batch_size: 8}"], lambda c: c.in_stages()[0].batches["batch_size"] == 8),
+        (["stages=[]"], lambda c: c.in_stages() == (c,)),
+    ],
+)
+def test_overrides_of_a_stage_go_by_its_name(staged, overrides, read):
+    assert read(load_config(staged, overrides))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages.joint.optimizer.learning_rat=1", "'learning_rat'. Did you mean 'learning_rate'"),
+        ("stages.joint.schedule.name=cosinus", "Unknown .*schedule: 'cosinus'. Did you mean 'cosine'"),
+        ("stages.joint.batches={name: pears}", "'pears'. Did you mean 'pairs'"),
+        ("stages.joint.augment=[{name: flipp}]", "'flipp'. Did you mean 'flip'"),
+        ("stages.joint.shar=0.5", "Unknown key of a stage of the configuration: 'shar'. Did you mean 'share'"),
+        ("stages.joined.share=0.5", "'joined'. Did you mean 'joint'"),
+        ("stages.joint.share=half", "'share'.*'half'"),
+        ("stages.joint.loss_weights.verification=much", "'verification'.*'much'"),
+        ("stages=[{name: joint}]", "stage of the configuration lacks the key 'share'"),
+        ("stages=[joint]", "stage of the configuration must be a mapping of keys to values. Received: 'joint'"),
+        (
+            "stages.joint.share=0.4",
+            r"must be above 0 and add up to 1. Received: \{'identification': 0.5, 'joint': 0.4\}",
+        ),
+        ("stages.joint.share=0", "above 0 and add up to 1. Received: .*'joint': 0.0"),
+        ("stages=[{name: a, share: 1.5}, {name: b, share: -0.5}]", "above 0 and add up to 1. Received: .*'b': -0.5"),
+        (
+            "epochs=1",
+            "The stage 'identification' must have an epoch at least. Received: a share of 0.5 of 1 epochs",
+        ),
+        ("stages=[{name: a, share: 0.9}, {name: b, share: 0.1}]", "'b' must have an epoch .* 0.1 of 2 epochs"),
+    ],
+)
+def test_what_is_wrong_in_a_stage_is_one_sentence(staged, override, message):
+    with pytest.raises(InputError, match=message):
+        load_config(staged, [override])

@@ -84,13 +84,14 @@ class Encoder:
                 as images, or the model needs them and they are neither given nor to be found.
         """
         given = _checked(len(images), landmarks, part_boxes)
+        lacking = set(self.inputs.values()) - set(given)
+        if len(images) and "landmarks" not in given and need_landmarks(lacking):
+            given["landmarks"] = self._detect(images, batch_size)
         vectors = [np.zeros((0, self.dim), np.float32)]
         for start in range(0, len(images), batch_size):
             chosen = slice(start, start + batch_size)
             batch = {field: values[chosen] for field, values in given.items()}
             batch["image"] = _load(images[chosen], self.image_size)
-            if self.needs_landmarks and not given:
-                batch["landmarks"] = self._detect(images[chosen])
             vectors.append(self._embed_batch(batch))
         return np.concatenate(vectors)
 
@@ -115,14 +116,28 @@ class Encoder:
             "attributes": self.attributes and self.attributes.to_dict(),
         }
 
-    def _detect(self, images: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+    def _detect(self, images: Sequence[np.ndarray | str | Path], batch_size: int) -> np.ndarray:
         if self.detector is None:
             raise InputError(
                 "This encoder needs the landmarks of an image: give them as `landmarks`, or load it with a detector, "
                 "load_encoder(run, detector={'name': 'movenet', 'model_file': FILE}). "
                 f"Received: {len(images)} images alone."
             )
-        return self.detector(_load(images, self.detector.image_size), [str(image) for image in images])
+        names, arrays = _paths_and_arrays(images)
+        size = self.detector.image_size
+        if size is None:
+            if arrays:
+                raise InputError(
+                    f"The detector {self.detector.description['name']!r} knows images by their path and does not look "
+                    f"at pixels: give paths, or `landmarks`. Received: {len(arrays)} arrays."
+                )
+            return self.detector(None, names)
+        names = names or [f"image {index}" for index in range(len(arrays))]
+        found = []
+        for start in range(0, len(images), batch_size):
+            chosen = slice(start, start + batch_size)
+            found.append(self.detector(_load(images[chosen], size), names[chosen]))
+        return np.concatenate(found)
 
     def _embed_batch(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         views = [batch, mirrored(dict(batch))] if self.flip else [batch]
@@ -148,11 +163,17 @@ def _checked(count: int, landmarks: np.ndarray | None, part_boxes: np.ndarray | 
 
 
 def _load(images: Sequence[np.ndarray | str | Path], image_size: tuple[int, int]) -> np.ndarray:
+    paths, arrays = _paths_and_arrays(images)
+    return load_images(paths, image_size) if paths else resize_images(arrays, image_size)
+
+
+def _paths_and_arrays(images: Sequence[np.ndarray | str | Path]) -> tuple[list[str], list[np.ndarray]]:
+    """Images as paths and none as arrays, or the other way round."""
     paths = [str(image) for image in images if isinstance(image, str | Path)]
     arrays = [image for image in images if not isinstance(image, str | Path)]
     if paths and arrays:
         raise InputError(f"Images are all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
-    return load_images(paths, image_size) if paths else resize_images(arrays, image_size)
+    return paths, arrays
 
 
 def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
@@ -168,7 +189,8 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
         `Embeddings` in the order of the records.
 
     Raises:
-        InputError: there are no records, or an image cannot be read.
+        InputError: there are no records, an image cannot be read, or landmarks that the encoder needs are neither in
+            the records nor to be found by its detector.
     """
     return _of_records(records, _outputs(encoder, records, batch_size, verbose)["embedding"])
 
@@ -188,7 +210,7 @@ def embed_with_attributes(
         `Embeddings`, and float32 [N, size], which `encoder.attributes` reads.
 
     Raises:
-        InputError: the encoder knows no attributes, there are no records, or an image cannot be read.
+        InputError: the encoder knows no attributes, or as `embed()`.
     """
     if encoder.attributes is None:
         raise InputError(

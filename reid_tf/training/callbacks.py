@@ -74,12 +74,21 @@ class RetrievalValidation(keras.callbacks.Callback):
 
 
 class LearningRate(keras.callbacks.Callback):
-    """Writes the rate of an epoch's last step into the logs."""
+    """Writes the rate of an epoch's first step into the logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reads the rate off the optimizer, which names the next step's: at an epoch's end it would be another's."""
+        if batch == 0:
+            self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reads the rate off the optimizer."""
+        """Writes it."""
         if logs is not None:
-            logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            logs["learning_rate"] = self.rate
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -195,8 +195,8 @@ def _load_initial_weights(model: keras.Model, path: str) -> None:
     try:
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The initial weights {path!r} are not those of this model: {reason}") from error
+        reason = " ".join(str(error).split())[:300].rstrip(".")  # Keras goes on with the values of the variable
+        raise InputError(f"The initial weights {path!r} are not those of this model: {reason}.") from error
 
 
 def _check_triplets(sampler: Sampler, identities: np.ndarray, replicas: int, batches: Mapping[str, Any]) -> None:

@@ -46,8 +46,7 @@ class LandmarkEvaluation:
     def references(self) -> dict[str, Figures]:
         """Returns the figures of the training images' mean pose, the best answer that does not look."""
         training = _with_landmarks(self.experiment.training.train)
-        mean = _true_landmarks(training).mean(axis=0)
-        guess = np.repeat(mean[np.newaxis], len(self.test), axis=0)
+        guess = np.repeat(_mean_pose(_true_landmarks(training))[np.newaxis], len(self.test), axis=0)
         return {"mean_pose": self._compare(guess, self.test).to_dict()}
 
     def validation(self) -> keras.callbacks.Callback:
@@ -115,3 +114,9 @@ def _with_landmarks(records: Sequence[Record]) -> list[Record]:
 
 def _true_landmarks(records: Sequence[Record]) -> np.ndarray:
     return np.stack([record.landmarks for record in records if record.landmarks is not None])
+
+
+def _mean_pose(landmarks: np.ndarray) -> np.ndarray:
+    """The mean [18, 3] of landmarks [N, 18, 3], each over the images that show it: elsewhere its place says nothing."""
+    shown = landmarks[..., 2:] > 0
+    return np.asarray((landmarks * shown).sum(axis=0) / np.maximum(shown.sum(axis=0), 1))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,8 +14,10 @@ from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
-from reid_tf.pipeline.build import build_batches, evaluation_batches
+from reid_tf.pipeline.augment.geometry import mirror_landmarks
+from reid_tf.pipeline.build import build_batches, evaluation_batches, input_batches
 from reid_tf.pipeline.decode import load_images, naming_broken_images
+from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import AUGMENTATIONS, SAMPLERS
 
 SIZE = (32, 16)
@@ -91,6 +94,65 @@ def test_batches_hold_the_samplers_images_and_their_labels(records, name):
             np.testing.assert_array_equal(targets["verification"], identity[chosen[:, 0]] != identity[chosen[:, 1]])
 
 
+WITH_PARTS = {"image": "image", "pose": "landmarks", "boxes": "part_boxes"}
+
+
+@pytest.mark.parametrize("name", ["images", "identity_pairs"])
+def test_part_boxes_are_those_of_the_moved_landmarks(records, name):
+    augment = ("flip", "random_crop", "random_rotation")
+    sides = [""] if name == "images" else ["_a", "_b"]
+    plain = take(build(records, name, augment=(), inputs=WITH_PARTS), 3)
+    moved = take(build(records, name, augment=augment, inputs=WITH_PARTS), 3)
+    for (features, _), (before, _) in zip(moved, plain, strict=True):
+        assert set(features) == {f"{key}{side}" for key in WITH_PARTS for side in sides}
+        for side in sides:
+            boxes = features[f"boxes{side}"]
+            assert (boxes.shape[1:], boxes.dtype) == ((3, 4), np.float32)
+            np.testing.assert_allclose(boxes, part_boxes(features[f"pose{side}"]), atol=1e-6)
+            assert not np.allclose(boxes, before[f"boxes{side}"], atol=0.01)
+
+
+def test_a_flip_of_every_image_mirrors_what_goes_with_it(records):
+    targets = {"who": "identity", "maps": "landmarks", "embedding": "identity_and_pose"}
+    flip = [AUGMENTATIONS.build({"name": "flip", "probability": 1.0}, image_size=SIZE)]
+    sampler = make_sampler(records, "identities")
+    dataset = build(records, "identities", augment=(), inputs=WITH_PARTS, targets=targets)
+    flipped = build_batches(
+        records, class_of_identity(records), sampler,
+        image_size=SIZE, inputs=WITH_PARTS, targets=targets, seed=5, augment=flip,
+    )  # fmt: skip
+    steps = len(sampler)
+    for (features, labels), (before, labels_before), chosen in zip(
+        take(flipped, steps), take(dataset, steps), sampler.epoch(0), strict=True
+    ):
+        own = np.stack([records[index].landmarks for index in chosen])
+        np.testing.assert_array_equal(labels_before["maps"], own)
+        mirrored = own[:, [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]]  # right and left joints
+        mirrored[..., 0] = 1 - mirrored[..., 0]
+        np.testing.assert_array_equal(features["image"], before["image"][:, :, ::-1])
+        for landmarks in (features["pose"], labels["maps"], labels["embedding"][:, 1:].reshape(-1, 18, 3)):
+            np.testing.assert_array_equal(landmarks, mirrored)
+        np.testing.assert_array_equal(labels["embedding"][:, 0], labels["who"])
+        assert (labels["embedding"].shape[1], labels["embedding"].dtype) == (55, np.float32)
+        left, top, right, bottom = np.moveaxis(before["boxes"], -1, 0)
+        expected = np.stack([1 - right, top, 1 - left, bottom], axis=-1)
+        np.testing.assert_allclose(features["boxes"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("label", ["landmarks", "identity_and_pose"])
+def test_labels_follow_the_landmarks_through_every_augmentation(records, label):
+    """The landmarks of the inputs and those of the labels are the same, also where no input wants them."""
+    augment = ("random_crop", "flip", "random_rotation", "random_erasing")
+    inputs = {"image": "image", "pose": "landmarks"}
+    both = take(build(records, "images", augment=augment, inputs=inputs, targets={"out": label}), 4)
+    alone = take(build(records, "images", augment=augment, targets={"out": label}), 4)
+    for (features, labels), (_, other) in zip(both, alone, strict=True):
+        np.testing.assert_array_equal(
+            labels["out"].reshape(len(labels["out"]), -1)[:, -54:].ravel(), features["pose"].ravel()
+        )
+        np.testing.assert_array_equal(labels["out"], other["out"])
+
+
 def test_the_stream_is_endless_and_its_shapes_are_static_but_for_the_batch(records):
     dataset = build(records, inputs={"image": "image", "pose": "landmarks"}, targets={"same": "different"})
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
@@ -157,6 +219,50 @@ def test_evaluation_batches_are_the_images_in_order(records):
     np.testing.assert_array_equal(np.concatenate(batches), load_images([record.path for record in records], SIZE))
 
 
+def test_input_batches_hold_what_an_encoder_takes_in_order(records):
+    dataset = input_batches(records, WITH_PARTS, SIZE, 10)
+    assert dataset.cardinality() == 3
+    assert dataset.element_spec == {
+        "image": tf.TensorSpec([None, *SIZE, 3], tf.uint8),
+        "pose": tf.TensorSpec([None, 18, 3], tf.float32),
+        "boxes": tf.TensorSpec([None, 3, 4], tf.float32),
+    }
+    batches = list(dataset.as_numpy_iterator())
+    assert [len(batch[key]) for batch in batches for key in WITH_PARTS] == [10] * 6 + [5] * 3
+    together = {key: np.concatenate([batch[key] for batch in batches]) for key in WITH_PARTS}
+    landmarks = np.stack([record.landmarks for record in records])
+    np.testing.assert_array_equal(together["image"], load_images([record.path for record in records], SIZE))
+    np.testing.assert_array_equal(together["pose"], landmarks)
+    np.testing.assert_allclose(together["boxes"], part_boxes(landmarks), atol=1e-6)
+
+
+def test_mirrored_input_batches_are_those_of_mirrored_files_and_landmarks(records, tmp_path):
+    others = []
+    for record in records:
+        path = tmp_path / Path(record.path).name
+        cv2.imwrite(str(path), cv2.imread(record.path)[:, ::-1])
+        landmarks = mirror_landmarks(record.landmarks[np.newaxis]).numpy()[0]
+        others.append(dataclasses.replace(record, path=str(path), landmarks=landmarks))
+    mirrored = input_batches(records, WITH_PARTS, SIZE, 10, mirror=True).as_numpy_iterator()
+    for batch, expected in zip(mirrored, input_batches(others, WITH_PARTS, SIZE, 10).as_numpy_iterator(), strict=True):
+        # Resizing is symmetric but for the last rounding.
+        np.testing.assert_allclose(batch["image"], expected["image"].astype(np.float32), atol=1)
+        np.testing.assert_array_equal(batch["pose"], expected["pose"])
+        np.testing.assert_allclose(batch["boxes"], expected["boxes"], atol=1e-6)
+
+
+def test_inputs_of_images_alone_need_no_landmarks(records):
+    bare = [dataclasses.replace(record, landmarks=None) for record in records]
+    (batch,) = input_batches(bare, {"image": "image"}, SIZE, 25).as_numpy_iterator()
+    assert set(batch) == {"image"}
+    with pytest.raises(InputError, match=r"25 of 25 images have none, .*00\.png'; `python tools/landmarks\.py"):
+        input_batches(bare, {"image": "image", "part_boxes": "part_boxes"}, SIZE, 25)
+    with pytest.raises(InputError, match="field of the input 'parts': 'part_box'. Did you mean 'part_boxes'"):
+        input_batches(records, {"parts": "part_box"}, SIZE, 25)
+    with pytest.raises(InputError, match=r"at least 1\. Received: 0"):
+        input_batches(records, WITH_PARTS, SIZE, 0)
+
+
 @pytest.mark.parametrize("cache", ["none", "encoded", "decoded"])
 def test_a_broken_training_image_is_named(records, cache, tmp_path):
     path = tmp_path / "broken.jpg"
@@ -174,7 +280,8 @@ def test_a_broken_training_image_is_named(records, cache, tmp_path):
             "'identitty'. Did you mean 'identity'.*attributes, binary_attributes, diff",
         ),
         ({"name": "images", "targets": {"out": "different"}}, "on images: 'different'"),
-        ({"inputs": {"image": "imgae"}}, "input 'image': 'imgae'. Did you mean 'image'.*image, landmarks"),
+        ({"inputs": {"image": "imgae"}}, "input 'image': 'imgae'. Did you mean 'image'.*image, landmarks, part_boxes"),
+        ({"targets": {"out": "identity_and_pose"}}, "on pairs: 'identity_and_pose'"),
         ({"image_size": (64, 32), "load_size": SIZE}, r"are \(32, 16\) after augmentation, .* takes \(64, 32\)"),
         ({"image_size": (64, 32), "load_size": (66, 34), "augment": ()}, r"\(66, 34\) after augmentation"),
         ({"steps_per_epoch": 5}, r"between 1 and the sampler's 4 batches\. Received: 5"),
@@ -190,8 +297,15 @@ def test_what_does_not_exist_is_refused_before_an_image_is_read(records, options
 
 def test_records_that_lack_something_are_named(records):
     bare = [*records[:-1], dataclasses.replace(records[-1], landmarks=None, attributes=(1,))]
-    with pytest.raises(InputError, match=r"24\.png' has none: landmarks=None"):
-        build(bare, inputs={"pose": "landmarks"})
+    message = r"1 of 25 images have none, the first being '.*24\.png'; `python tools/landmarks\.py --detector NAME`"
+    for name, wanting in (
+        ("pairs", {"inputs": {"pose": "landmarks"}}),
+        ("pairs", {"inputs": {"boxes": "part_boxes"}}),
+        ("images", {"targets": {"maps": "landmarks"}}),
+        ("images", {"targets": {"embedding": "identity_and_pose"}}),
+    ):
+        with pytest.raises(InputError, match=message):
+            build(bare, name, **wanting)
     with pytest.raises(InputError, match=r"24\.png' has 1 attributes; the schema has 2 groups"):
         build(bare, targets={"out": "attributes"})
     with pytest.raises(InputError, match=r"identity 60 of '.*24\.png' is not among the 6 classes"):
