@@ -107,6 +107,6 @@ def joint_loss(
 def _project(feature_map: Any, dim: int, name: str) -> Any:
     """Average-pools a feature map and projects it to [batch, dim]."""
     if dim < 1:
-        raise InputError(f"The dimensions of a part's features must be at least 1. Received: {dim} ({name}).")
+        raise InputError(f"The {name} features must have at least 1 dimension. Received: {dim}.")
     pooled = layers.GlobalAveragePooling2D(name=f"{name}_pool")(feature_map)
     return layers.Dense(dim, name=f"{name}_projection")(pooled)

@@ -16,6 +16,7 @@ from reid_tf.pipeline.labels import Labels
 from reid_tf.pipeline.python_calls import CALLS
 from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.pipeline.sources import Cache, image_source
+from reid_tf.pose.part_boxes import log_regions
 
 
 def build_batches(
@@ -76,8 +77,10 @@ def build_batches(
     labels = Labels(records, class_of_identity, targets, sampler.kind, attribute_schema)
     fields = {}
     if labels.need_landmarks or need_landmarks(inputs.values()):
+        table = landmark_table(records)
+        log_regions(table)
         with tf.device("CPU:0"):
-            fields["landmarks"] = tf.constant(landmark_table(records))
+            fields["landmarks"] = tf.constant(table)
     images = image_source([record.path for record in records], load_size or image_size, cache)
 
     @tf.autograph.experimental.do_not_convert

@@ -8,7 +8,7 @@ from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.augment.augmentation import Batch
 from reid_tf.pipeline.augment.geometry import mirror_landmarks
-from reid_tf.pose.part_boxes import log_regions, mirrored_boxes, part_boxes
+from reid_tf.pose.part_boxes import mirrored_boxes, part_boxes
 from reid_tf.registry import unknown
 
 FIELDS = ("image", "landmarks", "part_boxes")
@@ -27,7 +27,7 @@ def need_landmarks(fields: Iterable[str]) -> bool:
 
 
 def landmark_table(records: Sequence[Record]) -> np.ndarray:
-    """Gathers the landmarks of records; how many body parts cannot be told from them is logged.
+    """Gathers the landmarks of records.
 
     Args:
         records: sequence of `Record`.
@@ -45,9 +45,7 @@ def landmark_table(records: Sequence[Record]) -> np.ndarray:
             f"first being {missing[0]!r}; `python tools/landmarks.py --detector NAME` finds them, for all images, "
             "and writes them beside the images."
         )
-    table = np.array([record.landmarks for record in records], np.float32).reshape(-1, 18, 3)
-    log_regions(table)
-    return table
+    return np.array([record.landmarks for record in records], np.float32).reshape(-1, 18, 3)
 
 
 def as_inputs(batch: Batch, inputs: Mapping[str, str]) -> Batch:

@@ -18,7 +18,7 @@ from reid_tf.pipeline.decode import load_images, naming_broken_images, resize_im
 from reid_tf.pipeline.detect import detect_missing
 from reid_tf.pipeline.fields import as_inputs, mirrored, need_landmarks
 from reid_tf.pose.detector import LandmarkDetector
-from reid_tf.pose.part_boxes import check_part_boxes
+from reid_tf.pose.part_boxes import check_part_boxes, log_regions
 from reid_tf.registry import DETECTORS, Component
 from reid_tf.retrieval.colour_histogram import colour_histogram
 from reid_tf.retrieval.embeddings import Embeddings
@@ -226,13 +226,14 @@ def _outputs(encoder: Encoder, records: Sequence[Record], batch_size: int, verbo
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
     if encoder.needs_landmarks and encoder.detector is not None:
         records = detect_missing(encoder.detector, records, batch_size)
+    views = [
+        input_batches(records, encoder.inputs, encoder.image_size, batch_size, mirror)
+        for mirror in ([False, True] if encoder.flip else [False])
+    ]
+    if encoder.needs_landmarks and verbose:
+        log_regions([record.landmarks for record in records if record.landmarks is not None])
     with naming_broken_images(record.path for record in records):
-        passes = [
-            encoder.model.predict(
-                input_batches(records, encoder.inputs, encoder.image_size, batch_size, mirror), verbose=verbose
-            )
-            for mirror in ([False, True] if encoder.flip else [False])
-        ]
+        passes = [encoder.model.predict(view, verbose=verbose) for view in views]
     return {key: np.asarray(np.mean([one[key] for one in passes], axis=0, dtype=np.float32)) for key in passes[0]}
 
 

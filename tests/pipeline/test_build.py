@@ -98,7 +98,8 @@ WITH_PARTS = {"image": "image", "pose": "landmarks", "boxes": "part_boxes"}
 
 
 @pytest.mark.parametrize("name", ["images", "identity_pairs"])
-def test_part_boxes_are_those_of_the_moved_landmarks(records, name):
+def test_part_boxes_are_those_of_the_moved_landmarks(records, name, caplog):
+    caplog.set_level("INFO")
     augment = ("flip", "random_crop", "random_rotation")
     sides = [""] if name == "images" else ["_a", "_b"]
     plain = take(build(records, name, augment=(), inputs=WITH_PARTS), 3)
@@ -110,6 +111,7 @@ def test_part_boxes_are_those_of_the_moved_landmarks(records, name):
             assert (boxes.shape[1:], boxes.dtype) == ((3, 4), np.float32)
             np.testing.assert_allclose(boxes, part_boxes(features[f"pose{side}"]), atol=1e-6)
             assert not np.allclose(boxes, before[f"boxes{side}"], atol=0.01)
+    assert f"of {len(records)} images" in caplog.text
 
 
 def test_a_flip_of_every_image_mirrors_what_goes_with_it(records):

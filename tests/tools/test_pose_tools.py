@@ -27,7 +27,7 @@ epochs: 1
 """
 JOINT_LOSS = f"""{COMMON}
 augment: [{{name: flip}}]
-batches: {{name: identities, identities_per_batch: 3, images_per_identity: 3}}
+batches: {{name: identities, identities_per_batch: 3, images_per_identity: 4}}
 backbone: {{name: tiny, width: 4}}
 model:
   {{name: joint_loss, shared_layers: 2, grids: [[2, 2], [2, 2], [2, 2]], global_dim: 8, part_dims: [2, 3, 3]}}
