@@ -1,6 +1,7 @@
 """An experiment as one typed object: read from YAML, overridden from the command line, checked before anything runs."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -123,10 +124,16 @@ class ExperimentConfig:
         """Returns the recipe of each stage, without stages of its own; the whole recipe where there is one stage.
 
         Raises:
-            InputError: the shares do not add up to 1, or a stage would get no epoch.
+            InputError: two stages have one name, a name does not suit a file, the shares do not add up to 1, or a stage
+                would get no epoch.
         """
         if not self.stages:
             return (self,)
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names) or not all(re.fullmatch(r"[\w-]+", name) for name in names):
+            raise InputError(
+                f"The names of stages must differ and hold letters, digits, _ and - only. Received: {names}."
+            )
         ends = [sum(stage.share for stage in self.stages[: count + 1]) for count in range(len(self.stages))]
         if min(stage.share for stage in self.stages) <= 0 or abs(ends[-1] - 1.0) > 1e-6:
             shares = {stage.name: stage.share for stage in self.stages}
@@ -209,7 +216,10 @@ def parse_config(tree: Any) -> ExperimentConfig:
     _check_keys(tree, ExperimentConfig, "the configuration")
     if tree.get("evaluation") is not None:
         _check_keys(tree["evaluation"], EvaluationConfig, "the configuration's 'evaluation'")
-    for stage in tree.get("stages") or ():
+    stages = tree.get("stages") or ()
+    if not isinstance(stages, Sequence) or isinstance(stages, str):
+        raise InputError(f"The configuration's 'stages' must be a list. Received: {stages!r}.")
+    for stage in stages:
         _check_keys(stage, StageConfig, "a stage of the configuration")
     config: ExperimentConfig = registry.convert(dict(tree), ExperimentConfig, "The configuration")
     for key in ("epochs", "steps_per_epoch"):

@@ -208,6 +208,10 @@ def test_overrides_of_a_stage_go_by_its_name(staged, overrides, read):
         ("stages.joint.share=half", "'share'.*'half'"),
         ("stages.joint.loss_weights.verification=much", "'verification'.*'much'"),
         ("stages=[{name: joint}]", "stage of the configuration lacks the key 'share'"),
+        ("stages=3", "'stages' must be a list. Received: 3"),
+        ("stages=joint", "'stages' must be a list. Received: 'joint'"),
+        ("stages=[{name: a, share: 0.5}, {name: a, share: 0.5}]", r"must differ .* Received: \['a', 'a'\]"),
+        ("stages=[{name: a/b, share: 0.5}, {name: c, share: 0.5}]", r"letters, digits, .* Received: \['a/b', 'c'\]"),
         ("stages=[joint]", "stage of the configuration must be a mapping of keys to values. Received: 'joint'"),
         (
             "stages.joint.share=0.4",

@@ -282,9 +282,11 @@ def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
     """
     run = Path(run)
     manifest, model = run / "manifest.json", run / "encoder.keras"
-    for path in (run, manifest, model):
+    for path in (run, manifest):
         if not path.exists():
             raise InputError(f"{str(run)!r} is not a finished run: there is no {str(path)!r}.")
+    if not model.exists():
+        raise InputError(f"The run {str(run)!r} holds no encoder: there is no {str(model)!r}.")
     description = json.loads(manifest.read_text())["encoder"]
     del description["dim"]
     if description.get("attributes"):

@@ -162,8 +162,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.save_weights(beside)
         random_states = [keras.ops.convert_to_numpy(state).tolist() for state in _random_states(self.model)]
         self.state.update(epoch=epoch + 1, last=name, random_states=random_states)
-        score = values.get(self.score)
-        if score is not None and (self.state["best_score"] is None or score > self.state["best_score"]):
+        score, best = values.get(self.score, math.nan), self.state["best_score"]
+        if math.isfinite(score) and (best is None or score > best):
             self.state.update(best=name, best_score=score)
         write_json(self.run.state, self.state)
         for path in self.run.checkpoints.glob("epoch-*.weights.h5"):
