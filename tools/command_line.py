@@ -96,15 +96,15 @@ def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | Non
 
 def dataset_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns what `--option KEY=VALUE` gave, each value read as YAML: numbers, true, null, [lists]."""
-    return key_values("--option", arguments.option)
+    return key_values("--option", arguments.option, "boxes=labeled")
 
 
-def key_values(flag: str, given: Sequence[str]) -> dict[str, Any]:
+def key_values(flag: str, given: Sequence[str], example: str) -> dict[str, Any]:
     """Returns what a repeatable argument KEY=VALUE gave, each value read as YAML."""
     options: dict[str, Any] = {}
     for option in given:
         if not re.match(r"\w+=", option):
-            raise InputError(f"{flag} must be KEY=VALUE, such as boxes=labeled. Received: {option!r}.")
+            raise InputError(f"{flag} must be KEY=VALUE, such as {example}. Received: {option!r}.")
         try:
             options |= cast(dict[str, Any], OmegaConf.to_container(OmegaConf.from_dotlist([option]), resolve=True))
         except (YAMLError, OmegaConfBaseException) as error:
@@ -138,7 +138,8 @@ def detector(arguments: argparse.Namespace) -> dict[str, Any] | None:
         if arguments.detector_option:
             raise InputError(f"--detector-option needs --detector. Received: {arguments.detector_option} alone.")
         return None
-    return {"name": arguments.detector, **key_values("--detector-option", arguments.detector_option)}
+    example = "model_file=movenet.tflite"
+    return {"name": arguments.detector, **key_values("--detector-option", arguments.detector_option, example)}
 
 
 def encoder(arguments: argparse.Namespace) -> "Encoder":

@@ -7,6 +7,7 @@ the landmarks that are there are drawn (--preview) or compared with others (--co
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import command_line
 import numpy as np
@@ -38,9 +39,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.detector or arguments.preview or arguments.compare):
         raise InputError(f"Give --detector, --preview or --compare. Received: detector={arguments.detector}.")
+    detector = command_line.detector(arguments)
     records, root = images(arguments)
     path = Path(arguments.out or root / LANDMARKS_FILE)
-    landmarks = find(arguments, records, root, path) if arguments.detector else read_landmarks(path)
+    landmarks = find(detector, arguments.overwrite, records, root, path) if detector else read_landmarks(path)
     located = {
         record.path: landmarks[name] for record in records if (name := relative_path(record.path, root)) in landmarks
     }
@@ -75,18 +77,20 @@ def images(arguments: argparse.Namespace) -> tuple[list[Record], Path]:
     return list({record.path: record for record in found}.values()), Path(root)
 
 
-def find(arguments: argparse.Namespace, records: Sequence[Record], root: Path, path: Path) -> dict[str, np.ndarray]:
+def find(
+    component: dict[str, Any], overwrite: bool, records: Sequence[Record], root: Path, path: Path
+) -> dict[str, np.ndarray]:
     """Finds the landmarks that are missing, and returns all by relative path."""
     from reid_tf.pipeline.detect import detect_landmarks
     from reid_tf.pose.landmark_cache import LandmarkCache
     from reid_tf.registry import DETECTORS
 
-    detector = DETECTORS.build(command_line.detector(arguments) or {})
-    cache = LandmarkCache(path, detector.description, arguments.overwrite)
+    detector = DETECTORS.build(component)
+    cache = LandmarkCache(path, detector.description, overwrite)
     missing = [record for record in records if relative_path(record.path, root) not in cache.landmarks]
     if len(missing) < len(records):
         print(f"{len(records) - len(missing):,} of {len(records):,} images have landmarks of this detector already.")
-    if missing:
+    if missing or cache.unfinished.exists():
         with cache:
             found = detect_landmarks(detector, missing)
             for record, landmarks in zip(tqdm.tqdm(missing, unit="image", desc="landmarks"), found, strict=True):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from reid_tf.datasets.npz_file import read_npz
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
+
+logger = logging.getLogger(__name__)
 
 LANDMARKS_FILE = "landmarks.npz"
 SHAPE = (18, 3)
@@ -94,6 +97,9 @@ def relative_path(path: str, root: str | Path) -> str:
 def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> ReIDDataset:
     """Returns the data set with its root and the landmarks of a file; images that the file lacks have none.
 
+    A file in the root that names none of the images is warned of and left alone: it may belong to the other images
+    that lie there, CUHK03's labeled ones beside its detected ones.
+
     Args:
         dataset: `ReIDDataset`.
         root: Path. The folder that the file's image paths are relative to.
@@ -103,7 +109,7 @@ def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> 
         `ReIDDataset`.
 
     Raises:
-        InputError: as `read_landmarks()`, or the file names none of the data set's images.
+        InputError: as `read_landmarks()`, or the file at `path` names none of the data set's images.
     """
     dataset = dataclasses.replace(dataset, root=str(root))
     if path is None and not (root / LANDMARKS_FILE).exists():
@@ -111,12 +117,18 @@ def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> 
     file = Path(path) if path is not None else root / LANDMARKS_FILE
     landmarks = read_landmarks(file)
     complete = map_records(lambda record: _with_landmarks(record, root, landmarks), dataset)
-    _check_found((record for split in complete.splits().values() for record in split), root, file, landmarks)
+    useless = _names_none((record for split in complete.splits().values() for record in split), root, file, landmarks)
+    if useless and path is not None:
+        raise InputError(useless)
+    if useless:
+        logger.warning("%s", useless)
     return complete
 
 
 def add_landmarks_to_records(records: Sequence[Record], root: Path) -> tuple[Record, ...]:
     """Returns records with the landmarks of the file `landmarks.npz` in their folder, where there is one.
+
+    A file that names none of the images is warned of.
 
     Args:
         records: sequence of `Record`.
@@ -126,14 +138,15 @@ def add_landmarks_to_records(records: Sequence[Record], root: Path) -> tuple[Rec
         tuple of `Record`; those that the file lacks are as they were.
 
     Raises:
-        InputError: as `add_landmarks()`.
+        InputError: as `read_landmarks()`.
     """
     file = root / LANDMARKS_FILE
     if not file.exists():
         return tuple(records)
     landmarks = read_landmarks(file)
     complete = tuple(_with_landmarks(record, root, landmarks) for record in records)
-    _check_found(complete, root, file, landmarks)
+    if useless := _names_none(complete, root, file, landmarks):
+        logger.warning("%s", useless)
     return complete
 
 
@@ -175,9 +188,9 @@ def _with_landmarks(record: Record, root: Path, landmarks: Mapping[str, np.ndarr
     return record if found is None else dataclasses.replace(record, landmarks=found)
 
 
-def _check_found(records: Iterable[Record], root: Path, file: Path, landmarks: Mapping[str, np.ndarray]) -> None:
-    if all(record.landmarks is None for record in records):
-        first = next(iter(landmarks), None)
-        raise InputError(
-            f"{str(file)!r} has landmarks of none of the images in {str(root)!r}: its first path is {first!r}."
-        )
+def _names_none(records: Iterable[Record], root: Path, file: Path, landmarks: Mapping[str, np.ndarray]) -> str | None:
+    """The sentence for a file that has landmarks of none of the records, or None where it has some."""
+    if any(record.landmarks is not None for record in records):
+        return None
+    first = next(iter(landmarks), None)
+    return f"{str(file)!r} has landmarks of none of the images in {str(root)!r}: its first path is {first!r}."

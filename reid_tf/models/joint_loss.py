@@ -67,14 +67,19 @@ def joint_loss(
         neck.
 
     Raises:
-        InputError: no output is wanted, the backbone has no such stage, a grid is too small for what follows, or an
-            option is out of range.
+        InputError: no output is wanted, there is a neck without a softmax, the backbone has no such stage, a grid is
+            too small for what follows, or an option is out of range.
 
     References:
         Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III, tables I and II.
     """
     if not outputs:
         raise InputError(f"The model 'joint_loss' needs at least one output. Received: outputs={outputs}.")
+    if batch_norm_neck and "identity" not in outputs:
+        raise InputError(
+            "batch_norm_neck makes what the identity softmax sees, and needs it. "
+            f"Received: batch_norm_neck={batch_norm_neck}, outputs={outputs}."
+        )
     inputs = {"image": keras.Input(backbone.input_shape[1:], name="image")}
     maps = trunk(backbone, shared_layers if parts else None)(inputs["image"])
     features = [_project(maps["features"], global_dim, "global")]

@@ -78,7 +78,8 @@ def build_batches(
     fields = {}
     if labels.need_landmarks or need_landmarks(inputs.values()):
         table = landmark_table(records)
-        log_regions(table)
+        if "part_boxes" in inputs.values():
+            log_regions(table)
         with tf.device("CPU:0"):
             fields["landmarks"] = tf.constant(table)
     images = image_source([record.path for record in records], load_size or image_size, cache)

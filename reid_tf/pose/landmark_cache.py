@@ -29,7 +29,7 @@ class LandmarkCache:
     Args:
         path: str or Path. The landmark file.
         detector: mapping. The `description` of the detector that makes the landmarks.
-        overwrite: bool. Whether what the file has is thrown away, whichever detector made it.
+        overwrite: bool. Whether what both files have is thrown away, whichever detector made it.
 
     Raises:
         InputError: another detector, or an unknown one, made the file, or one of the two files is damaged.
@@ -49,7 +49,7 @@ class LandmarkCache:
                     "--overwrite replaces it, --out names another file."
                 )
             self.landmarks |= read_landmarks(self.path)
-        if self.unfinished.exists() and _same(read_detector(self.unfinished), self._detector):
+        if self.unfinished.exists() and not overwrite and _same(read_detector(self.unfinished), self._detector):
             self.landmarks |= read_landmarks(self.unfinished)
 
     def __enter__(self) -> Self:

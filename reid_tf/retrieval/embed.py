@@ -230,7 +230,7 @@ def _outputs(encoder: Encoder, records: Sequence[Record], batch_size: int, verbo
         input_batches(records, encoder.inputs, encoder.image_size, batch_size, mirror)
         for mirror in ([False, True] if encoder.flip else [False])
     ]
-    if encoder.needs_landmarks and verbose:
+    if "part_boxes" in encoder.inputs.values() and verbose:
         log_regions([record.landmarks for record in records if record.landmarks is not None])
     with naming_broken_images(record.path for record in records):
         passes = [encoder.model.predict(view, verbose=verbose) for view in views]

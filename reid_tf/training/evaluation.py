@@ -19,8 +19,12 @@ from reid_tf.training.run_directory import RunDirectory
 
 
 class Evaluation(Protocol):
-    """What training needs of a way to judge a system; `score` is the logged value that chooses the best epoch."""
+    """What training needs of a way to judge a system.
 
+    `judged` says what is judged, `score` which logged value chooses the best epoch.
+    """
+
+    judged: str
     score: str
 
     def references(self) -> dict[str, Figures]:
@@ -46,7 +50,7 @@ class RetrievalEvaluation:
         InputError: the system has none.
     """
 
-    score = "val_mAP"
+    judged, score = "encoder", "val_mAP"
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment, self.encoder = experiment, experiment.encoder()

@@ -10,6 +10,7 @@ import numpy as np
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import input_batches
+from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.landmark_metrics import LandmarkMetrics, landmark_metrics
 from reid_tf.report.landmark_picture import draw_landmarks
@@ -34,7 +35,7 @@ class LandmarkEvaluation:
         InputError: no test image has landmarks.
     """
 
-    score = "val_PCK"
+    judged, score = "detector", "val_PCK"
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -78,14 +79,15 @@ class LandmarkEvaluation:
         """Returns the landmarks float32 [N, 18, 3] that the model finds in the images of records."""
         config = self.experiment.config
         batches = input_batches(records, self.experiment.system.inputs, config.image_size, config.evaluation.batch_size)
-        return landmarks_of(self.model.predict(batches, verbose=verbose))
+        with naming_broken_images(record.path for record in records):
+            return landmarks_of(self.model.predict(batches, verbose=verbose))
 
     def _compare(self, found: np.ndarray, records: Sequence[Record]) -> LandmarkMetrics:
         return landmark_metrics(found, _true_landmarks(records), self.experiment.config.image_size)
 
 
 class LandmarkValidation(keras.callbacks.Callback):
-    """Writes `val_PCK` into the logs every few epochs and after the last one.
+    """Writes `val_PCK` into the logs every few epochs and after the last one of each stage.
 
     Args:
         evaluation: `LandmarkEvaluation`.

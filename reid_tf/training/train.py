@@ -30,7 +30,8 @@ class TrainingResult:
 
     Args:
         run_directory: Path. Holds configuration, manifest, metrics, history, models, checkpoints, report and logs.
-        metrics: dict. Figures on the test set, as in metrics.json.
+        metrics: dict. Figures on the test set as in metrics.json, by name: "trained_encoder" (of a pose estimator
+            "trained_detector") and those of the references: "untrained_encoder", "colour_histogram" ("mean_pose").
         history: list of dict. The logs of each epoch.
         tables: tuple of str. The figures as Markdown tables, beside those of the references.
         attributes: `AttributeMetrics` on the test set, or None where the model predicts no attributes or the data set
@@ -38,7 +39,7 @@ class TrainingResult:
     """
 
     run_directory: Path
-    metrics: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
     history: list[dict[str, float]]
     tables: tuple[str, ...]
     attributes: AttributeMetrics | None = None
@@ -80,7 +81,7 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
             for number, stage in enumerate(stages):
                 begin = sum(earlier.config.epochs for earlier in stages[:number])
                 _fit(stage, begin, evaluation, checkpoints)
-                if number + 1 < len(stages):
+                if config.stages:
                     _keep_stage(stage, config.stages[number].name, run)
         if experiment.training is not experiment.dataset:  # validated on other images than the test set
             checkpoints.load_best(_without_optimizer(experiment))
@@ -89,8 +90,9 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
     seconds = time.monotonic() - started
     write_json(run.path / "manifest.json", _manifest(experiment, evaluation, checkpoints, seconds))
+    metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
     history = checkpoints.state["history"]
-    return TrainingResult(run.finish(), judgement.figures, history, judgement.tables, judgement.attributes)
+    return TrainingResult(run.finish(), metrics, history, judgement.tables, judgement.attributes)
 
 
 def _check_same(config: ExperimentConfig, path: Path) -> None:

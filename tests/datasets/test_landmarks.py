@@ -150,7 +150,10 @@ def test_a_file_that_was_named_must_be_there(tmp_path):
         add_landmarks(dataset_of([(1, 1)]), tmp_path, str(tmp_path / "none.npz"))
 
 
-def test_a_file_of_another_data_set_is_named(tmp_path, landmarks):
+def test_a_file_of_another_data_set_is_named(tmp_path, landmarks, caplog):
+    """One that was asked for is refused; one that merely lies there may belong to the other images of the folder."""
     write_landmarks(tmp_path / "landmarks.npz", landmarks)
     with pytest.raises(InputError, match=r"landmarks of none of the images .* its first path is 'query/000.jpg'"):
-        add_landmarks(dataset_of([(1, 1)]), tmp_path)
+        add_landmarks(dataset_of([(1, 1)]), tmp_path, str(tmp_path / "landmarks.npz"))
+    assert add_landmarks(dataset_of([(1, 1)]), tmp_path).train[0].landmarks is None
+    assert "has landmarks of none of the images" in caplog.text

@@ -82,7 +82,7 @@ def test_a_run_directory_is_complete(finished):
 
 def test_metrics_are_those_of_the_saved_model_as_a_detector(finished, test_records):
     metrics = read(finished, "metrics.json")
-    assert metrics == {**finished.metrics, "references": metrics["references"]}
+    assert metrics == {**finished.metrics["trained_detector"], "references": metrics["references"]}
     detector = DETECTORS.build({"name": "cpm", "run": str(finished.run_directory)})
     found = np.stack(list(detect_landmarks(detector, test_records)))
     assert found.shape == (len(test_records), 18, 3)
@@ -123,7 +123,7 @@ def test_the_table_shows_both(finished):
     lines = table.splitlines()
     assert lines[0].split() == ["|", "PCK,", "%", "|", "trained", "|", "mean", "pose", "|"]
     assert len(lines) == 2 + 1 + 18 + 1
-    assert f"{100 * finished.metrics['PCK']:.1f}" in lines[2]
+    assert f"{100 * finished.metrics['trained_detector']['PCK']:.1f}" in lines[2]
 
 
 def test_validation_is_every_few_epochs_and_after_the_last(recipe, tmp_path):

@@ -93,7 +93,7 @@ def waiting_share(batches: Iterator[Any], step: Callable[[Any], Any], steps: int
 def _waiting_of(config: ExperimentConfig, steps: int) -> float:
     from reid_tf.training.experiment import build_experiment
 
-    experiment = build_experiment(config)
+    experiment = build_experiment(config).in_stages()[0]
     model = experiment.compile()
     return waiting_share(iter(experiment.batches().repeat()), lambda batch: model.train_on_batch(*batch), steps)
 

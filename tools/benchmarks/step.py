@@ -100,7 +100,7 @@ def _step(config: ExperimentConfig) -> Callable[[], object]:
     from reid_tf.training.strategy import precision
 
     with precision(config.precision):
-        experiment = build_experiment(config)
+        experiment = build_experiment(config).in_stages()[0]
         model = experiment.compile()
         inputs, targets = next(iter(experiment.batches()))
     return lambda: model.train_on_batch(inputs, targets)
