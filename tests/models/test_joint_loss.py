@@ -219,6 +219,7 @@ def test_the_papers_backbone_at_its_smallest(tmp_path):
         ({"grids": [[4, 3], [5, 3], [5, 2]]}, r"leave nothing of a map as small.*'lower_limbs': grid=\(5, 2\)"),
         ({"grids": [[0, 3], [5, 3], [5, 3]]}, r"grid must hold two numbers of at least 1.*Received: grid=\(0, 3\)"),
         ({"branch_widths": [0.0, 1.0, 1.0]}, "width must be above 0. Received: width=0.0"),
+        ({"outputs": ["embedding"], "batch_norm_neck": True}, r"needs it. Received: batch_norm_neck=True, outputs="),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\). Received: dropout=1.0"),
         ({"triplet": {"same_pose": 0.0}}, "same_pose must be above 0, or null. Received: same_pose=0.0"),
         ({"triplet": {"reductoin": "sum"}}, "Unknown option of the model 'joint_loss', triplet: 'reductoin'"),

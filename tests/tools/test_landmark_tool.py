@@ -97,6 +97,17 @@ def test_an_interrupted_run_goes_on(run, dots, images, monkeypatch):
     assert not list(images.glob("*unfinished*"))
 
 
+def test_a_run_interrupted_behind_its_last_image_is_finished(run, dots, images):
+    """Nothing is missing then, and yet the file has to get its name."""
+    found = dict.fromkeys(NAMES, np.full((18, 3), 0.5, np.float32))
+    unfinished = images / "landmarks.unfinished.npz"
+    write_landmarks(unfinished, found, {"name": "dots", "place": 0.5})
+    assert run("landmarks", "--detector", "dots", "--images", images).returncode == 0
+    assert sorted(read_landmarks(images / LANDMARKS_FILE)) == sorted(NAMES)
+    assert not unfinished.exists()
+    assert not dots[-1].seen
+
+
 def test_another_detectors_landmarks_are_not_mixed_in(run, dots, images):
     run("landmarks", "--images", images, "--detector", "dots")
     arguments = ("--images", images, "--detector", "dots", "--detector-option", "place=0.75")

@@ -125,13 +125,13 @@ class Snapshot(callbacks.LearningRate):
         raise KeyboardInterrupt
 
 
-def test_epochs_are_numbered_through_and_the_stage_is_kept(finished, recipe):
+def test_epochs_are_numbered_through_and_the_stages_are_kept(finished, recipe):
     history = pd.read_csv(finished.run_directory / "history.csv")
     assert list(history["epoch"]) == [entry["epoch"] for entry in finished.history] == [1, 2, 3, 4]
     assert load_config(finished.run_directory / "config.yaml") == recipe
     names = {path.name for path in (finished.run_directory / "checkpoints").iterdir()}
     assert names == {
-        STAGE_FILE, "epoch-0002.weights.h5", "epoch-0004.weights.h5", "state.json", "references.json",
+        STAGE_FILE, "stage-joint.weights.h5", "epoch-0002.weights.h5", "epoch-0004.weights.h5", "state.json", "references.json",
     }  # fmt: skip
 
 
