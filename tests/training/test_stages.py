@@ -131,7 +131,8 @@ def test_epochs_are_numbered_through_and_the_stages_are_kept(finished, recipe):
     assert load_config(finished.run_directory / "config.yaml") == recipe
     names = {path.name for path in (finished.run_directory / "checkpoints").iterdir()}
     assert names == {
-        STAGE_FILE, "stage-joint.weights.h5", "epoch-0002.weights.h5", "epoch-0004.weights.h5", "state.json", "references.json",
+        STAGE_FILE, "stage-joint.weights.h5", "epoch-0002.weights.h5", "epoch-0004.weights.h5", "state.json",
+        "references.json",
     }  # fmt: skip
 
 
