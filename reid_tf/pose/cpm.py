@@ -42,8 +42,8 @@ def cpm(*, run: str) -> LandmarkDetector:
 class _PoseMachine:
     def __init__(self, path: Path) -> None:
         model = _load(path)
-        stage = _last_stage(model, path)
-        self._model = keras.Model(model.input, model.output[stage], name="last_beliefs")
+        _check_stages(model, path)
+        self._model = last_beliefs(model)
         height, width = model.input["image"].shape[1:3]
         self.image_size = (int(height), int(width))
         # By content: the same weights elsewhere are the same detector.
@@ -63,8 +63,18 @@ def _load(path: Path) -> keras.Model:
         raise InputError(f"The model file {str(path)!r} cannot be read: {reason}.") from error
 
 
-def _last_stage(model: keras.Model, path: Path) -> str:
-    """Returns the name of the last stage, if the model is a pose machine."""
+def last_beliefs(model: keras.Model) -> keras.Model:
+    """Returns a pose machine that gives the belief maps of its last stage alone; the weights are shared.
+
+    Args:
+        model: keras.Model from {"image"} to {"stage1", "stage2", ...}.
+    """
+    # By number: in alphabetical order stage9 stands behind stage10.
+    return keras.Model(model.input, model.output[f"stage{len(model.output)}"], name="last_beliefs")
+
+
+def _check_stages(model: keras.Model, path: Path) -> None:
+    """Raises an `InputError` unless the model is a pose machine."""
     outputs = model.output if isinstance(model.output, dict) else {}
     stages = [f"stage{stage}" for stage in range(1, len(outputs) + 1)]
     wanted = len(JOINTS) + 1
@@ -73,7 +83,6 @@ def _last_stage(model: keras.Model, path: Path) -> str:
             f"{str(path)!r} is no pose machine, whose outputs stage1, stage2, ... have {wanted} belief maps each. "
             f"Received: the outputs {_shapes(model.output)}."
         )
-    return stages[-1]
 
 
 def _shapes(outputs: Any) -> Any:

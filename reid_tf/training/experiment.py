@@ -52,12 +52,14 @@ class Experiment:
     replicas: int = 1
 
     def in_stages(self) -> "list[Experiment]":
-        """Returns the experiment of each stage of the training, all on the same data and weights.
+        """Returns the experiment of each stage of the training, all on the same data and weights; one stage is itself.
 
         Raises:
             InputError: a stage's sampler does not suit the model, a loss weight names no output, or more steps are
                 wanted than an epoch has.
         """
+        if not self.config.stages:
+            return [self]
         return [self._of_stage(config) for config in self.config.in_stages()]
 
     def _of_stage(self, config: ExperimentConfig) -> "Experiment":

@@ -12,6 +12,7 @@ from reid_tf.errors import InputError
 from reid_tf.pipeline.build import input_batches
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pose.belief_maps import landmarks_of
+from reid_tf.pose.cpm import last_beliefs
 from reid_tf.pose.landmark_metrics import LandmarkMetrics, landmark_metrics
 from reid_tf.report.landmark_picture import draw_landmarks
 from reid_tf.report.landmark_table import landmark_table
@@ -39,9 +40,7 @@ class LandmarkEvaluation:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        system = experiment.system
-        last = f"stage{len(system.model.output)}"
-        self.model = keras.Model(system.model.input, system.model.output[last], name="last_beliefs")
+        self.model = last_beliefs(experiment.system.model)
         self.test = _with_landmarks(experiment.dataset.query + experiment.dataset.gallery)
 
     def references(self) -> dict[str, Figures]:
