@@ -44,3 +44,10 @@ def test_every_system_takes_a_training_step():
     assert result.returncode == 0, result.stderr[-3000:]
     trained = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("trained")]
     assert trained == [*MODELS.names(), "multitask"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed.")
+def test_models_are_imported_without_tensorflow():
+    script = "import sys, reid_tf.models; sys.exit('tensorflow' in sys.modules)"
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    assert subprocess.run([sys.executable, "-c", script], env=environment, timeout=300).returncode == 0

@@ -13,7 +13,7 @@ from reid_tf.models.encoder import as_output
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.pose.part_boxes import PARTS
+from reid_tf.pose.joint_orders import PARTS
 from reid_tf.registry import MODELS, Options, OptionsOf
 
 OutputName = Literal["identity", "embedding"]

@@ -1,7 +1,5 @@
 """The size of an image file."""
 
-import tensorflow as tf
-
 from reid_tf.datasets.encoded import read_encoded
 from reid_tf.errors import InputError
 
@@ -17,6 +15,8 @@ def image_size(path: str) -> tuple[int, int]:
     Raises:
         InputError: the file is missing or is no image.
     """
+    import tensorflow as tf  # models read this room's constants, and do without TensorFlow
+
     encoded = read_encoded([path])[0]
     try:
         if encoded.startswith(_JPEG):

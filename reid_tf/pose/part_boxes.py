@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from reid_tf.datasets.findings import counted
 from reid_tf.errors import InputError
+from reid_tf.pose.joint_orders import PARTS
 
-PARTS = ("head", "trunk", "lower_limbs")
 # The lowest score at which a landmark lies, to the eye, where it should on real crops (MoveNet).
 LEAST_CONFIDENCE = 0.15
 _ARMS = (3, 4, 6, 7)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from made_models import IDENTITIES, SIZE, build, images, labels, part_boxes
 
 from reid_tf.errors import InputError
-from reid_tf.pose.part_boxes import PARTS
+from reid_tf.pose.joint_orders import PARTS
 from reid_tf.registry import BACKBONES, MODELS
 
 FORKED = {"shared_layers": 1, "grids": [[4, 3], [5, 3], [5, 4]]}
