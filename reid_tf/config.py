@@ -87,6 +87,8 @@ class ExperimentConfig:
             of each stage, `checkpoints/stage-NAME.weights.h5`.
         load_size: (int, int) or None. Size to which images are resized before augmentation; None = image_size.
         augment: components in the order of application.
+        freeze_backbone_epochs: int >= 0. Epochs at the start in which the backbone stays as it is, weights and
+            normalisation statistics, while what stands on it learns; of a training in stages, epochs of the first one.
         steps_per_epoch: int or None. Batches an epoch; None = one pass of the sampler.
         precision: str. "float32", "mixed_float16" or "mixed_bfloat16".
         xla: bool. Whether the training step is compiled with XLA.
@@ -108,6 +110,7 @@ class ExperimentConfig:
     initial_weights: str | None = None
     load_size: tuple[int, int] | None = None
     augment: tuple[dict[str, Any], ...] = ()
+    freeze_backbone_epochs: int = 0
     steps_per_epoch: int | None = None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     xla: bool = False
@@ -149,8 +152,10 @@ class ExperimentConfig:
             given = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
             changed = {key: value for key, value in given.items() if key not in ("name", "share") and value is not None}
             # Another seed, or every stage would see the same images in the same order.
-            stage_seed = self.seed + number
-            recipes.append(dataclasses.replace(self, epochs=epochs, stages=(), seed=stage_seed, **changed))
+            changed["seed"] = self.seed + number
+            if number > 0:
+                changed["freeze_backbone_epochs"] = 0
+            recipes.append(dataclasses.replace(self, epochs=epochs, stages=(), **changed))
             done += epochs
         return tuple(recipes)
 
@@ -228,6 +233,13 @@ def parse_config(tree: Any) -> ExperimentConfig:
             raise InputError(f"{key!r} must be at least 1. Received: {value}.")
     for table, component in config.components():
         table.options(component)
+    first = config.in_stages()[0].epochs
+    if not 0 <= config.freeze_backbone_epochs <= first:
+        which = "first stage" if config.stages else "run"
+        raise InputError(
+            f"'freeze_backbone_epochs' must be 0 to {first}, the epochs of the {which}. "
+            f"Received: {config.freeze_backbone_epochs}."
+        )
     if config.evaluation.every < 1 or config.evaluation.batch_size < 1:
         raise InputError(
             f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}."

@@ -15,3 +15,9 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("REID_TF_DATA is not set: it names the folder that holds the real images.")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the files that take longest, so that no process is left alone with one of them at the end."""
+    longest = ("test_jax_backend.py", "test_end_to_end.py", "test_replicas.py", "test_pose_tools.py")
+    items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))

@@ -1,9 +1,15 @@
 """Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 import command_line
-from benchmarks import evaluate, pipeline, single_shot, step
+from benchmarks import backbones, evaluate, pipeline, single_shot, step
 
-SUBCOMMANDS = {"evaluate": evaluate, "pipeline": pipeline, "single_shot": single_shot, "step": step}
+SUBCOMMANDS = {
+    "backbones": backbones,
+    "evaluate": evaluate,
+    "pipeline": pipeline,
+    "single_shot": single_shot,
+    "step": step,
+}
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def caffenet(
     before it normalises. The initial weights are Caffe's, made for its unscaled input.
 
     Args:
-        image_size: (height, width) in pixels, at least 227 x 227.
+        image_size: (height, width) in pixels; a smaller image is enlarged to 227 x 227.
         dropout: float in [0, 1). Rate behind fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
@@ -39,14 +39,15 @@ def caffenet(
         keras.Model from image [batch, height, width, 3] to features [batch, h, w, 4096], h = w = 1 at 227 x 227.
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights do not fit.
+        InputError: an option is out of range, or the weights do not fit.
 
     References:
         Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks.
         Jia et al., Caffe: Convolutional Architecture for Fast Feature Embedding.
     """
     conv1, conv2, conv3, conv4, conv5, fc = (scaled(c, width_multiplier) for c in (96, 256, 384, 384, 256, 4096))
-    image, features = image_input(image_size, caffe_normalization(), smallest_image(FC6_SIZE, WINDOWS), "caffenet")
+    minimum = smallest_image(FC6_SIZE, WINDOWS)
+    image, features = image_input(image_size, caffe_normalization(), minimum, "caffenet", enlarges=True)
     features = _convolution(features, conv1, 11, "conv1", strides=4, padding="valid")
     features = layers.MaxPooling2D(3, 2, name="pool1")(layers.ReLU(name="relu1")(features))
     features = LocalResponseNormalization(name="stage1")(features)

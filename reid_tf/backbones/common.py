@@ -18,7 +18,11 @@ from reid_tf.errors import InputError
 
 
 def image_input(
-    image_size: tuple[int, int], preprocessing: keras.layers.Layer, minimum: int | tuple[int, int], name: str
+    image_size: tuple[int, int],
+    preprocessing: keras.layers.Layer,
+    minimum: int | tuple[int, int],
+    name: str,
+    enlarges: bool = False,
 ) -> tuple[Any, Any]:
     """Begins a backbone: its input and the normalised image.
 
@@ -27,22 +31,29 @@ def image_input(
         preprocessing: layer from RGB 0..255 to what the first convolution takes.
         minimum: int, or (height, width). The smallest height and width that leave a feature map.
         name: str. The backbone's name, for the error message.
+        enlarges: bool. Whether a smaller image is enlarged to `minimum` along each axis that falls short, as is done
+            with photographs for networks whose fully connected layers want one size; otherwise it is refused.
 
     Returns:
-        The `keras.Input` and the normalised image, both [batch, height, width, 3].
+        The `keras.Input` [batch, height, width, 3] and the normalised, perhaps enlarged image.
 
     Raises:
-        InputError: the image is smaller than `minimum`.
+        InputError: the image is smaller than `minimum` and not enlarged, or empty.
     """
     height, width = image_size
     least_height, least_width = (minimum, minimum) if isinstance(minimum, int) else minimum
-    if height < least_height or width < least_width:
+    too_small = height < least_height or width < least_width
+    if (too_small and not enlarges) or min(height, width) < 1:
         raise InputError(
             f"The backbone {name!r} takes images of at least {least_height} x {least_width} pixels (height x width). "
             f"Received: image_size=({height}, {width})."
         )
     image = keras.Input((height, width, 3), name="image")
-    return image, preprocessing(image)
+    normalised = preprocessing(image)
+    if too_small:
+        size = (max(height, least_height), max(width, least_width))
+        normalised = keras.layers.Resizing(*size, interpolation="bilinear", name="enlarged")(normalised)
+    return image, normalised
 
 
 def smallest_image(output: int, windows: Sequence[tuple[int, int]]) -> int:

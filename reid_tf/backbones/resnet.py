@@ -198,7 +198,7 @@ def bottleneck_resnet(
         stem_channels=64,
         preprocessing=caffe_normalization() if keras_style else imagenet_normalization(),
     )
-    return load_weights(model, weights, published if keras_style else None)
+    return load_weights(model, weights, published if keras_style else None, {"stride_on": stride_on})
 
 
 @BACKBONES.register("resnet50")
@@ -296,6 +296,45 @@ def resnet18(
         image_size,
         name="resnet18",
         block=basic_block,
+        stackwise_channels=(width, 2 * width, 4 * width, 8 * width),
+        stackwise_num_blocks=(2, 2, 2, 2),
+        stackwise_strides=(1, 2, 2, last_stride),
+        stem=stem,
+        stem_channels=width,
+        preprocessing=imagenet_normalization(),
+    )
+    return load_weights(model, weights)
+
+
+@BACKBONES.register("resnet26")
+def resnet26(
+    image_size: tuple[int, int],
+    *,
+    width: int = 64,
+    stem: Stem = "imagenet",
+    last_stride: Literal[1, 2] = 2,
+    weights: str | None = None,
+) -> keras.Model:
+    """ResNet-26, two bottleneck blocks a stack, 32 * width channels: the plain peer of `res2net26`.
+
+    Args:
+        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.
+        width: int. Channels of the stem and of the first stack's 3x3 convolutions.
+        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride 2, no pooling).
+        last_stride: 1 or 2. Stride of the last stack.
+        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 32 * width].
+
+    Raises:
+        InputError: the image is too small, `width` is not positive, or the weights do not fit.
+    """
+    require_positive(width, "width")
+    model = resnet(
+        image_size,
+        name="resnet26",
+        block=functools.partial(bottleneck_block, stride_on="3x3"),
         stackwise_channels=(width, 2 * width, 4 * width, 8 * width),
         stackwise_num_blocks=(2, 2, 2, 2),
         stackwise_strides=(1, 2, 2, last_stride),

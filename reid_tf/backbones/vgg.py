@@ -26,7 +26,7 @@ def vgg(
     """Five stacks of 3x3 convolutions, each with a 2x2 max pooling, then fc6 and fc7: seven stages.
 
     Args:
-        image_size: (height, width) in pixels, at least 224 x 224.
+        image_size: (height, width) in pixels; a smaller image is enlarged to 224 x 224.
         name: str. Name of the model.
         stackwise_num_convolutions: 5 ints. Convolutions a stack.
         stackwise_channels: 5 ints. Their channels.
@@ -37,13 +37,13 @@ def vgg(
         keras.Model from image [batch, height, width, 3] to features [batch, h, w, fully_connected_channels].
 
     Raises:
-        InputError: the image is too small or an option is out of range.
+        InputError: an option is out of range.
 
     References:
         Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition.
     """
     minimum = smallest_image(FC6_SIZE, [(2, 2)] * len(stackwise_channels))
-    image, features = image_input(image_size, caffe_normalization(), minimum, name)
+    image, features = image_input(image_size, caffe_normalization(), minimum, name, enlarges=True)
     stacks = zip(stackwise_num_convolutions, stackwise_channels, strict=True)
     for stage, (num_convolutions, channels) in enumerate(stacks, start=1):
         for index in range(1, num_convolutions + 1):
@@ -94,7 +94,7 @@ def vgg16(
     """VGG-16 up to fc7; its own image size, 224x224, gives one vector of 4096, a larger image a map of them.
 
     Args:
-        image_size: (height, width) in pixels, at least 224 x 224.
+        image_size: (height, width) in pixels; a smaller image is enlarged to 224 x 224.
         dropout: float in [0, 1). Rate behind fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, "imagenet" (553 MB), or the path of a weights file.
@@ -103,7 +103,7 @@ def vgg16(
         keras.Model from image [batch, height, width, 3] to features [batch, h, w, 4096], h = w = 1 at 224 x 224.
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights cannot be had or do not fit.
+        InputError: an option is out of range, or the weights cannot be had or do not fit.
     """
     model = vgg(
         image_size,

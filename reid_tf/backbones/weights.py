@@ -1,14 +1,20 @@
-"""Pre-trained weights: Keras' ImageNet files by name or path, or files saved from our own backbones."""
+"""Pre-trained weights: Keras' ImageNet files by name or path, or files saved from, or converted for, our backbones."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 
 from reid_tf.backbones.download import download
+from reid_tf.backbones.provenance import Provenance, read_provenance
 from reid_tf.errors import InputError
+
+# What h5py and Keras raise for a damaged file, or one of another network.
+_UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,20 +36,31 @@ class PublishedWeights:
     fully_connected: bool = False
 
 
-def load_weights(model: keras.Model, weights: str | None, published: PublishedWeights | None = None) -> keras.Model:
-    """Fills a backbone that was built for this call; after an error it is thrown away, so none is ever half loaded.
+def load_weights(
+    model: keras.Model,
+    weights: str | None,
+    published: PublishedWeights | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> keras.Model:
+    """Fills a backbone; after an error it has the weights that it had.
+
+    A converted file says which preprocessing its weights expect, and the backbone's first layer takes that over; any
+    other file leaves the layer as it is.
 
     Args:
-        model: keras.Model. A fresh backbone.
+        model: keras.Model. A fresh backbone, named as it is registered.
         weights: None (keep the random weights), "imagenet", or the path of a file: `.weights.h5` as written by
-            `save_weights` of the same backbone, or, where Keras publishes weights, one of its `.h5` files.
+            `save_weights` of the same backbone or by `tools/convert_weights.py`, or, where Keras publishes weights, one
+            of its `.h5` files.
         published: `PublishedWeights`, or None where Keras publishes none.
+        options: mapping. The backbone's options that change its function but not the shapes of its weights, with their
+            values; a converted file is refused where it needs another value.
 
     Returns:
         keras.Model: `model` itself.
 
     Raises:
-        InputError: the download failed, the file is missing, damaged or of another architecture.
+        InputError: the download failed, the file is missing, damaged, of another architecture or needs other options.
     """
     if weights is None:
         return model
@@ -61,10 +78,11 @@ def load_weights(model: keras.Model, weights: str | None, published: PublishedWe
     if not path.is_file():
         raise InputError(f"There is no weights file {weights!r} for the backbone {model.name!r}. Allowed: {allowed}.")
     if path.name.endswith(".weights.h5"):
-        return _load_own(model, path)
+        return _load_own(model, path, options or {})
     if path.suffix == ".h5" and published is not None:
         return _load_published(model, path, published)
-    raise InputError(f"The backbone {model.name!r} cannot read the weights file {weights!r}. Allowed: {allowed}.")
+    hint = "; tools/convert_weights.py makes one of PyTorch's" if path.suffix in (".pth", ".pt", ".safetensors") else ""
+    raise InputError(f"The backbone {model.name!r} cannot read the weights file {weights!r}. Allowed: {allowed}{hint}.")
 
 
 def _load_published(model: keras.Model, path: Path, published: PublishedWeights) -> keras.Model:
@@ -75,29 +93,53 @@ def _load_published(model: keras.Model, path: Path, published: PublishedWeights)
             f"The weights file {str(path)!r} lacks the fully connected layers that the backbone {model.name!r} has; "
             f"give Keras' file that is not named notop."
         )
-    try:
+    with _whole_or_not_at_all(model, path):
         published.convert(published.application(include_top=has_dense, weights=str(path)), model)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}"
-        ) from None
     return model
 
 
-def _load_own(model: keras.Model, path: Path) -> keras.Model:
+def _load_own(model: keras.Model, path: Path, options: Mapping[str, Any]) -> keras.Model:
     held, expected = _array_shapes(path), sorted(tuple(weight.shape) for weight in model.weights)
+    provenance = read_provenance(path)
+    if provenance is not None:
+        _check_provenance(model, path, provenance, options)
     if held != expected:  # Keras itself would pass over arrays that are left over
         raise InputError(
             f"The weights file {str(path)!r} does not fit the backbone {model.name!r} as configured: it holds "
             f"{len(held)} arrays, the backbone has {len(expected)}, {_first_difference(held, expected)}."
         )
-    try:
+    with _whole_or_not_at_all(model, path):
         model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
+    if provenance is not None:
+        model.get_layer("preprocessing").adopt(provenance.preprocessing)
+    return model
+
+
+def _check_provenance(model: keras.Model, path: Path, provenance: Provenance, options: Mapping[str, Any]) -> None:
+    if provenance.backbone != model.name:
+        raise InputError(
+            f"The weights file {str(path)!r} holds weights of the backbone {provenance.backbone!r}. "
+            f"Received: backbone {model.name!r}."
+        )
+    for option, value in provenance.options.items():
+        if options.get(option) != value:
+            raise InputError(
+                f"The weights file {str(path)!r} ({provenance.source}) needs another form of the backbone "
+                f"{model.name!r}: set {option}: {value}. Received: {option}={options.get(option)!r}."
+            )
+
+
+@contextlib.contextmanager
+def _whole_or_not_at_all(model: keras.Model, path: Path) -> Iterator[None]:
+    """Turns an error while weights are set into a sentence, and gives the model back the weights that it had."""
+    before = model.get_weights()
+    try:
+        yield
+    except _UNREADABLE as error:
+        model.set_weights(before)
         raise InputError(
             f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}"
         ) from None
-    return model
 
 
 def _array_shapes(path: Path) -> list[tuple[int, ...]]:
@@ -111,7 +153,7 @@ def _array_shapes(path: Path) -> list[tuple[int, ...]]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
-    except (OSError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"The weights file {str(path)!r} is damaged or no HDF5 file ({_one_line(error)}).") from None
     return sorted(shapes)
 

@@ -1,6 +1,7 @@
 """Keras layers that the backbones and models share; importing them makes saved models loadable."""
 
 from reid_tf.layers.attribute_reweighting import AttributeReweighting as AttributeReweighting
+from reid_tf.layers.gem_pooling import GeneralizedMeanPooling as GeneralizedMeanPooling
 from reid_tf.layers.local_response_normalization import LocalResponseNormalization as LocalResponseNormalization
 from reid_tf.layers.pairs import SplitPairs as SplitPairs
 from reid_tf.layers.pairs import StackPairs as StackPairs

@@ -16,7 +16,8 @@ class ChannelNormalization(keras.layers.Layer):
     """Orders the colour channels, subtracts a mean and divides by a standard deviation.
 
     It calculates in float32 whatever the precision policy is (a half-precision grey value is off by up to half a level)
-    and hands on the policy's compute dtype. It has no weights.
+    and hands on the policy's compute dtype. It has no weights; its numbers belong to the weights of the network behind
+    it, see `adopt`.
 
     Args:
         mean: 3 floats. Subtracted from each channel, in `channel_order`, on the scale 0..255.
@@ -47,6 +48,16 @@ class ChannelNormalization(keras.layers.Layer):
             )
         if channel_order not in CHANNEL_ORDERS:
             raise InputError(f"channel_order must be one of {CHANNEL_ORDERS}. Received: {channel_order!r}.")
+
+    def adopt(self, other: "ChannelNormalization") -> None:
+        """Takes over the numbers of another such layer: those that newly loaded weights expect.
+
+        Args:
+            other: `ChannelNormalization`.
+        """
+        self.mean = other.mean
+        self.standard_deviation = other.standard_deviation
+        self.channel_order = other.channel_order
 
     def call(self, image: Any) -> Any:
         """Normalises a batch of images.

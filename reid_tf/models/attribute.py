@@ -8,7 +8,7 @@ from reid_tf.errors import InputError
 from reid_tf.layers.attribute_reweighting import AttributeReweighting
 from reid_tf.losses import CrossEntropy, GroupCrossEntropy
 from reid_tf.models.attribute_accuracy import GroupAccuracy
-from reid_tf.models.encoder import as_output, project
+from reid_tf.models.encoder import Pooling, as_output, pool, project
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -22,6 +22,7 @@ def attribute(
     attribute_schema: AttributeSchema | None = None,
     *,
     feature_dim: int = 512,
+    pooling: Pooling = "average",
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
 ) -> System:
@@ -35,6 +36,7 @@ def attribute(
         num_identities: int. K, the training identities.
         attribute_schema: `AttributeSchema`. One softmax head a group.
         feature_dim: int. Width of the layer behind the backbone.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
 
@@ -59,7 +61,7 @@ def attribute(
     groups = attribute_schema.groups
     sizes = tuple(len(group.classes) for group in groups)
     image = keras.Input(backbone.input_shape[1:], name="image")
-    features = layers.GlobalAveragePooling2D(name="pool")(backbone(image))
+    features = pool(backbone(image), pooling)
     features = project(features, feature_dim, "batch_norm_relu")
     softmaxes = [
         layers.Activation("softmax", dtype="float32", name=f"attribute{group}_softmax")(

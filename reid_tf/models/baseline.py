@@ -3,7 +3,7 @@
 import keras
 
 from reid_tf.losses import CrossEntropy
-from reid_tf.models.encoder import build_encoder
+from reid_tf.models.encoder import Pooling, build_encoder
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -16,6 +16,7 @@ def baseline(
     num_identities: int,
     *,
     embedding_dim: int | None = None,
+    pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
@@ -27,6 +28,7 @@ def baseline(
         num_identities: int. K, the training identities.
         embedding_dim: int or None. Width of a projection before the classifier; None classifies the backbone's own
             features, as a fine-tuned classification network does.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
         batch_norm_neck: bool. Whether the embedding is batch-normalised.
         dropout: float in [0, 1). Rate before the classifier.
         label_smoothing: float in [0, 1).
@@ -37,7 +39,7 @@ def baseline(
     References:
         Cao and Lee, Multi-Task Network for Person Reidentification, table 2, rows 1 to 3.
     """
-    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
+    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, pooling=pooling)
     image = keras.Input(encoder.input_shape[1:], name="image")
     head = IdentityHead(num_identities, dropout)
     probabilities = head(encoder({"image": image})["embedding"], name="identity")

@@ -6,8 +6,10 @@ import keras
 from keras import layers
 
 from reid_tf.errors import InputError
+from reid_tf.layers.gem_pooling import GeneralizedMeanPooling
 
 EmbeddingLayer = Literal["linear", "batch_norm_relu"]
+Pooling = Literal["average", "max", "gem"]
 
 
 def build_encoder(
@@ -15,14 +17,16 @@ def build_encoder(
     embedding_dim: int | None = None,
     batch_norm_neck: bool = False,
     num_attributes: int | None = None,
+    pooling: Pooling = "average",
 ) -> keras.Model:
-    """Average-pools a backbone's feature map, projects it to an embedding and predicts attributes from that.
+    """Pools a backbone's feature map, projects it to an embedding and predicts attributes from that.
 
     Args:
         backbone: keras.Model from image [batch, height, width, 3] to feature map [batch, h, w, channels].
         embedding_dim: int or None. Width of the projection; None keeps the pooled vector itself.
         batch_norm_neck: bool. Whether the embedding is batch-normalised, see `embed_features`.
         num_attributes: int or None. Sigmoid outputs; None predicts no attributes.
+        pooling: str. See `pool`.
 
     Returns:
         keras.Model from {"image"} to {"embedding": float32 [batch, dim]} and, where wanted,
@@ -32,7 +36,7 @@ def build_encoder(
         InputError: `embedding_dim` is below 1.
     """
     image = keras.Input(backbone.input_shape[1:], name="image")
-    _, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck)
+    _, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck, pooling=pooling)
     outputs = {"embedding": as_output(necked, "embedding")}
     if num_attributes is not None:
         outputs["attributes"] = attribute_sigmoids(necked, num_attributes)
@@ -40,7 +44,11 @@ def build_encoder(
 
 
 def embed_features(
-    feature_map: Any, embedding_dim: int | None, batch_norm_neck: bool, embedding_layer: EmbeddingLayer = "linear"
+    feature_map: Any,
+    embedding_dim: int | None,
+    batch_norm_neck: bool,
+    embedding_layer: EmbeddingLayer = "linear",
+    pooling: Pooling = "average",
 ) -> tuple[Any, Any]:
     """Pools a feature map and projects it; a dense layer on the pooled vector is the 1x1 convolution of the papers.
 
@@ -50,6 +58,7 @@ def embed_features(
         batch_norm_neck: bool. Whether a batch normalisation (without an offset) follows, so that a softmax and the
             cosine distance see the same centred, evenly scaled coordinates.
         embedding_layer: "linear" or "batch_norm_relu". Kind of the projection, see `project`.
+        pooling: str. See `pool`.
 
     Returns:
         The features [batch, dim] before the neck and behind it; without a neck the same twice.
@@ -60,7 +69,7 @@ def embed_features(
     References:
         Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, section 3.5 (the neck).
     """
-    features = layers.GlobalAveragePooling2D(name="pool")(feature_map)
+    features = pool(feature_map, pooling)
     if embedding_dim is not None:
         features = project(features, embedding_dim, embedding_layer, use_bias=not batch_norm_neck)
     elif embedding_layer != "linear":
@@ -70,6 +79,26 @@ def embed_features(
     if not batch_norm_neck:
         return features, features
     return features, layers.BatchNormalization(center=False, name="neck")(features)
+
+
+def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
+    """Pools a feature map over its places.
+
+    Args:
+        feature_map: float [batch, h, w, channels].
+        kind: "average", "max", or "gem" for the generalised mean with a power that is learned (from a map that is
+            nowhere negative, see `generalized_mean`).
+        name: str. Of the layer.
+
+    Returns:
+        float [batch, channels].
+    """
+    kinds = {
+        "average": layers.GlobalAveragePooling2D,
+        "max": layers.GlobalMaxPooling2D,
+        "gem": GeneralizedMeanPooling,
+    }
+    return kinds[kind](name=name)(feature_map)
 
 
 def project(features: Any, dim: int, kind: EmbeddingLayer = "linear", use_bias: bool = True) -> Any:

@@ -9,7 +9,7 @@ from reid_tf.backbones.fork import branch, trunk
 from reid_tf.errors import InputError
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.losses import CrossEntropy, PoseTripletLoss, triplet_metrics
-from reid_tf.models.encoder import as_output
+from reid_tf.models.encoder import Pooling, as_output, pool
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -32,6 +32,7 @@ def joint_loss(
     branch_widths: tuple[float, float, float] = (0.5, 1.0, 1.0),
     global_dim: int = 256,
     part_dims: tuple[int, int, int] = (64, 128, 128),
+    pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.5,
     label_smoothing: float = 0.0,
@@ -40,8 +41,8 @@ def joint_loss(
     """Global features and those of head, trunk and lower limbs, where an image's landmarks say that these are.
 
     A shared lower part of the backbone sees the image; its rest sees the whole map, and three copies of it, with
-    weights of their own, see what RoI pooling takes from the boxes of the parts. Each is average-pooled and projected;
-    the four together are the embedding.
+    weights of their own, see what RoI pooling takes from the boxes of the parts. Each is pooled and projected; the
+    four together are the embedding.
 
     Args:
         backbone: keras.Model from image to feature map, with stage ends named `stage<i>`.
@@ -56,6 +57,8 @@ def joint_loss(
         branch_widths: three float. Channels of a part's branch, relative to the backbone's. The paper narrows the head.
         global_dim: int. Width of the projected global features.
         part_dims: three int. Widths of the parts' projected features.
+        pooling: str. How the feature maps of the whole and of each part are pooled: "average", "max", or "gem"
+            (generalised mean, the power of each learned).
         batch_norm_neck: bool. Whether a batch normalisation stands between the two losses. Off, as in the paper.
         dropout: float in [0, 1). Rate between the embedding and the classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
@@ -82,12 +85,12 @@ def joint_loss(
         )
     inputs = {"image": keras.Input(backbone.input_shape[1:], name="image")}
     maps = trunk(backbone, shared_layers if parts else None)(inputs["image"])
-    features = [_project(maps["features"], global_dim, "global")]
+    features = [_project(maps["features"], global_dim, "global", pooling)]
     if parts:
         inputs["part_boxes"] = keras.Input((len(PARTS), 4), name="part_boxes")
         for index, (part, grid, width, dim) in enumerate(zip(PARTS, grids, branch_widths, part_dims, strict=True)):
             inside = RoIMaxPooling(grid, name=f"{part}_roi")(maps["fork"], inputs["part_boxes"][:, index])
-            features.append(_project(branch(backbone, shared_layers, grid, width, part)(inside), dim, part))
+            features.append(_project(branch(backbone, shared_layers, grid, width, part)(inside), dim, part, pooling))
     fused = layers.Concatenate(name="fused")(features) if parts else features[0]
     necked = layers.BatchNormalization(center=False, name="neck")(fused) if batch_norm_neck else fused
     metric_loss = PoseTripletLoss(**(triplet or {}))
@@ -109,9 +112,9 @@ def joint_loss(
     )
 
 
-def _project(feature_map: Any, dim: int, name: str) -> Any:
-    """Average-pools a feature map and projects it to [batch, dim]."""
+def _project(feature_map: Any, dim: int, name: str, pooling: Pooling) -> Any:
+    """Pools a feature map and projects it to [batch, dim]."""
     if dim < 1:
         raise InputError(f"The {name} features must have at least 1 dimension. Received: {dim}.")
-    pooled = layers.GlobalAveragePooling2D(name=f"{name}_pool")(feature_map)
+    pooled = pool(feature_map, pooling, f"{name}_pool")
     return layers.Dense(dim, name=f"{name}_projection")(pooled)

@@ -8,7 +8,7 @@ from reid_tf.datasets.attributes import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
 from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.encoder import build_encoder
+from reid_tf.models.encoder import Pooling, build_encoder
 from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -25,6 +25,7 @@ def multitask(
     *,
     outputs: tuple[OutputName, ...] = ("identity_a", "identity_b", "verification"),
     embedding_dim: int | None = 4096,
+    pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
@@ -43,6 +44,7 @@ def multitask(
         outputs: tuple of str. Any of "identity_a", "identity_b", "verification", "attributes" and "embedding"; the
             paper has the first three.
         embedding_dim: int or None. Dimensions of f; 4096 as in the paper, None where the backbone ends in fc7 itself.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
         batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps much.
         dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
@@ -69,7 +71,7 @@ def multitask(
             f"attribute_schema={attribute_schema}."
         )
     num_attributes = len(attribute_schema.binary_names) if attribute_schema and "attributes" in outputs else None
-    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, num_attributes)
+    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, num_attributes, pooling)
     images, encoded = encode_pair(encoder)
     identity, verification = IdentityHead(num_identities, dropout), VerificationHead(dropout)
     metric_loss = TripletLoss(**{"normalize": True, **(triplet or {})})

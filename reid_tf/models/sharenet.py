@@ -4,14 +4,13 @@ import logging
 from typing import Annotated, Literal
 
 import keras
-from keras import layers
 
 from reid_tf.backbones.fork import fork
 from reid_tf.datasets.attributes import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
 from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.encoder import EmbeddingLayer, as_output, attribute_sigmoids, project
+from reid_tf.models.encoder import EmbeddingLayer, Pooling, as_output, attribute_sigmoids, pool, project
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -32,6 +31,7 @@ def sharenet(
     shared_layers: int | None = None,
     embedding_dim: int = 1024,
     embedding_layer: EmbeddingLayer = "linear",
+    pooling: Pooling = "average",
     alpha: float = 0.05,
     reduction: Literal["mean", "sum"] = "sum",
     identity: bool = False,
@@ -50,6 +50,8 @@ def sharenet(
             ShareNet-5, -6 and -7; None shares the whole backbone, as with ResNet-50.
         embedding_dim: int. Width of the feature branch's own last layer; the paper gives 1024 for ResNet-50 only.
         embedding_layer: "linear" (CaffeNet) or "batch_norm_relu" (ResNet-50). What the feature branch ends in.
+        pooling: str. How the feature maps of both branches are pooled: "average", "max", or "gem" (generalised mean,
+            the power of each learned).
         alpha: float >= 0. Weight of the attributes, where `loss_weights` names none: 0.01 for CaffeNet and 0.05 for
             ResNet-50 in the paper. Both belong to `reduction="sum"` on one device.
         reduction: "sum" over triplets, images and attributes, as the paper's equation has it; or "mean" over triplets
@@ -75,7 +77,7 @@ def sharenet(
     image = keras.Input(backbone.input_shape[1:], name="image")
     forked = fork(backbone, shared_layers)
     feature_map, attribute_map = forked(image)
-    embedding = project(layers.GlobalAveragePooling2D(name="pool")(feature_map), embedding_dim, embedding_layer)
+    embedding = project(pool(feature_map, pooling), embedding_dim, embedding_layer)
     metric_loss = TripletLoss(**{**MINING, **(triplet or {}), "reduction": reduction})
     outputs = {
         "embedding": Output(
@@ -85,7 +87,7 @@ def sharenet(
     if attribute_schema is None:
         logger.warning("The data set has no attribute labels: without them ShareNet is the triplet network.")
     else:
-        pooled = layers.GlobalAveragePooling2D(name="attribute_pool")(attribute_map)
+        pooled = pool(attribute_map, pooling, "attribute_pool")
         sigmoids = attribute_sigmoids(pooled, len(attribute_schema.binary_names))
         outputs["attributes"] = Output(
             sigmoids, MaskedBinaryCrossentropy(reduction), "binary_attributes", alpha, [BinaryAttributeAccuracy()]

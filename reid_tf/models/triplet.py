@@ -6,7 +6,7 @@ import keras
 
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, TripletLoss, triplet_metrics
-from reid_tf.models.encoder import EmbeddingLayer, as_output, embed_features
+from reid_tf.models.encoder import EmbeddingLayer, Pooling, as_output, embed_features
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -20,6 +20,7 @@ def triplet(
     *,
     embedding_dim: int | None = None,
     embedding_layer: EmbeddingLayer = "linear",
+    pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     identity: bool = False,
     dropout: float = 0.0,
@@ -35,6 +36,7 @@ def triplet(
         num_identities: int. K, the training identities.
         embedding_dim: int or None. Width of a projection; None takes the backbone's own pooled features.
         embedding_layer: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU behind the projection.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
         batch_norm_neck: bool. Whether a batch normalisation stands between the two losses, which makes them agree.
         identity: bool. Whether the softmax is there.
         dropout: float in [0, 1). Rate before the identity classifier.
@@ -58,7 +60,7 @@ def triplet(
             f"Received: batch_norm_neck={batch_norm_neck}, identity={identity}."
         )
     image = keras.Input(backbone.input_shape[1:], name="image")
-    features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck, embedding_layer)
+    features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck, embedding_layer, pooling)
     metric_loss = TripletLoss(**(triplet or {}))
     outputs = {
         "embedding": Output(

@@ -3,7 +3,7 @@
 import keras
 
 from reid_tf.losses import CrossEntropy
-from reid_tf.models.encoder import build_encoder
+from reid_tf.models.encoder import Pooling, build_encoder
 from reid_tf.models.heads import VerificationHead, accuracy, encode_pair
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
@@ -15,6 +15,7 @@ def verification(
     backbone: keras.Model,
     *,
     embedding_dim: int | None = 4096,
+    pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
 ) -> System:
@@ -23,6 +24,7 @@ def verification(
     Args:
         backbone: keras.Model from image to feature map.
         embedding_dim: int or None. Dimensions of f; None where the backbone ends in fc7 itself.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
         batch_norm_neck: bool. Whether f is batch-normalised.
         dropout: float in [0, 1). Rate between the square layer and its classifier.
 
@@ -32,7 +34,7 @@ def verification(
     References:
         Cao and Lee, Multi-Task Network for Person Reidentification, section 2.3 and table 1, first row.
     """
-    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck)
+    encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, pooling=pooling)
     images, encoded = encode_pair(encoder)
     head = VerificationHead(dropout)
     outputs = {

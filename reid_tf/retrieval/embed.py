@@ -144,7 +144,7 @@ class Encoder:
         vectors = []
         for view in views:
             inputs = {name: np.asarray(value) for name, value in as_inputs(dict(view), self.inputs).items()}
-            vectors.append(keras.ops.convert_to_numpy(self.model(inputs, training=False)["embedding"]))
+            vectors.append(self.model.predict_on_batch(inputs)["embedding"])  # compiled, unlike a plain call
         return np.asarray(np.mean(vectors, axis=0, dtype=np.float32))
 
 

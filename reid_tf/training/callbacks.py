@@ -17,6 +17,7 @@ from reid_tf.files import write_json, written_beside
 from reid_tf.retrieval.embed import Encoder, embed
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
+from reid_tf.training.averaging import averaged_weights, exchange_averages
 from reid_tf.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class RetrievalValidation(keras.callbacks.Callback):
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
             return
         values = {}
-        query, gallery = embed_test_set(self.encoder, self.dataset, self.batch_size)
+        with averaged_weights(self.model):
+            query, gallery = embed_test_set(self.encoder, self.dataset, self.batch_size)
         for protocol in self.protocols:
             metrics = evaluate(query, gallery, self.encoder.distance, protocol=protocol)
             behind = "" if protocol == self.protocols[0] else f"_{protocol}"
@@ -120,7 +122,9 @@ class Checkpoints(keras.callbacks.Callback):
     """Keeps the last and the best epoch's weights (with the optimizer's state) and the history, ready to resume.
 
     Weights get a new name every epoch and the state file, replaced in one step, says which name counts; so an
-    interruption at any moment leaves a state whose files are complete.
+    interruption at any moment leaves a state whose files are complete. Where the optimizer averages the weights, the
+    averages are in the file in the weights' place (they are what validation judged, and what another run would begin
+    with), and the weights in that of the averages.
 
     Args:
         run: `RunDirectory`. Where it goes on with an interrupted run, that one's state is read.
@@ -141,6 +145,7 @@ class Checkpoints(keras.callbacks.Callback):
             model: keras.Model. Compiled like the one that was saved.
         """
         model.load_weights(self.run.checkpoints / self.state["last"])
+        exchange_averages(model)
         for variable, value in zip(_random_states(model), self.state["random_states"], strict=True):
             variable.assign(value)
 
@@ -158,7 +163,7 @@ class Checkpoints(keras.callbacks.Callback):
         values = {key: float(value) for key, value in (logs or {}).items()}
         self.state["history"].append({"epoch": epoch + 1, **values})
         name = f"epoch-{epoch + 1:04d}.weights.h5"
-        with written_beside(self.run.checkpoints / name) as beside:
+        with written_beside(self.run.checkpoints / name) as beside, averaged_weights(self.model):
             self.model.save_weights(beside)
         random_states = [keras.ops.convert_to_numpy(state).tolist() for state in _random_states(self.model)]
         self.state.update(epoch=epoch + 1, last=name, random_states=random_states)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Experiment:
         system: `System`. With the configuration's loss weights.
         sampler: `Sampler`. Of the first stage.
         steps_per_epoch: int. Of the first stage.
+        backbone: keras.Models. The backbone, and the copies of its parts that the model holds.
         pretrained: variables that came from a weights file of the backbone's.
         replicas: int. Over which a batch is divided.
     """
@@ -48,6 +49,7 @@ class Experiment:
     system: System
     sampler: Sampler
     steps_per_epoch: int
+    backbone: tuple[keras.Model, ...]
     pretrained: tuple[keras.Variable, ...]
     replicas: int = 1
 
@@ -95,11 +97,14 @@ class Experiment:
             steps_per_epoch=self.steps_per_epoch,
             epochs=self.config.epochs,
         )
+        frozen_steps = self.config.freeze_backbone_epochs * self.steps_per_epoch
         self.system.model.compile(
             optimizer=OPTIMIZERS.build(
                 self.config.optimizer,
                 make_schedule=lambda learning_rate: make_schedule(learning_rate=learning_rate),
                 pretrained=self.pretrained,
+                frozen=_trainable(self.backbone) if frozen_steps else (),
+                frozen_steps=frozen_steps,
             ),
             loss=self.system.losses,
             loss_weights=self.system.loss_weights,
@@ -138,8 +143,8 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
 
     Raises:
         InputError: the data set is missing or empty, the sampler does not suit the model or its triplet loss, a loss
-            weight names no output, the image size is too small for the backbone, or more steps are wanted than an epoch
-            has.
+            weight names no output, the image size is too small for the backbone, more steps are wanted than an epoch
+            has, or the backbone is to be frozen and there is nothing else to learn.
     """
     strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(config.seed)
@@ -161,11 +166,26 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
         ).with_loss_weights(config.loss_weights)
     if config.initial_weights:
         _load_initial_weights(system.model, config.initial_weights)
-    parts = (backbone, *system.backbone_copies) if config.backbone.get("weights") else ()
-    pretrained = tuple(variable for part in parts for variable in part.trainable_variables)
+    parts = (backbone, *system.backbone_copies)
+    if config.freeze_backbone_epochs:
+        _check_something_learns(system.model, parts, config.freeze_backbone_epochs)
+    pretrained = _trainable(parts) if config.backbone.get("weights") else ()
     replicas = strategy.num_replicas_in_sync
     sampler, steps = _make_sampler(config.in_stages()[0], training, system, replicas)
-    return Experiment(config, dataset, training, system, sampler, steps, pretrained, replicas)
+    return Experiment(config, dataset, training, system, sampler, steps, parts, pretrained, replicas)
+
+
+def _trainable(parts: Sequence[keras.Model]) -> tuple[keras.Variable, ...]:
+    return tuple(variable for part in parts for variable in part.trainable_variables)
+
+
+def _check_something_learns(model: keras.Model, backbone: Sequence[keras.Model], epochs: int) -> None:
+    frozen = {id(variable) for variable in _trainable(backbone)}
+    if all(id(variable) in frozen for variable in model.trainable_variables):
+        raise InputError(
+            f"The model {model.name!r} has no weights but the backbone's, and nothing learns while that is frozen. "
+            f"Received: freeze_backbone_epochs={epochs}."
+        )
 
 
 def _make_sampler(

@@ -17,6 +17,7 @@ from reid_tf.pose.landmark_metrics import LandmarkMetrics, landmark_metrics
 from reid_tf.report.landmark_picture import draw_landmarks
 from reid_tf.report.landmark_table import landmark_table
 from reid_tf.report.picture import write_png
+from reid_tf.training.averaging import averaged_weights
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.judgement import Figures, Judgement
 from reid_tf.training.run_directory import RunDirectory
@@ -100,7 +101,8 @@ class LandmarkValidation(keras.callbacks.Callback):
         """Judges, when it is this epoch's turn."""
         if (epoch + 1) % self.evaluation.experiment.config.evaluation.every and epoch + 1 != self.params["epochs"]:
             return
-        score = self.evaluation.validate().mean
+        with averaged_weights(self.model):
+            score = self.evaluation.validate().mean
         logger.info("epoch %d: val_PCK %.4f", epoch + 1, score)
         if logs is not None:
             logs["val_PCK"] = score

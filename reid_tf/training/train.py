@@ -17,6 +17,7 @@ from reid_tf.retrieval.attribute_metrics import AttributeMetrics
 from reid_tf.training import callbacks, manifest
 from reid_tf.training.evaluation import Evaluation, make_evaluation
 from reid_tf.training.experiment import Experiment, build_experiment
+from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.strategy import make_strategy, precision
@@ -113,11 +114,13 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
     if begin < done <= end:
         checkpoints.restore(model)
     if done >= end:
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # as `fit` does at its end
         return
     weights = stage.system.loss_weights
     watchers: list[keras.callbacks.Callback] = [
         callbacks.StopAtNaN(checkpoints.run.checkpoints),
         callbacks.LearningRate(),
+        FreezeBackbone(stage.backbone, begin + config.freeze_backbone_epochs),
         CombinedMetrics(stage.system.combined_metrics),
         CollapseWarning(stage.system.losses, [output for output, weight in weights.items() if weight]),
     ]

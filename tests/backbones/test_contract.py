@@ -11,8 +11,10 @@ from reid_tf.backbones.common import smallest_image
 from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES
 
-# The smallest image a backbone takes, and options that make it cheap. A backbone missing here runs as it is at 32x32.
+# The smallest image that a backbone takes as it is, and options that make it cheap. A backbone missing here runs as it
+# is at 32x32.
 SMALLEST = {
+    "alexnet": (224, 224),
     "caffenet": (227, 227),
     "vgg16": (224, 224),
     "tiny": (16, 16),
@@ -21,21 +23,26 @@ SMALLEST = {
     "vgg_front": (8, 8),
 }
 CHEAP = {
+    "alexnet": {"width_multiplier": 0.05},
     "caffenet": {"width_multiplier": 0.05},
     "vgg16": {"width_multiplier": 0.05},
     "resnet18": {"width": 8},
+    "resnet26": {"width": 8},
+    "res2net26": {"width": 8},
     "pose_inception": {"width": 0.25},
     "vgg_front": {"stackwise_channels": [4, 8, 8, 8]},
 }
+ENLARGING = ("alexnet", "caffenet", "vgg16")  # instead of refusing a smaller image
 # Deeper or wider forms of the one named beside them, which alone is built here.
 SIBLINGS = {
+    "res2net50": "res2net26",
+    "res2net101": "res2net26",
     "resnet101": "resnet50",
     "osnet_x0_5": "osnet_x0_25",
     "osnet_x0_75": "osnet_x0_25",
     "osnet_x1_0": "osnet_x0_25",
 }
 
-every_backbone = pytest.mark.parametrize("name", BACKBONES.names())
 every_architecture = pytest.mark.parametrize("name", [name for name in BACKBONES.names() if name not in SIBLINGS])
 
 
@@ -117,13 +124,25 @@ def test_keras_file_gives_the_same_features(name, tmp_path):
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
 
 
-@every_backbone
+@pytest.mark.parametrize("name", [name for name in BACKBONES.names() if name not in ENLARGING])
 def test_image_too_small_is_named_with_the_minimum(name):
     height, width = smallest(name)
     for size in ((height, width - 1), (height - 1, width)):
         received = rf"image_size=\({size[0]}, {size[1]}\)"
         with pytest.raises(InputError, match=rf"{name}.*at least {height} x {width} .*{received}"):
             BACKBONES.build({"name": name, **CHEAP.get(name, {})}, image_size=size)
+
+
+@pytest.mark.parametrize("name", ENLARGING)
+def test_a_smaller_image_is_enlarged_to_the_smallest(name):
+    height, width = smallest(name)
+    small = BACKBONES.build({"name": name, **CHEAP[name]}, image_size=(128, width))
+    whole = BACKBONES.build({"name": name, **CHEAP[name]}, image_size=(height, width))
+    whole.set_weights(small.get_weights())
+    images = images_for(small, 1).astype(np.float32)
+    enlarged = tf.image.resize(images, (height, width), "bilinear")
+    expected = np.asarray(whole(enlarged))
+    np.testing.assert_allclose(small(images), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
 @every_architecture

@@ -16,11 +16,14 @@ def trainable(model: keras.Model) -> int:
     ("component", "image_size", "output", "published", "head"),
     [
         # Published counts are of the classification networks: `head` is their part above the backbone.
+        ({"name": "alexnet"}, (224, 224), (1, 1, 4096), 61_100_840, 4096 * 1000 + 1000),
         ({"name": "caffenet"}, (227, 227), (1, 1, 4096), 60_965_224, 4096 * 1000 + 1000),
         ({"name": "vgg16"}, (224, 224), (1, 1, 4096), 138_357_544, 4096 * 1000 + 1000),
         ({"name": "resnet18"}, (256, 128), (8, 4, 512), 11_689_512, 512 * 1000 + 1000),
         ({"name": "resnet50"}, (256, 128), (8, 4, 2048), 25_557_032, 2048 * 1000 + 1000),
         ({"name": "resnet101"}, (256, 128), (8, 4, 2048), 44_549_160, 2048 * 1000 + 1000),
+        ({"name": "res2net50"}, (256, 128), (8, 4, 2048), 25_699_120, 2048 * 1000 + 1000),
+        ({"name": "res2net101"}, (256, 128), (8, 4, 2048), 45_206_688, 2048 * 1000 + 1000),
     ],
 )
 def test_published_parameter_counts(component, image_size, output, published, head):

@@ -127,11 +127,13 @@ def test_the_table_shows_both(finished):
 
 
 def test_validation_is_every_few_epochs_and_after_the_last(recipe, tmp_path):
-    evaluation = LandmarkEvaluation(build_experiment(recipe))
+    experiment = build_experiment(recipe)
+    evaluation = LandmarkEvaluation(experiment)
     evaluation.validate = lambda: SimpleNamespace(mean=0.25)
     options = dataclasses.replace(recipe.evaluation, every=3)
     evaluation.experiment = SimpleNamespace(config=dataclasses.replace(recipe, evaluation=options))
     callback = evaluation.validation()
+    callback.set_model(experiment.compile())
     callback.set_params({"epochs": 7})
     validated = []
     for epoch in range(7):

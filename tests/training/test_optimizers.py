@@ -81,3 +81,66 @@ def test_a_slow_share_changes_adams_update():
 def test_negative_values(option):
     with pytest.raises(InputError, match=f"{option} must not be negative. Received: -1"):
         run({"name": "sgd", option: -1.0})
+
+
+def run_late(component, late_steps=3, steps=5):
+    """The first variable joins after some steps; returns the optimizer, both variables and their path step by step."""
+    late, early = (keras.Variable(np.array([[1.0, -2.0]], np.float32), name=name) for name in ("late", "early"))
+    optimizer = OPTIMIZERS.build(
+        {"learning_rate": RATE, "weight_decay": 0.0, **component},
+        make_schedule=Constant,
+        pretrained=[],
+        frozen=[late],
+        frozen_steps=late_steps,
+    )
+    optimizer.build([late, early])
+    path = []
+    for step in range(steps):
+        variables = [early] if step < late_steps else [late, early]
+        gradient = keras.ops.convert_to_tensor(GRADIENTS[step % 2])
+        optimizer.apply([gradient] * len(variables), variables)
+        path.append([np.array(variable) for variable in (late, early)])
+    return optimizer, [late, early], np.array(path)
+
+
+def test_adam_corrects_a_late_variable_by_its_own_steps():
+    """Its way is that of a variable which an optimizer of its own takes through the same two gradients, then stands."""
+    _, _, path = run_late({"name": "adam"}, late_steps=4, steps=6)
+    start = np.array([[1.0, -2.0]])
+    np.testing.assert_array_equal(path[:4, 0], [start] * 4)
+    np.testing.assert_allclose(path[5, 0] - start, adam_by_hand(1.0, 0.0, True) - start, rtol=1e-3)
+    np.testing.assert_allclose(path[1, 1], path[5, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS.names())
+def test_averages_follow_each_variables_own_updates(name):
+    """a = m a + (1 - m) w from the first weights on; a variable that stands is its own average, to the bit."""
+    optimizer, variables, path = run_late({"name": name, "ema_momentum": 0.7})
+    averages = np.array([[[1.0, -2.0]]] * 2)
+    for weights in path:
+        averages = 0.7 * averages + 0.3 * weights
+    np.testing.assert_allclose(np.array(optimizer._model_variables_moving_average), averages, rtol=1e-5)
+    assert np.abs(averages - path[-1]).min() > 1e-3
+    # As `fit` does at its end, which names what is trainable just then.
+    optimizer.finalize_variable_values(variables[1:])
+    np.testing.assert_allclose(np.array(variables), averages, rtol=1e-5)
+    standing, _, _ = run_late({"name": name, "ema_momentum": 0.7}, late_steps=5)
+    np.testing.assert_array_equal(standing._model_variables_moving_average[0], [[1.0, -2.0]])
+
+
+def test_averages_are_kerass_own_but_for_the_first_step():
+    """Keras' average begins as the weights behind the first step, ours as those before it: 0.7^2 of the first way."""
+    optimizer, _, path = run_late({"name": "sgd", "ema_momentum": 0.7}, late_steps=0, steps=3)
+    variable = keras.Variable(np.array([[1.0, -2.0]], np.float32))
+    theirs = keras.optimizers.SGD(RATE, momentum=0.9, use_ema=True, ema_momentum=0.7)
+    for step in range(3):
+        theirs.apply([keras.ops.convert_to_tensor(GRADIENTS[step % 2])], [variable])
+    first_way = path[0, 0] - [[1.0, -2.0]]
+    expected = np.array(theirs._model_variables_moving_average[0]) - 0.7**3 * first_way
+    np.testing.assert_allclose(optimizer._model_variables_moving_average[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 1.0, float("nan")])
+def test_a_momentum_that_averages_nothing(momentum):
+    with pytest.raises(InputError, match=f"above 0 and below 1, or null. Received: ema_momentum={momentum}"):
+        run({"name": "adamw", "ema_momentum": momentum})

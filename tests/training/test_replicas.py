@@ -19,6 +19,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from reid_tf.config import parse_config
 from reid_tf.registry import BACKBONES
 from reid_tf.training.experiment import build_experiment
+from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.strategy import make_strategy, precision as under
 
 @BACKBONES.register("without_batch_norm")
@@ -34,7 +35,7 @@ config = parse_config({
     "batches": json.loads(sys.argv[5]), "backbone": {"name": "without_batch_norm"},
     "model": {"name": "multitask", "embedding_dim": 8, **json.loads(sys.argv[6])}, "precision": precision,
     "optimizer": {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.01},
-    "schedule": {"name": "step", "boundaries": [1]}, "epochs": 2,
+    "schedule": {"name": "step", "boundaries": [1]}, "epochs": 2, **json.loads(sys.argv[7]),
 })
 strategy = make_strategy()
 assert strategy.num_replicas_in_sync == replicas
@@ -44,18 +45,27 @@ with under(config.precision):
     assert sizes == {8}, sizes  # shares of a batch are equal, so that the mean of their means is the batch's mean
     with strategy.scope():
         model = experiment.compile()
-        history = model.fit(experiment.batches(), epochs=2, steps_per_epoch=experiment.steps_per_epoch, verbose=0)
-np.savez(out, *model.get_weights())
+        history = model.fit(
+            experiment.batches(), epochs=2, steps_per_epoch=experiment.steps_per_epoch, verbose=0,
+            callbacks=[FreezeBackbone(experiment.backbone, config.freeze_backbone_epochs)],
+        )
+np.savez(out, *model.get_weights(), *[np.array(variable) for variable in model.optimizer.variables])
 print(json.dumps(history.history["loss"]))
 """
 
 
 PAIRS = {"name": "pairs", "batch_size": 8}
 FOUR_BY_FOUR = {"name": "identity_pairs", "identities_per_batch": 4}
+# Pooling with a constrained weight, averages of the weights, and a backbone that joins in the second epoch.
+ALL_OPTIONS = {
+    "model": {"name": "multitask", "embedding_dim": 8, "pooling": "gem"},
+    "optimizer": {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.01, "ema_momentum": 0.5},
+    "freeze_backbone_epochs": 1,
+}
 
 
-def run(replicas, cache, precision, out, batches=PAIRS, model=None):
-    options = [json.dumps(batches), json.dumps(model or {})]
+def run(replicas, cache, precision, out, batches=PAIRS, model=None, overrides=None):
+    options = [json.dumps(batches), json.dumps(model or {}), json.dumps(overrides or {})]
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(replicas), str(cache), precision, str(out), *options],
         capture_output=True,
@@ -70,14 +80,14 @@ def run(replicas, cache, precision, out, batches=PAIRS, model=None):
 
 def test_two_replicas_give_the_loss_and_the_weights_of_one(tmp_path):
     """Without batch normalisation, which sees a replica's share only, every number is the same."""
-    one, two = (run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz") for n in (1, 2))
+    one, two = (run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz", overrides=ALL_OPTIONS) for n in (1, 2))
     assert two[0] == pytest.approx(one[0], rel=1e-4)
     for first, second in zip(one[1], two[1], strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
 
 
 def test_two_replicas_in_half_precision(tmp_path):
-    losses, _ = run(2, tmp_path / "cache", "mixed_float16", tmp_path / "2.npz")
+    losses, _ = run(2, tmp_path / "cache", "mixed_float16", tmp_path / "2.npz", overrides=ALL_OPTIONS)
     assert np.isfinite(losses).all()
 
 

@@ -1,0 +1,144 @@
+"""A table, applied: the weights of a PyTorch network become those of our backbone."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from reid_tf.backbones.provenance import Provenance, write_provenance
+from reid_tf.backbones.state_dict import StateDict
+from reid_tf.backbones.torch_tables import TABLES
+from reid_tf.backbones.weight_table import Row, WeightTable
+from reid_tf.errors import InputError
+from reid_tf.files import written_beside
+from reid_tf.registry import BACKBONES, unknown
+
+IMAGE_SIZE = (224, 224)  # any will do; networks with fully connected layers take no smaller one
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Every tensor of a file and of a table.
+
+    Args:
+        used: rows whose tensor the file has.
+        left_out: strs. Tensors that have no place in the backbone on purpose: a classifier, counters.
+        unused: strs. Tensors that the table does not know.
+        missing: strs. Tensors that the file lacks.
+    """
+
+    used: tuple[Row, ...]
+    left_out: tuple[str, ...]
+    unused: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def weight_table(backbone: str) -> WeightTable:
+    """Returns the table of a backbone; one without a table raises `InputError` with the nearest that has one."""
+    if backbone not in TABLES:
+        raise InputError(unknown("backbone with weights of PyTorch", backbone, TABLES))
+    return TABLES[backbone]
+
+
+def compare(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> Comparison:
+    """Compares the names of a file's tensors with those of a table."""
+    wanted = {row.tensor for row in table.rows}
+    others = [name for name in tensors if name not in wanted]
+    return Comparison(
+        used=tuple(row for row in table.rows if row.tensor in tensors),
+        left_out=tuple(name for name in others if table.has_no_place_for(name)),
+        unused=tuple(name for name in others if not table.has_no_place_for(name)),
+        missing=tuple(row.tensor for row in table.rows if row.tensor not in tensors),
+    )
+
+
+def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison:
+    """Gives a backbone the weights of a state dict and the preprocessing that they expect; all of it, or nothing.
+
+    Args:
+        model: keras.Model. The backbone of the table, built with `table.options`.
+        table: `WeightTable`.
+        state: `StateDict`.
+
+    Returns:
+        `Comparison`; tensors that the table does not know are in it.
+
+    Raises:
+        InputError: a tensor is missing, of another shape or no numbers with fractions, or the file is another
+            backbone's. The model is as it was.
+    """
+    comparison = _fitting_comparison(table, state)
+    rows = {row.variable: row for row in table.rows}
+    if rows.keys() != {variable.path for variable in model.weights}:
+        raise InputError(f"The table of {table.source} is not that of the backbone {model.name!r}.")
+    hint = _hint(table, state.tensors)
+    values = [(variable, _value(rows[variable.path], state, tuple(variable.shape), hint)) for variable in model.weights]
+    for variable, value in values:
+        variable.assign(value)
+    model.get_layer("preprocessing").adopt(table.preprocessing())
+    return comparison
+
+
+def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Comparison:
+    """Writes the weights of a PyTorch network as a file for a backbone's option `weights`.
+
+    The file says what its weights expect: `load_weights` gives the backbone their preprocessing, and refuses them where
+    the backbone is configured to be another function.
+
+    Args:
+        backbone: str. A registered backbone that has a table.
+        state: `StateDict`, as `read_state_dict` gives it.
+        out: str or Path. The `.weights.h5` file to write.
+
+    Returns:
+        `Comparison`.
+
+    Raises:
+        InputError: the backbone has no table, the weights do not fit, or `out` has another suffix.
+    """
+    table = weight_table(backbone)
+    if not str(out).endswith(".weights.h5"):
+        raise InputError(f"The file of converted weights must be named *.weights.h5. Received: {str(out)!r}.")
+    _fitting_comparison(table, state)  # before a large model is built in vain
+    model = BACKBONES.build({"name": backbone, **table.options}, image_size=IMAGE_SIZE)
+    comparison = fill(model, table, state)
+    with written_beside(out) as beside:
+        model.save_weights(beside)
+        write_provenance(beside, Provenance(backbone, table.source, table.options, table.preprocessing()))
+    return comparison
+
+
+def _fitting_comparison(table: WeightTable, state: StateDict) -> Comparison:
+    """Returns the comparison of the names, or raises `InputError` where they are another network's."""
+    comparison, hint = compare(table, state.tensors), _hint(table, state.tensors)
+    if comparison.missing:
+        raise InputError(
+            f"The file {state.path!r} holds no weights of {table.source}: it lacks {len(comparison.missing)} of the "
+            f"{len(table.rows)} tensors, first {comparison.missing[0]!r}{hint}."
+        )
+    if comparison.unused and hint:
+        raise InputError(
+            f"The file {state.path!r} holds no weights of {table.source}: {len(comparison.unused)} of its tensors are "
+            f"none of that network, first {comparison.unused[0]!r}{hint}."
+        )
+    return comparison
+
+
+def _hint(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> str:
+    """Names the backbone whose table finds the most of a file's tensors, unless it is the one of `table`."""
+    fitting = {name: len(other.rows) for name, other in TABLES.items() if other.fits(tensors)}
+    best = max(fitting, key=lambda name: fitting[name], default=None)
+    return "" if best is None or TABLES[best] is table else f"; it fits the backbone {best!r}"
+
+
+def _value(row: Row, state: StateDict, shape: tuple[int, ...], hint: str) -> np.ndarray:
+    """Returns what a row's variable takes, of `shape`."""
+    tensor, wanted = state.tensors[row.tensor], row.layout.torch_shape(shape)
+    if tensor.shape != wanted or tensor.dtype != np.float32:
+        raise InputError(
+            f"The tensor {row.tensor!r} of {state.path!r} must be float of shape {wanted}. "
+            f"Received: {tensor.dtype} of shape {tensor.shape}{hint}."
+        )
+    return row.layout.convert(tensor, shape)

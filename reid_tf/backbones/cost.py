@@ -1,0 +1,66 @@
+"""What a model costs: its parameters and the multiply-adds of one image."""
+
+import math
+from typing import Any
+
+import keras
+from keras import layers
+
+from reid_tf.errors import InputError
+
+COUNTED = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense)
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Counts the trainable weights' elements, as papers do; `model.count_params()` adds moving statistics.
+
+    Args:
+        model: keras.Model. A weight that several layers share counts once.
+
+    Returns:
+        int.
+    """
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Counts the multiplications, each with its addition, of one image through convolutions and dense layers.
+
+    That is what papers on convolutional networks print as "FLOPs", though a multiply-add is two operations. Each
+    position of an output meets each element of the kernel once, at the borders too. A layer that is called several
+    times counts at each call, and so does a model inside the model. Not counted: biases, normalisation, activations,
+    pooling, sums and products of features, resizing, and what a layer of another kind calculates.
+
+    Args:
+        model: keras.Model, functional or sequential, whose inputs have known sizes.
+
+    Returns:
+        int.
+
+    Raises:
+        InputError: the size of a counted layer's input is unknown.
+    """
+    graph = keras.Model(model.inputs, model.outputs).get_config()  # a sequential model's own lists no calls
+    by_name = {layer.name: layer for layer in model.layers}
+    total = 0
+    for entry in graph["layers"]:
+        layer = by_name.get(entry["name"])  # None: a function of keras.ops
+        for call in entry["inbound_nodes"]:
+            if isinstance(layer, keras.Model):
+                total += multiply_adds(layer)
+            elif isinstance(layer, COUNTED):
+                total += _of_call(layer, call["args"][0]["config"]["shape"])
+    return total
+
+
+def _of_call(layer: Any, input_shape: Any) -> int:
+    output_shape = layer.compute_output_shape(tuple(input_shape))[1:]
+    if None in output_shape:
+        raise InputError(
+            "Multiply-adds are counted for inputs of one size: build the model with an image size. "
+            f"Received: the input {tuple(input_shape)} of the layer {layer.name!r}."
+        )
+    kernel = layer.kernel.shape
+    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
+        return math.prod(output_shape[:-1]) * math.prod(kernel)  # [..., channels, multiplier]
+    return math.prod(output_shape) * math.prod(kernel[:-1])  # [..., channels, output channels]

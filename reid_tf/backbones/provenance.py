@@ -1,0 +1,74 @@
+"""What a converted weights file says of itself: whose weights they are and what they expect."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from reid_tf.errors import InputError
+from reid_tf.layers.preprocessing import ChannelNormalization
+
+ATTRIBUTE = "reid_tf_{}"  # attributes of the HDF5 file, which Keras passes over
+FIELDS = ("backbone", "source", "options", "mean", "standard_deviation", "channel_order")
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where weights come from and with what their function is the one that they were trained for.
+
+    Args:
+        backbone: str. The registered backbone that they are for.
+        source: str. Whose they were, in words.
+        options: mapping. Options of the backbone that do not show in the weights' shapes, with their values.
+        preprocessing: `ChannelNormalization` that the weights expect.
+    """
+
+    backbone: str
+    source: str
+    options: Mapping[str, Any]
+    preprocessing: ChannelNormalization
+
+
+def write_provenance(path: str | Path, provenance: Provenance) -> None:
+    """Writes it into a `.weights.h5` file that is there already."""
+    layer = provenance.preprocessing
+    options = json.dumps(dict(provenance.options))
+    values = (
+        provenance.backbone,
+        provenance.source,
+        options,
+        layer.mean,
+        layer.standard_deviation,
+        layer.channel_order,
+    )
+    with h5py.File(path, "r+") as file:
+        for name, value in zip(FIELDS, values, strict=True):
+            file.attrs[ATTRIBUTE.format(name)] = value
+
+
+def read_provenance(path: str | Path) -> Provenance | None:
+    """Reads what `write_provenance` wrote.
+
+    Args:
+        path: str or Path. A `.weights.h5` file.
+
+    Returns:
+        `Provenance`, or None for a file that says nothing, as those of `save_weights` do.
+
+    Raises:
+        InputError: something is missing or wrong.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            held = {name: file.attrs[ATTRIBUTE.format(name)] for name in FIELDS if ATTRIBUTE.format(name) in file.attrs}
+        if not held:
+            return None
+        preprocessing = ChannelNormalization(held["mean"], held["standard_deviation"], held["channel_order"])
+        return Provenance(held["backbone"], held["source"], dict(json.loads(held["options"])), preprocessing)
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The weights file {str(path)!r} is wrong in what it says of itself ({type(error).__name__}: {error})."
+        ) from None

@@ -1,0 +1,161 @@
+"""The names that PyTorch's published networks give their tensors, and ours: one table a backbone."""
+
+from collections.abc import Callable, Sequence
+
+from reid_tf.backbones.weight_table import (
+    CONVOLUTION,
+    CONVOLUTION_OF_DENSE,
+    DENSE_OF_1X1,
+    DEPTHWISE,
+    VECTOR,
+    Layout,
+    Row,
+    WeightTable,
+)
+
+COUNTERS = "*.num_batches_tracked"  # of torch's batch normalisations; files older than those lack them
+
+
+def _kernel(layer: str, theirs: str, layout: Layout = CONVOLUTION) -> list[Row]:
+    return [Row(f"{layer}/kernel", f"{theirs}.weight", layout)]
+
+
+def _kernel_and_bias(layer: str, theirs: str, layout: Layout = CONVOLUTION) -> list[Row]:
+    return [*_kernel(layer, theirs, layout), Row(f"{layer}/bias", f"{theirs}.bias", VECTOR)]
+
+
+def _norm(layer: str, theirs: str) -> list[Row]:
+    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+    return [Row(f"{layer}/{ours}", f"{theirs}.{name}", VECTOR) for ours, name in names.items()]
+
+
+def _convolution_norm(ours: str, convolution: str, norm: str) -> list[Row]:
+    return [*_kernel(f"{ours}_conv", convolution), *_norm(f"{ours}_bn", norm)]
+
+
+def _residual(num_blocks: Sequence[int], middle: Callable[[str, str], list[Row]]) -> list[Row]:
+    """Rows of a ResNet of bottleneck blocks; `middle` gives those between a block's two 1x1 convolutions."""
+    rows = _convolution_norm("conv1", "conv1", "bn1")
+    for stack, blocks in enumerate(num_blocks, start=1):
+        for index in range(blocks):
+            ours, theirs = f"conv{stack + 1}_block{index + 1}", f"layer{stack}.{index}"
+            if index == 0:
+                rows += _convolution_norm(f"{ours}_0", f"{theirs}.downsample.0", f"{theirs}.downsample.1")
+            rows += _convolution_norm(f"{ours}_1", f"{theirs}.conv1", f"{theirs}.bn1")
+            rows += middle(ours, theirs)
+            rows += _convolution_norm(f"{ours}_3", f"{theirs}.conv3", f"{theirs}.bn3")
+    return rows
+
+
+def _resnet(source: str, num_blocks: Sequence[int]) -> WeightTable:
+    def middle(ours: str, theirs: str) -> list[Row]:
+        return _convolution_norm(f"{ours}_2", f"{theirs}.conv2", f"{theirs}.bn2")
+
+    return WeightTable(
+        source=source,
+        rows=_residual(num_blocks, middle),
+        left_out=("fc.*", COUNTERS),
+        mark=("layer1.0.conv2.weight", (64, 64, 3, 3)),
+        options={"stride_on": "3x3"},
+    )
+
+
+def _res2net(source: str, num_blocks: Sequence[int]) -> WeightTable:
+    def middle(ours: str, theirs: str) -> list[Row]:
+        return [
+            row
+            for index, group in enumerate((1, 2, 3))
+            for row in _convolution_norm(f"{ours}_2_{group}", f"{theirs}.convs.{index}", f"{theirs}.bns.{index}")
+        ]
+
+    return WeightTable(
+        source=source,
+        rows=_residual(num_blocks, middle),
+        left_out=("fc.*", COUNTERS),
+        mark=("layer1.0.convs.0.weight", (26, 26, 3, 3)),
+    )
+
+
+# torchvision numbers a VGG's layers through, ReLUs and poolings too.
+_VGG16_FEATURES = {
+    "block1": (0, 2),
+    "block2": (5, 7),
+    "block3": (10, 12, 14),
+    "block4": (17, 19, 21),
+    "block5": (24, 26, 28),
+}
+
+
+def _vgg16(source: str) -> WeightTable:
+    rows = [
+        row
+        for block, numbers in _VGG16_FEATURES.items()
+        for index, number in enumerate(numbers, start=1)
+        for row in _kernel_and_bias(f"{block}_conv{index}", f"features.{number}")
+    ]
+    rows += _kernel_and_bias("fc6", "classifier.0", CONVOLUTION_OF_DENSE)
+    rows += _kernel_and_bias("fc7", "classifier.3", CONVOLUTION_OF_DENSE)
+    mark = ("features.2.weight", (64, 64, 3, 3))
+    return WeightTable(source=source, rows=rows, left_out=("classifier.6.*",), mark=mark)
+
+
+def _alexnet(source: str) -> WeightTable:
+    rows = [
+        row
+        for index, number in enumerate((0, 3, 6, 8, 10), start=1)
+        for row in _kernel_and_bias(f"conv{index}", f"features.{number}")
+    ]
+    rows += _kernel_and_bias("fc6", "classifier.1", CONVOLUTION_OF_DENSE)
+    rows += _kernel_and_bias("fc7", "classifier.4", CONVOLUTION_OF_DENSE)
+    mark = ("features.0.weight", (64, 3, 11, 11))
+    return WeightTable(source=source, rows=rows, left_out=("classifier.6.*",), mark=mark)
+
+
+# torchreid calls the four streams of a block conv2a to conv2d; only those of several convolutions number them.
+_OSNET_STREAMS = {
+    1: ("conv2a",),
+    2: ("conv2b.0", "conv2b.1"),
+    3: ("conv2c.0", "conv2c.1", "conv2c.2"),
+    4: ("conv2d.0", "conv2d.1", "conv2d.2", "conv2d.3"),
+}
+
+
+def _osnet_block(ours: str, theirs: str) -> list[Row]:
+    rows = _convolution_norm(f"{ours}_reduce", f"{theirs}.conv1.conv", f"{theirs}.conv1.bn")
+    for stream, lites in _OSNET_STREAMS.items():
+        for index, lite in enumerate(lites, start=1):
+            name = f"{ours}_stream{stream}_lite{index}"
+            rows += _kernel(f"{name}_pointwise_conv", f"{theirs}.{lite}.conv1")
+            rows += _kernel(f"{name}_depthwise", f"{theirs}.{lite}.conv2", DEPTHWISE)
+            rows += _norm(f"{name}_bn", f"{theirs}.{lite}.bn")
+    rows += _kernel_and_bias(f"{ours}_gate_squeeze", f"{theirs}.gate.fc1", DENSE_OF_1X1)
+    rows += _kernel_and_bias(f"{ours}_gate_excite", f"{theirs}.gate.fc2", DENSE_OF_1X1)
+    return rows + _convolution_norm(f"{ours}_expand", f"{theirs}.conv3.conv", f"{theirs}.conv3.bn")
+
+
+def _osnet(source: str, last_channels: int) -> WeightTable:
+    rows = _convolution_norm("conv1", "conv1.conv", "conv1.bn")
+    for stack in (2, 3, 4):
+        ours, theirs = f"conv{stack}_block1_0", f"conv{stack}.0.downsample"
+        rows += _convolution_norm(ours, f"{theirs}.conv", f"{theirs}.bn")
+        rows += _osnet_block(f"conv{stack}_block1", f"conv{stack}.0")
+        rows += _osnet_block(f"conv{stack}_block2", f"conv{stack}.1")
+    for stack in (2, 3):
+        rows += _convolution_norm(f"conv{stack}_transition", f"conv{stack}.2.0.conv", f"conv{stack}.2.0.bn")
+    rows += _convolution_norm("conv5", "conv5.conv", "conv5.bn")
+    mark = ("conv5.conv.weight", (last_channels, last_channels, 1, 1))
+    return WeightTable(source=source, rows=rows, left_out=("fc.*", "classifier.*", COUNTERS), mark=mark)
+
+
+TABLES = {
+    "alexnet": _alexnet("torchvision's alexnet"),
+    "osnet_x0_25": _osnet("torchreid's osnet_x0_25", 128),
+    "osnet_x0_5": _osnet("torchreid's osnet_x0_5", 256),
+    "osnet_x0_75": _osnet("torchreid's osnet_x0_75", 384),
+    "osnet_x1_0": _osnet("torchreid's osnet_x1_0", 512),
+    "res2net50": _res2net("Res2Net-PretrainedModels' res2net50_26w_4s", (3, 4, 6, 3)),
+    "res2net101": _res2net("Res2Net-PretrainedModels' res2net101_26w_4s", (3, 4, 23, 3)),
+    "resnet50": _resnet("torchvision's resnet50", (3, 4, 6, 3)),
+    "resnet101": _resnet("torchvision's resnet101", (3, 4, 23, 3)),
+    "vgg16": _vgg16("torchvision's vgg16"),
+}

@@ -1,0 +1,73 @@
+"""A training in a process of its own."""
+
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from reid_tf.config import ExperimentConfig
+from reid_tf.errors import InputError
+from reid_tf.training.train import train
+
+
+def train_in_own_process(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> str:
+    """Calls `train()` in a new process and waits for its end.
+
+    TensorFlow keeps memory for every model that its process has trained (some 30 MiB for a tiny one, in spite of
+    `keras.backend.clear_session()`), and a GPU's memory altogether. A process of its own gives all of it back, starts
+    from the state that a single training starts from, and takes nobody with it when memory runs out. It ends when the
+    calling process does. A script calls this under `if __name__ == "__main__"`.
+
+    Args:
+        config: as in `train()`.
+        run_directory: as in `train()`.
+        resume: as in `train()`.
+
+    Returns:
+        "" where the run is finished, otherwise the sentence that says why it is not: that of the `InputError`, or how
+        the process ended, whose traceback then stands on standard error.
+    """
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (sender, config, str(run_directory), resume, logging.getLogger().getEffectiveLevel())
+    process = context.Process(target=_train, args=arguments)
+    process.start()
+    sender.close()  # the process has its own, so that its end is seen here
+    try:
+        sentence: str | None = receiver.recv()
+    except EOFError:
+        sentence = None
+    except KeyboardInterrupt:
+        process.terminate()
+        raise
+    finally:
+        process.join()
+    return _how_it_ended(process.exitcode) if sentence is None else sentence
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"The run was ended by signal {-exit_code}; 9 is what the system sends where memory runs out."
+    return f"The process of the run ended with exit code {exit_code}, after the traceback in the output."
+
+
+def _train(sender: Connection, config: ExperimentConfig, run_directory: str, resume: bool, level: int) -> None:
+    """What the new process does."""
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        train(config, run_directory, resume)
+    except InputError as error:
+        sender.send(str(error))
+    else:
+        sender.send("")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,170 @@
+"""One configuration over the values of one or more options: a run directory each, one table, one plot."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reid_tf.config import ExperimentConfig, load_config
+from reid_tf.datasets.load import load_dataset
+from reid_tf.errors import InputError
+from reid_tf.report.sweep import SweepRow, write_sweep_report
+from reid_tf.training.own_process import train_in_own_process
+from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.sweep_file import ReportedCurves, check_values
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_NAME = 120  # a file system takes 255 bytes, and ".unfinished" comes behind
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepRun:
+    """One run of a sweep.
+
+    Args:
+        name: str. Of its folder: the options and their values, as far as a file name can hold them.
+        values: mapping from the path of each varied option to the value.
+        config: `ExperimentConfig` with these values.
+        reported: mapping from metric to the share in [0, 1] that is reported for them.
+    """
+
+    name: str
+    values: dict[str, Any]
+    config: ExperimentConfig
+    reported: dict[str, float]
+
+
+def plan_sweep(
+    vary: Mapping[str, Sequence[Any]],
+    load: Callable[[Sequence[str]], ExperimentConfig],
+    reported: ReportedCurves | None = None,
+) -> tuple[SweepRun, ...]:
+    """Turns values into runs, every configuration of which is checked.
+
+    Args:
+        vary: mapping from the path of an option, as `load_config()` takes it, to its values.
+        load: function of further overrides ("key.path=value" strings) that returns the checked configuration.
+        reported: `ReportedCurves` over the values of the only option, or None.
+
+    Returns:
+        tuple of `SweepRun`, the last option's values changing fastest.
+
+    Raises:
+        InputError: there are no values, two of them give the same configuration, or a configuration is wrong.
+    """
+    check_values({option: tuple(values) for option, values in vary.items()})
+    runs: list[SweepRun] = []
+    for number, combination in enumerate(itertools.product(*vary.values())):
+        values = dict(zip(vary, combination, strict=True))
+        # JSON is YAML without its surprises: the string "yes" stays one.
+        config = load([f"{option}={json.dumps(value, ensure_ascii=False)}" for option, value in values.items()])
+        for other in runs:
+            if other.config == config:
+                raise InputError(f"Two runs of a sweep must differ. Received: {other.values} and {values}.")
+        curves = reported.percent if reported else {}
+        shares = {metric: round(percent[number] / 100, 6) for metric, percent in curves.items()}
+        runs.append(SweepRun(run_name(values), values, config, shares))
+    return tuple(runs)
+
+
+def run_name(values: Mapping[str, Any]) -> str:
+    """Returns a folder name for option values: "augment.random_erasing.probability=0.3".
+
+    Args:
+        values: mapping from the path of an option to its value.
+
+    Returns:
+        str, another one for other values, also where a file system does not tell capitals apart. Where a value has
+        characters that do not suit a file name, or the name would be long, a part of its hash stands at the end.
+    """
+    text = ",".join(f"{option}={_plain(value)}" for option, value in values.items())
+    if len(text) <= _LONGEST_NAME and re.fullmatch(r"[a-z0-9_.+=,-]+", text):
+        return text
+    digest = hashlib.sha256(json.dumps(dict(values)).encode()).hexdigest()
+    return f"{re.sub(r'[^A-Za-z0-9_.+=,-]+', '-', text)[:_LONGEST_NAME]}-{digest[:8]}"
+
+
+def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = None) -> list[SweepRow]:
+    """Trains what is not trained yet, one run after another, and writes tables and plot after each of them.
+
+    A finished run is read, not repeated, and an interrupted one goes on where it was. A run that fails does not keep
+    the others from running: its row says why.
+
+    Args:
+        runs: sequence of `SweepRun`, as `plan_sweep()` returns them.
+        out: str or Path. The folder that holds a run directory each, `sweep.csv`, `sweep.md` and `sweep.png`.
+        source: str or None. Who reports the runs' reported figures.
+
+    Returns:
+        list of `SweepRow`, one a run; where `error` is not "", the run failed.
+
+    Raises:
+        InputError: a folder holds a run of another configuration, or a data set cannot be read; nothing is trained
+            then.
+    """
+    out = Path(out)
+    rows = [_read(run, out / run.name) for run in runs]
+    waiting = [number for number, row in enumerate(rows) if not row.figures]
+    _check_data([runs[number].config for number in waiting])
+    write_sweep_report(out, rows, source)
+    for number in waiting:
+        run, folder = runs[number], out / runs[number].name
+        logger.info("run %d of %d: %s", number + 1, len(runs), run.name)
+        error = train_in_own_process(run.config, folder, _interrupted(folder) is not None)
+        if error:
+            logger.error("The run %s failed: %s", run.name, error)
+        rows[number] = dataclasses.replace(rows[number], error=error) if error else _read(run, folder)
+        write_sweep_report(out, rows, source)
+    return rows
+
+
+def _plain(value: Any) -> str:
+    """A value's text; a string that could be taken for something else, or for several values, has its quotes."""
+    if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_.-]*", value) and value not in ("true", "false", "null"):
+        return value
+    return json.dumps(value)
+
+
+def _read(run: SweepRun, folder: Path) -> SweepRow:
+    """What a run's folder knows of it, after a look whether it is this run's."""
+    row = SweepRow(run.values, run.name, reported=run.reported)
+    if folder.exists():
+        _check_same(run.config, folder)
+        metrics = json.loads((folder / "metrics.json").read_text())
+        seconds = json.loads((folder / "manifest.json").read_text())["seconds"]
+        figures = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+        return dataclasses.replace(row, figures=figures, seconds=seconds)
+    interrupted = _interrupted(folder)
+    if interrupted is not None:
+        _check_same(run.config, interrupted.path)
+    return row
+
+
+def _interrupted(folder: Path) -> RunDirectory | None:
+    try:
+        return RunDirectory(folder, resume=True)
+    except InputError:  # there is no checkpoint to go on from
+        return None
+
+
+def _check_same(config: ExperimentConfig, folder: Path) -> None:
+    there = load_config(folder / "config.yaml").to_dict()
+    for key, received in config.to_dict().items():
+        if received != there[key]:
+            raise InputError(
+                f"{str(folder)!r} holds a run of another configuration, with {key}={there[key]!r}; give another --out "
+                f"or remove it. Received: {key}={received!r}."
+            )
+
+
+def _check_data(configs: Sequence[ExperimentConfig]) -> None:
+    """Loads each data set once: a folder that is missing is said once, not by every run."""
+    for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
+        options = json.loads(text)
+        load_dataset(options.pop("name"), options.pop("root", None), **options)

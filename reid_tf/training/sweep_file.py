@@ -1,0 +1,130 @@
+"""A sweep as one typed object, read from YAML."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import omegaconf
+import yaml
+from omegaconf import OmegaConf
+
+from reid_tf import registry
+from reid_tf.errors import InputError
+
+METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid", "mINP", "PCK")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportedCurves:
+    """What somebody else reports for the same values.
+
+    Args:
+        source: str. Who, as in a legend behind "reported by": "the paper, table 2".
+        percent: mapping from metric ("rank1", "mAP", ...) to percentages, one for each value, in the values' order.
+    """
+
+    source: str
+    percent: dict[str, tuple[float, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepConfig:
+    """One configuration over the values of one or more options.
+
+    Args:
+        config: str. The experiment file, relative to the folder of the sweep file.
+        vary: mapping from the path of an option, as `--set` takes it, to its values. Of several options every
+            combination is run.
+        set: "key.path=value" strings. Further overrides, the same for all runs.
+        reported: `ReportedCurves` over the values of the only varied option, or None.
+    """
+
+    config: str
+    vary: dict[str, tuple[Any, ...]]
+    set: tuple[str, ...] = ()
+    reported: ReportedCurves | None = None
+
+
+def load_sweep(path: str | Path) -> SweepConfig:
+    """Reads a sweep file and checks it; the overrides are checked with the configuration, by `plan_sweep()`.
+
+    Args:
+        path: str or Path. A YAML file with the fields of `SweepConfig`.
+
+    Returns:
+        The checked `SweepConfig`, its `config` a path that can be opened from here.
+
+    Raises:
+        InputError: the file is missing or no YAML mapping, a key or value is wrong, or the reported figures do not fit
+            the values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no sweep file {str(path)!r}.")
+    try:
+        tree = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise InputError(f"{str(path)!r} is not a YAML file: {' '.join(str(error).split())}.") from None
+    sweep = parse_sweep(tree)
+    return dataclasses.replace(sweep, config=str(path.parent / sweep.config))
+
+
+def parse_sweep(tree: Any) -> SweepConfig:
+    """Turns plain mappings and lists into a checked `SweepConfig`.
+
+    Args:
+        tree: mapping with the fields of `SweepConfig`.
+
+    Returns:
+        The checked `SweepConfig`.
+
+    Raises:
+        InputError: as `load_sweep()`.
+    """
+    _check_keys(tree, SweepConfig, "a sweep")
+    if tree.get("reported") is not None:
+        _check_keys(tree["reported"], ReportedCurves, "a sweep's 'reported'")
+    sweep: SweepConfig = registry.convert(dict(tree), SweepConfig, "The sweep")
+    check_values(sweep.vary)
+    if sweep.reported is not None:
+        _check_reported(sweep.reported, sweep.vary)
+    return sweep
+
+
+def check_values(vary: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raises an `InputError` where no option is varied, or one has no values."""
+    if not vary or not all(vary.values()):
+        raise InputError(f"A sweep varies an option over at least one value. Received: vary={dict(vary)!r}.")
+
+
+def _check_reported(reported: ReportedCurves, vary: Mapping[str, tuple[Any, ...]]) -> None:
+    if len(vary) > 1:
+        raise InputError(f"Reported figures belong to the values of one option. Received: {', '.join(vary)}.")
+    ((option, values),) = vary.items()
+    for metric, percent in reported.percent.items():
+        if metric not in METRICS:
+            raise InputError(registry.unknown("reported metric", metric, METRICS))
+        if len(percent) != len(values):
+            raise InputError(
+                f"The reported {metric!r} needs a figure for each of the {len(values)} values of {option!r}. "
+                f"Received: {len(percent)}."
+            )
+        # Fractions by mistake would be drawn as a curve at the bottom.
+        if not (min(percent) >= 0 and 1 < max(percent) <= 100):
+            raise InputError(
+                f"The reported {metric!r} must be percentages, from 0 to 100 and not all below 1. "
+                f"Received: {list(percent)}."
+            )
+
+
+def _check_keys(tree: Any, cls: type, what: str) -> None:
+    if not isinstance(tree, Mapping):
+        raise InputError(f"{what[0].upper()}{what[1:]} must be a mapping of keys to values. Received: {tree!r}.")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for key in tree:
+        if key not in fields:
+            raise InputError(registry.unknown(f"key of {what}", key, fields))
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING and name not in tree:
+            raise InputError(f"{what[0].upper()}{what[1:]} lacks the key {name!r}. Received: {', '.join(tree)}.")

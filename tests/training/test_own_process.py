@@ -1,0 +1,54 @@
+"""What becomes known of a training in another process; a real one is in tests/tools/test_sweep_tool.py."""
+
+import multiprocessing
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from reid_tf.config import load_config
+from reid_tf.errors import InputError
+from reid_tf.training import own_process
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def write_arguments(config, run_directory, resume):
+    Path(run_directory).write_text(f"{config.epochs} {resume} {os.getppid()}")
+
+
+def refuse(config, run_directory, resume):
+    raise InputError(f"The loss became nan. Received: {config.epochs}.")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that calls `train_in_own_process()` with another function in the place of `train()`."""
+    fork = multiprocessing.get_context("fork")  # a new interpreter would not know that function
+    monkeypatch.setattr(own_process.multiprocessing, "get_context", lambda _: fork)
+    config = load_config(CONFIGS / "multitask_synthetic.yaml")
+
+    def run_with(train):
+        monkeypatch.setattr(own_process, "train", train)
+        return own_process.train_in_own_process(config, tmp_path / "a", True)
+
+    return run_with
+
+
+def test_arguments_and_errors_pass_from_one_process_to_the_other(run, tmp_path):
+    assert run(write_arguments) == ""
+    assert (tmp_path / "a").read_text() == f"10 True {os.getpid()}"
+    assert run(refuse) == "The loss became nan. Received: 10."
+
+
+@pytest.mark.parametrize(
+    ("train", "sentence"),
+    [
+        (lambda *_: os.kill(os.getpid(), signal.SIGKILL), "ended by signal 9; 9 is .* where memory runs out"),
+        (lambda *_: 1 / 0, "ended with exit code 1, after the traceback"),
+    ],
+)
+def test_a_process_that_dies_is_a_sentence(run, train, sentence):
+    assert re.search(sentence, run(train))

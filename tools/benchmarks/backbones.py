@@ -1,0 +1,168 @@
+"""Parameters, multiply-adds and speed of every backbone, and ResNet-50 beside PyTorch's.
+
+Speeds are of one batch in memory. "Embedding" is what an encoder does with it: the backbone and global average pooling,
+compiled, normalisation of the grey values included. "Training" is one step of an identity softmax behind the same
+pooling, SGD with momentum. Models take turns, and each has a first call before the measurement. "bfloat16" is Keras'
+policy mixed_bfloat16.
+"""
+
+import argparse
+import functools
+import gc
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from benchmarks.step import take_turns
+from tqdm import tqdm
+
+from reid_tf.registry import BACKBONES
+
+IDENTITIES = 751  # Market-1501's training identities
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+COLUMNS = (
+    *("backbone", "parameters, M", "with 1000 classes, M", "multiply-adds, G"),
+    *(f"{work}, {precision}" for work in ("embedding", "training") for precision in PRECISIONS),
+)
+PEER_COLUMNS = ("ResNet-50, images/s", "reid_tf", "PyTorch", "ratio", "range")
+# PyTorch's has the stride on the 3x3, which costs 6 % more than Keras' own form.
+PEER_BLOCKS, OUR_PEER = (3, 4, 6, 3), {"name": "resnet50", "stride_on": "3x3"}
+
+Steps = dict[str, Callable[[], object]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the backbones and the lengths of the measurement to a parser."""
+    parser.add_argument("--backbones", nargs="+", metavar="NAME", help="registered backbones (all)")
+    parser.add_argument("--image-size", type=int, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)")
+    parser.add_argument("--batch", type=int, default=32, help="images a batch (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=2, help="measured turns of a backbone's steps (%(default)s)")
+    parser.add_argument(
+        "--peer-rounds", type=int, default=5, help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)"
+    )
+    parser.add_argument("--no-training", action="store_true", help="leave out the training steps")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Runs the benchmark and prints its tables, each row when it is known."""
+    logging.getLogger("reid_tf").setLevel(logging.WARNING)
+    names = arguments.backbones or BACKBONES.names()
+    for name in names:
+        BACKBONES.get(name)  # an unknown one is named before anything is measured
+    height, width = arguments.image_size
+    print(f"{height} x {width}, {arguments.batch} images a batch, speeds in images/s\n")
+    print(*_header(COLUMNS), sep="\n", flush=True)
+    for name in tqdm(names, desc="backbones", unit="backbone", disable=None):
+        _show(backbone_row(name, arguments))
+        gc.collect()  # a model is a cycle of references, and may be large
+    if arguments.peer_rounds:
+        print()
+        peer_table(arguments)
+
+
+def backbone_row(name: str, arguments: argparse.Namespace) -> list[str]:
+    """Measures a backbone.
+
+    Args:
+        name: str. A registered backbone.
+        arguments: what `add_arguments` describes.
+
+    Returns:
+        list of str, in the order of `COLUMNS`; a step that was not wanted is empty.
+    """
+    from reid_tf.backbones.cost import count_parameters, multiply_adds
+
+    backbone = BACKBONES.build({"name": name}, image_size=tuple(arguments.image_size))
+    parameters = count_parameters(backbone)
+    classifier = (backbone.output_shape[-1] + 1) * 1000
+    cost = [f"{parameters / 1e6:.2f}", f"{(parameters + classifier) / 1e6:.2f}", f"{multiply_adds(backbone) / 1e9:.3f}"]
+    speeds = _images_per_second(our_steps({"name": name}, arguments), arguments)
+    return [name, *cost, *(f"{speeds[column]:.1f}" if column in speeds else "" for column in COLUMNS[4:])]
+
+
+def our_steps(component: Mapping[str, Any], arguments: argparse.Namespace) -> Steps:
+    """Builds a backbone in each precision, and what is measured of it.
+
+    Args:
+        component: mapping. A registered backbone with its options.
+        arguments: what `add_arguments` describes.
+
+    Returns:
+        dict from "embedding, float32", "embedding, bfloat16" and, where wanted, the same with "training" to a function
+        without arguments.
+    """
+    import keras
+
+    from reid_tf.training.strategy import precision
+
+    images, identities = batch(arguments)
+    steps: Steps = {}
+    for name, policy in PRECISIONS.items():
+        with precision(policy):
+            backbone = BACKBONES.build(component, image_size=tuple(arguments.image_size))
+            pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
+            embedding = keras.layers.Activation("linear", dtype="float32")(pooled)
+            logits = keras.layers.Activation("linear", dtype="float32")(keras.layers.Dense(IDENTITIES)(pooled))
+        encoder, classifier = keras.Model(backbone.input, embedding), keras.Model(backbone.input, logits)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        classifier.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss, jit_compile=False)
+        steps[f"embedding, {name}"] = functools.partial(encoder.predict_on_batch, images)
+        if not arguments.no_training:
+            steps[f"training, {name}"] = functools.partial(classifier.train_on_batch, images, identities)
+    return steps
+
+
+def batch(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Returns random images, uint8 [batch, height, width, 3], and identities, int64 [batch]."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (arguments.batch, *arguments.image_size, 3), np.uint8)
+    return images, generator.integers(0, IDENTITIES, arguments.batch)
+
+
+def peer_table(arguments: argparse.Namespace) -> None:
+    """Prints ResNet-50 in both libraries, in turns, each ratio between neighbours in time.
+
+    Args:
+        arguments: what `add_arguments` describes.
+    """
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed: its ResNet-50 was not measured.")
+        return
+    from benchmarks import torch_resnet
+
+    images, identities = batch(arguments)
+    theirs = torch_resnet.steps(PEER_BLOCKS, images, identities, IDENTITIES, training=not arguments.no_training)
+    ours = our_steps(OUR_PEER, arguments)
+    print(*_header(PEER_COLUMNS), sep="\n", flush=True)
+    for ours_name, our_step in tqdm(ours.items(), desc="ResNet-50", unit="pair", disable=None):
+        pairs = {name: step for name, step in theirs.items() if name.startswith(ours_name)}
+        seconds = take_turns([our_step, *pairs.values()], arguments.peer_rounds, 1)
+        for row, name in enumerate(pairs, start=1):
+            _show(_peer_row(name, seconds[0], seconds[row], arguments.batch))
+
+
+def _peer_row(name: str, ours: np.ndarray, theirs: np.ndarray, images: int) -> list[str]:
+    ratios = theirs / ours  # of images a second: above 1 where we are faster
+    speeds = [f"{images / np.median(seconds):.1f}" for seconds in (ours, theirs)]
+    return [name, *speeds, f"{np.median(ratios):.2f}", f"{ratios.min():.2f} to {ratios.max():.2f}"]
+
+
+def _images_per_second(steps: Steps, arguments: argparse.Namespace) -> dict[str, float]:
+    seconds = take_turns(list(steps.values()), arguments.rounds, 1)
+    return {name: arguments.batch / float(np.median(of_step)) for name, of_step in zip(steps, seconds, strict=True)}
+
+
+def _show(cells: Sequence[str]) -> None:
+    tqdm.write(_line(cells))  # above the progress bar
+    sys.stdout.flush()  # what was measured outlives an interruption
+
+
+def _header(columns: Sequence[str]) -> tuple[str, str]:
+    return _line(columns), _line(["---"] * len(columns))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
