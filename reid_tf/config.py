@@ -123,6 +123,11 @@ class ExperimentConfig:
         plain: dict[str, Any] = _plain(dataclasses.asdict(self))
         return plain
 
+    def differing_key(self, other: "ExperimentConfig") -> str | None:
+        """Returns the first key whose values differ in another recipe, or None where the recipes are equal."""
+        mine, others = self.to_dict(), other.to_dict()
+        return next((key for key in mine if mine[key] != others[key]), None)
+
     def in_stages(self) -> "tuple[ExperimentConfig, ...]":
         """Returns the recipe of each stage, without stages of its own; the whole recipe where there is one stage.
 
@@ -191,19 +196,34 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
     Raises:
         InputError: the file is missing or no YAML mapping, or a key, name, option or value is wrong.
     """
+    tree = read_yaml(path, "configuration")
+    for override in overrides:
+        _apply_override(tree, override)
+    return parse_config(OmegaConf.to_container(tree, resolve=True))
+
+
+def read_yaml(path: str | Path, what: str) -> DictConfig:
+    """Reads a YAML file that holds a mapping.
+
+    Args:
+        path: str or Path.
+        what: str. How error messages name it: "configuration".
+
+    Returns:
+        The mapping, its values not resolved yet.
+
+    Raises:
+        InputError: the file is missing or no YAML mapping.
+    """
     if not Path(path).is_file():
-        raise InputError(f"There is no configuration file {str(path)!r}.")
+        raise InputError(f"There is no {what} file {str(path)!r}.")
     try:
         tree = OmegaConf.load(path)
     except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, UnicodeDecodeError) as error:
         raise InputError(f"{str(path)!r} is not a YAML file: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, DictConfig):
-        raise InputError(
-            f"A configuration is a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}."
-        )
-    for override in overrides:
-        _apply_override(tree, override)
-    return parse_config(OmegaConf.to_container(tree, resolve=True))
+        raise InputError(f"A {what} is a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}.")
+    return tree
 
 
 def parse_config(tree: Any) -> ExperimentConfig:
@@ -218,14 +238,14 @@ def parse_config(tree: Any) -> ExperimentConfig:
     Raises:
         InputError: a key, name, option or value is wrong, or a required key is missing.
     """
-    _check_keys(tree, ExperimentConfig, "the configuration")
+    check_keys(tree, ExperimentConfig, "the configuration")
     if tree.get("evaluation") is not None:
-        _check_keys(tree["evaluation"], EvaluationConfig, "the configuration's 'evaluation'")
+        check_keys(tree["evaluation"], EvaluationConfig, "the configuration's 'evaluation'")
     stages = tree.get("stages") or ()
     if not isinstance(stages, Sequence) or isinstance(stages, str):
         raise InputError(f"The configuration's 'stages' must be a list. Received: {stages!r}.")
     for stage in stages:
-        _check_keys(stage, StageConfig, "a stage of the configuration")
+        check_keys(stage, StageConfig, "a stage of the configuration")
     config: ExperimentConfig = registry.convert(dict(tree), ExperimentConfig, "The configuration")
     for key in ("epochs", "steps_per_epoch"):
         value = getattr(config, key)
@@ -253,7 +273,8 @@ def save_config(config: ExperimentConfig, path: str | Path) -> None:
         OmegaConf.save(OmegaConf.create(config.to_dict()), beside)
 
 
-def _check_keys(tree: Any, cls: type, what: str) -> None:
+def check_keys(tree: Any, cls: type, what: str) -> None:
+    """Raises an `InputError` where a mapping has a key that a dataclass lacks, or lacks a field without a default."""
     if not isinstance(tree, Mapping):
         raise InputError(f"{what[0].upper()}{what[1:]} must be a mapping of keys to values. Received: {tree!r}.")
     fields = {field.name: field for field in dataclasses.fields(cls)}

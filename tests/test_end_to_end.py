@@ -134,8 +134,13 @@ def test_an_interrupted_run_resumes_to_the_same_weights(finished, recipe, tmp_pa
         train(recipe, tmp_path / "a")
     with pytest.raises(InputError, match="begun with seed=1 and goes on .* Received: seed=5"):
         train(dataclasses.replace(recipe, seed=5), tmp_path / "a", resume=True)
+    path = tmp_path / "a.unfinished" / "checkpoints" / "state.json"
+    state = json.loads(path.read_text())
+    assert state["seconds"] > 0
+    path.write_text(json.dumps({**state, "seconds": 1000.0}))
     resumed = train(recipe, tmp_path / "a", resume=True)
     assert [entry["epoch"] for entry in resumed.history] == [1, 2, 3]
+    assert json.loads((tmp_path / "a" / "manifest.json").read_text())["seconds"] > 1000
     whole, in_parts = (weights(run.run_directory, "model") for run in (finished, resumed))
     untrained = build_experiment(recipe).system.model.get_weights()
     # Two of three epochs were repeated; another order, or an optimizer that forgot its momentum, is 0.2 or more off.

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -134,9 +135,18 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(self, run: RunDirectory, score: str) -> None:
         super().__init__()
         self.run, self.score = run, score
-        self.state: dict[str, Any] = {"epoch": 0, "last": None, "best": None, "best_score": None, "history": []}
+        self.state: dict[str, Any] = {
+            "epoch": 0,
+            "seconds": 0.0,
+            "last": None,
+            "best": None,
+            "best_score": None,
+            "history": [],
+        }
         if run.resume:
             self.state = json.loads(run.state.read_text())
+        self.seconds_before: float = self.state["seconds"]  # up to the interruption
+        self._began = time.monotonic()
 
     def restore(self, model: keras.Model) -> None:
         """Loads the last checkpoint.
@@ -166,7 +176,8 @@ class Checkpoints(keras.callbacks.Callback):
         with written_beside(self.run.checkpoints / name) as beside, averaged_weights(self.model):
             self.model.save_weights(beside)
         random_states = [keras.ops.convert_to_numpy(state).tolist() for state in _random_states(self.model)]
-        self.state.update(epoch=epoch + 1, last=name, random_states=random_states)
+        seconds = self.seconds_before + time.monotonic() - self._began
+        self.state.update(epoch=epoch + 1, seconds=seconds, last=name, random_states=random_states)
         score, best = values.get(self.score, math.nan), self.state["best_score"]
         if math.isfinite(score) and (best is None or score > best):
             self.state.update(best=name, best_score=score)

@@ -154,13 +154,13 @@ def _interrupted(folder: Path) -> RunDirectory | None:
 
 
 def _check_same(config: ExperimentConfig, folder: Path) -> None:
-    there = load_config(folder / "config.yaml").to_dict()
-    for key, received in config.to_dict().items():
-        if received != there[key]:
-            raise InputError(
-                f"{str(folder)!r} holds a run of another configuration, with {key}={there[key]!r}; give another --out "
-                f"or remove it. Received: {key}={received!r}."
-            )
+    there = load_config(folder / "config.yaml")
+    key = config.differing_key(there)
+    if key is not None:
+        raise InputError(
+            f"{str(folder)!r} holds a run of another configuration, with {key}={there.to_dict()[key]!r}; give another "
+            f"--out or remove it. Received: {key}={config.to_dict()[key]!r}."
+        )
 
 
 def _check_data(configs: Sequence[ExperimentConfig]) -> None:

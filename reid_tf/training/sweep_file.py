@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import omegaconf
-import yaml
 from omegaconf import OmegaConf
 
 from reid_tf import registry
+from reid_tf.config import check_keys, read_yaml
 from reid_tf.errors import InputError
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid", "mINP", "PCK")
@@ -59,15 +58,8 @@ def load_sweep(path: str | Path) -> SweepConfig:
         InputError: the file is missing or no YAML mapping, a key or value is wrong, or the reported figures do not fit
             the values.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no sweep file {str(path)!r}.")
-    try:
-        tree = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise InputError(f"{str(path)!r} is not a YAML file: {' '.join(str(error).split())}.") from None
-    sweep = parse_sweep(tree)
-    return dataclasses.replace(sweep, config=str(path.parent / sweep.config))
+    sweep = parse_sweep(OmegaConf.to_container(read_yaml(path, "sweep"), resolve=True))
+    return dataclasses.replace(sweep, config=str(Path(path).parent / sweep.config))
 
 
 def parse_sweep(tree: Any) -> SweepConfig:
@@ -82,9 +74,9 @@ def parse_sweep(tree: Any) -> SweepConfig:
     Raises:
         InputError: as `load_sweep()`.
     """
-    _check_keys(tree, SweepConfig, "a sweep")
+    check_keys(tree, SweepConfig, "a sweep")
     if tree.get("reported") is not None:
-        _check_keys(tree["reported"], ReportedCurves, "a sweep's 'reported'")
+        check_keys(tree["reported"], ReportedCurves, "a sweep's 'reported'")
     sweep: SweepConfig = registry.convert(dict(tree), SweepConfig, "The sweep")
     check_values(sweep.vary)
     if sweep.reported is not None:
@@ -116,15 +108,3 @@ def _check_reported(reported: ReportedCurves, vary: Mapping[str, tuple[Any, ...]
                 f"The reported {metric!r} must be percentages, from 0 to 100 and not all below 1. "
                 f"Received: {list(percent)}."
             )
-
-
-def _check_keys(tree: Any, cls: type, what: str) -> None:
-    if not isinstance(tree, Mapping):
-        raise InputError(f"{what[0].upper()}{what[1:]} must be a mapping of keys to values. Received: {tree!r}.")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    for key in tree:
-        if key not in fields:
-            raise InputError(registry.unknown(f"key of {what}", key, fields))
-    for name, field in fields.items():
-        if field.default is dataclasses.MISSING and name not in tree:
-            raise InputError(f"{what[0].upper()}{what[1:]} lacks the key {name!r}. Received: {', '.join(tree)}.")

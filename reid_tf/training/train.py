@@ -89,7 +89,7 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
         _save_models(experiment, run)
     judgement = evaluation.judge(references, run)
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
-    seconds = time.monotonic() - started
+    seconds = checkpoints.seconds_before + time.monotonic() - started
     write_json(run.path / "manifest.json", _manifest(experiment, evaluation, checkpoints, seconds))
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
     history = checkpoints.state["history"]
@@ -98,13 +98,13 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
 
 def _check_same(config: ExperimentConfig, path: Path) -> None:
     """Raises an `InputError` where the interrupted run was begun with another configuration."""
-    begun = load_config(path).to_dict()
-    for name, received in config.to_dict().items():
-        if received != begun[name]:
-            raise InputError(
-                f"The interrupted run was begun with {name}={begun[name]!r} and goes on with the same configuration "
-                f"only. Received: {name}={received!r}."
-            )
+    begun = load_config(path)
+    name = config.differing_key(begun)
+    if name is not None:
+        raise InputError(
+            f"The interrupted run was begun with {name}={begun.to_dict()[name]!r} and goes on with the same "
+            f"configuration only. Received: {name}={config.to_dict()[name]!r}."
+        )
 
 
 def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: callbacks.Checkpoints) -> None:

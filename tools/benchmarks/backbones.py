@@ -1,9 +1,9 @@
 """Parameters, multiply-adds and speed of every backbone, and ResNet-50 beside PyTorch's.
 
-Speeds are of one batch in memory. "Embedding" is what an encoder does with it: the backbone and global average pooling,
-compiled, normalisation of the grey values included. "Training" is one step of an identity softmax behind the same
-pooling, SGD with momentum. Models take turns, and each has a first call before the measurement. "bfloat16" is Keras'
-policy mixed_bfloat16.
+Speeds are of one batch in memory. "Embedding" is what a loaded encoder does with it: the backbone with its batch
+normalisations folded, and global average pooling, compiled, from grey values on. "Training" is one step of an identity
+softmax behind the same pooling, SGD with momentum. Models take turns, and each has a first call before the measurement.
+"bfloat16" is Keras' policy mixed_bfloat16. PyTorch's network is as built, in channels-last memory.
 """
 
 import argparse
@@ -39,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbones", nargs="+", metavar="NAME", help="registered backbones (all)")
     parser.add_argument("--image-size", type=int, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)")
     parser.add_argument("--batch", type=int, default=32, help="images a batch (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=2, help="measured turns of a backbone's steps (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=1, help="measured turns of a backbone's steps (%(default)s)")
     parser.add_argument(
-        "--peer-rounds", type=int, default=5, help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)"
+        "--peer-rounds", type=int, default=3, help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)"
     )
     parser.add_argument("--no-training", action="store_true", help="leave out the training steps")
 
@@ -54,13 +54,13 @@ def main(arguments: argparse.Namespace) -> None:
         BACKBONES.get(name)  # an unknown one is named before anything is measured
     height, width = arguments.image_size
     print(f"{height} x {width}, {arguments.batch} images a batch, speeds in images/s\n")
+    if arguments.peer_rounds:
+        peer_table(arguments)
+        print()
     print(*_header(COLUMNS), sep="\n", flush=True)
     for name in tqdm(names, desc="backbones", unit="backbone", disable=None):
         _show(backbone_row(name, arguments))
         gc.collect()  # a model is a cycle of references, and may be large
-    if arguments.peer_rounds:
-        print()
-        peer_table(arguments)
 
 
 def backbone_row(name: str, arguments: argparse.Namespace) -> list[str]:
@@ -96,6 +96,7 @@ def our_steps(component: Mapping[str, Any], arguments: argparse.Namespace) -> St
     """
     import keras
 
+    from reid_tf.backbones.folding import fold_normalization
     from reid_tf.training.strategy import precision
 
     images, identities = batch(arguments)
@@ -106,7 +107,8 @@ def our_steps(component: Mapping[str, Any], arguments: argparse.Namespace) -> St
             pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
             embedding = keras.layers.Activation("linear", dtype="float32")(pooled)
             logits = keras.layers.Activation("linear", dtype="float32")(keras.layers.Dense(IDENTITIES)(pooled))
-        encoder, classifier = keras.Model(backbone.input, embedding), keras.Model(backbone.input, logits)
+        encoder = fold_normalization(keras.Model(backbone.input, embedding))
+        classifier = keras.Model(backbone.input, logits)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         classifier.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss, jit_compile=False)
         steps[f"embedding, {name}"] = functools.partial(encoder.predict_on_batch, images)
