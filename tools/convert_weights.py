@@ -1,5 +1,8 @@
 """Make a backbone's weights file of a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
 
+import json
+import re
+
 import command_line
 
 SHOWN = 10  # names of a list on the screen; --report has them all
@@ -34,8 +37,9 @@ def main() -> None:
         with written_beside(arguments.report) as beside:
             beside.write_text("\n".join(lines) + "\n")
     convert_weights(arguments.backbone, state, arguments.out)
+    path = arguments.out if re.fullmatch(r"[\w./-]+", arguments.out) else json.dumps(arguments.out)  # both are YAML
     options = "".join(f"{option}: {value}, " for option, value in table.options.items())
-    print(f"Written. In a configuration:\nbackbone: {{name: {arguments.backbone}, {options}weights: {arguments.out}}}")
+    print(f"Written. In a configuration:\nbackbone: {{name: {arguments.backbone}, {options}weights: {path}}}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def alexnet(
     torchvision has it before them, which is the same function in an encoder.
 
     Args:
-        image_size: (height, width) in pixels; a smaller image is enlarged to 224 x 224.
+        image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
         dropout: float in [0, 1). Rate behind fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, or the path of a `.weights.h5` file, such as `tools/convert_weights.py` makes of torchvision's.

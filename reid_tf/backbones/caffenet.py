@@ -30,7 +30,7 @@ def caffenet(
     before it normalises. The initial weights are Caffe's, made for its unscaled input.
 
     Args:
-        image_size: (height, width) in pixels; a smaller image is enlarged to 227 x 227.
+        image_size: (height, width) in pixels; each is enlarged to 227 where it is less.
         dropout: float in [0, 1). Rate behind fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.

@@ -9,12 +9,15 @@ A backbone is a function registered in `BACKBONES`: `name(image_size, *, weights
         output.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from reid_tf.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def image_input(
@@ -52,6 +55,7 @@ def image_input(
     normalised = preprocessing(image)
     if too_small:
         size = (max(height, least_height), max(width, least_width))
+        logger.warning("the backbone %s enlarges images of %d x %d pixels to %d x %d", name, height, width, *size)
         normalised = keras.layers.Resizing(*size, interpolation="bilinear", name="enlarged")(normalised)
     return image, normalised
 

@@ -106,7 +106,7 @@ def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Compari
     comparison = fill(model, table, state)
     with written_beside(out) as beside:
         model.save_weights(beside)
-        write_provenance(beside, Provenance(backbone, table.source, table.options, table.preprocessing()))
+        write_provenance(beside, Provenance(backbone, table.source, table.options))
     return comparison
 
 

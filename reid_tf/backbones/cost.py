@@ -8,7 +8,21 @@ from keras import layers
 
 from reid_tf.errors import InputError
 
-COUNTED = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense)
+LINEAR_LAYERS = (
+    *(layers.Conv1D, layers.Conv2D, layers.Conv3D),
+    *(layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense),
+)
+
+
+def graph_of(model: keras.Model) -> dict[str, Any]:
+    """Returns the description of a model's layers and their calls, of a functional or a sequential one."""
+    graph: dict[str, Any] = keras.Model(model.inputs, model.outputs).get_config()  # a sequential one's lists no calls
+    return graph
+
+
+def is_depthwise(layer: Any) -> bool:
+    """Says whether the last axis of a layer's kernel is a multiplier of the channels, not the channels."""
+    return isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D)
 
 
 def count_parameters(model: keras.Model) -> int:
@@ -40,15 +54,14 @@ def multiply_adds(model: keras.Model) -> int:
     Raises:
         InputError: the size of a counted layer's input is unknown.
     """
-    graph = keras.Model(model.inputs, model.outputs).get_config()  # a sequential model's own lists no calls
     by_name = {layer.name: layer for layer in model.layers}
     total = 0
-    for entry in graph["layers"]:
+    for entry in graph_of(model)["layers"]:
         layer = by_name.get(entry["name"])  # None: a function of keras.ops
         for call in entry["inbound_nodes"]:
             if isinstance(layer, keras.Model):
                 total += multiply_adds(layer)
-            elif isinstance(layer, COUNTED):
+            elif isinstance(layer, LINEAR_LAYERS):
                 total += _of_call(layer, call["args"][0]["config"]["shape"])
     return total
 
@@ -61,6 +74,6 @@ def _of_call(layer: Any, input_shape: Any) -> int:
             f"Received: the input {tuple(input_shape)} of the layer {layer.name!r}."
         )
     kernel = layer.kernel.shape
-    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
+    if is_depthwise(layer):
         return math.prod(output_shape[:-1]) * math.prod(kernel)  # [..., channels, multiplier]
     return math.prod(output_shape) * math.prod(kernel[:-1])  # [..., channels, output channels]

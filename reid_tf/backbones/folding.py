@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-FOLDING = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense)
+from reid_tf.backbones.cost import LINEAR_LAYERS, graph_of, is_depthwise
 
 
 def fold_normalization(model: keras.Model) -> keras.Model:
@@ -33,8 +33,10 @@ def fold_normalization(model: keras.Model) -> keras.Model:
     def copied(layer: Any) -> Any:
         if isinstance(layer, keras.Model):
             return fold_normalization(layer)
-        if not isinstance(layer, layers.Layer) or layer.name in gone:
-            return layer  # a function of keras.ops has no weights
+        if layer.name in gone:
+            return layer
+        if not isinstance(layer, layers.Layer):  # a function of keras.ops; the same one would hold on to all of `model`
+            return layer.__class__.from_config(layer.get_config())
         bias = {"use_bias": True} if layer.name in pairs else {}
         return layer.__class__.from_config({**layer.get_config(), **bias})
 
@@ -52,7 +54,7 @@ def fold_normalization(model: keras.Model) -> keras.Model:
 
 def _pairs(model: keras.Model) -> dict[str, str]:
     """Names of layers that can be folded, each with its normalisation's."""
-    graph = keras.Model(model.inputs, model.outputs).get_config()  # a sequential model's own lists no calls
+    graph = graph_of(model)
     sources = {entry["name"]: list(_sources(entry["inbound_nodes"])) for entry in graph["layers"]}
     calls = {entry["name"]: len(entry["inbound_nodes"]) for entry in graph["layers"]}
     uses = Counter(source for names in sources.values() for source in names)
@@ -64,7 +66,7 @@ def _pairs(model: keras.Model) -> dict[str, str]:
             (source,) = sources[name]
             producer = by_name.get(source)
             once = calls[source] == 1 and uses[source] == 1
-            if once and isinstance(producer, FOLDING) and _linear_in(producer, layer):
+            if once and isinstance(producer, LINEAR_LAYERS) and _linear_in(producer, layer):
                 pairs[source] = name
     return pairs
 
@@ -95,9 +97,5 @@ def _folded(producer: Any, norm: Any) -> list[np.ndarray]:
     if norm.center:
         bias = bias + norm.beta.numpy()
     kernel = producer.kernel.numpy()
-    per_channel = kernel.shape[-2:] if _is_depthwise(producer) else kernel.shape[-1:]
+    per_channel = kernel.shape[-2:] if is_depthwise(producer) else kernel.shape[-1:]
     return [kernel * scale.reshape(per_channel), bias]
-
-
-def _is_depthwise(producer: Any) -> bool:
-    return isinstance(producer, layers.DepthwiseConv1D | layers.DepthwiseConv2D)

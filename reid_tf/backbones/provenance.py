@@ -1,4 +1,4 @@
-"""What a converted weights file says of itself: whose weights they are and what they expect."""
+"""What a converted weights file says of itself: whose weights they are and what they are for."""
 
 import dataclasses
 import json
@@ -9,10 +9,9 @@ from typing import Any
 import h5py
 
 from reid_tf.errors import InputError
-from reid_tf.layers.preprocessing import ChannelNormalization
 
 ATTRIBUTE = "reid_tf_{}"  # attributes of the HDF5 file, which Keras passes over
-FIELDS = ("backbone", "source", "options", "mean", "standard_deviation", "channel_order")
+FIELDS = ("backbone", "source", "options")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,27 +22,16 @@ class Provenance:
         backbone: str. The registered backbone that they are for.
         source: str. Whose they were, in words.
         options: mapping. Options of the backbone that do not show in the weights' shapes, with their values.
-        preprocessing: `ChannelNormalization` that the weights expect.
     """
 
     backbone: str
     source: str
     options: Mapping[str, Any]
-    preprocessing: ChannelNormalization
 
 
 def write_provenance(path: str | Path, provenance: Provenance) -> None:
     """Writes it into a `.weights.h5` file that is there already."""
-    layer = provenance.preprocessing
-    options = json.dumps(dict(provenance.options))
-    values = (
-        provenance.backbone,
-        provenance.source,
-        options,
-        layer.mean,
-        layer.standard_deviation,
-        layer.channel_order,
-    )
+    values = (provenance.backbone, provenance.source, json.dumps(dict(provenance.options)))
     with h5py.File(path, "r+") as file:
         for name, value in zip(FIELDS, values, strict=True):
             file.attrs[ATTRIBUTE.format(name)] = value
@@ -56,7 +44,7 @@ def read_provenance(path: str | Path) -> Provenance | None:
         path: str or Path. A `.weights.h5` file.
 
     Returns:
-        `Provenance`, or None for a file that says nothing, as those of `save_weights` do.
+        `Provenance`, or None for a file that says nothing, as those of `save_weights`.
 
     Raises:
         InputError: something is missing or wrong.
@@ -66,8 +54,7 @@ def read_provenance(path: str | Path) -> Provenance | None:
             held = {name: file.attrs[ATTRIBUTE.format(name)] for name in FIELDS if ATTRIBUTE.format(name) in file.attrs}
         if not held:
             return None
-        preprocessing = ChannelNormalization(held["mean"], held["standard_deviation"], held["channel_order"])
-        return Provenance(held["backbone"], held["source"], dict(json.loads(held["options"])), preprocessing)
+        return Provenance(held["backbone"], held["source"], dict(json.loads(held["options"])))
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"The weights file {str(path)!r} is wrong in what it says of itself ({type(error).__name__}: {error})."

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, one_line
 
 ENVELOPE = "state_dict"  # the key under which torchreid and many others keep it, beside an optimizer's state
 PREFIX = "module."  # what torch's DataParallel puts before every name
@@ -90,7 +90,7 @@ def _load_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, TypeError, ValueError) as error:  # TypeError: a type that NumPy lacks
-        raise InputError(f"The file {str(path)!r} is damaged or no .safetensors file ({_one_line(error)}).") from None
+        raise InputError(f"The file {str(path)!r} is damaged or no .safetensors file ({one_line(error)}).") from None
     return {name: _with_fractions_as_float32(tensor) for name, tensor in tensors.items()}
 
 
@@ -120,7 +120,7 @@ def _load_torch(path: Path) -> Any:
         ) from None
     except _TORCH_ERRORS as error:
         raise InputError(
-            f"The file {str(path)!r} is damaged or no state dict ({type(error).__name__}: {_one_line(error)})."
+            f"The file {str(path)!r} is damaged or no state dict ({type(error).__name__}: {one_line(error)})."
         ) from None
 
 
@@ -146,8 +146,3 @@ def _to_arrays(loaded: Any, is_tensor: Callable[[Any], bool]) -> Any:
 
 def _with_fractions_as_float32(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.kind in "biuc" else array.astype(np.float32)  # bfloat16 is of no kind of NumPy's own
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -26,7 +26,7 @@ def vgg(
     """Five stacks of 3x3 convolutions, each with a 2x2 max pooling, then fc6 and fc7: seven stages.
 
     Args:
-        image_size: (height, width) in pixels; a smaller image is enlarged to 224 x 224.
+        image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
         name: str. Name of the model.
         stackwise_num_convolutions: 5 ints. Convolutions a stack.
         stackwise_channels: 5 ints. Their channels.
@@ -94,7 +94,7 @@ def vgg16(
     """VGG-16 up to fc7; its own image size, 224x224, gives one vector of 4096, a larger image a map of them.
 
     Args:
-        image_size: (height, width) in pixels; a smaller image is enlarged to 224 x 224.
+        image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
         dropout: float in [0, 1). Rate behind fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, "imagenet" (553 MB), or the path of a weights file.

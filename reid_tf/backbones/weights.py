@@ -11,7 +11,9 @@ import keras
 
 from reid_tf.backbones.download import download
 from reid_tf.backbones.provenance import Provenance, read_provenance
-from reid_tf.errors import InputError
+from reid_tf.backbones.torch_tables import TABLES
+from reid_tf.errors import InputError, one_line
+from reid_tf.layers.preprocessing import STORED
 
 # What h5py and Keras raise for a damaged file, or one of another network.
 _UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
@@ -44,8 +46,7 @@ def load_weights(
 ) -> keras.Model:
     """Fills a backbone; after an error it has the weights that it had.
 
-    A converted file says which preprocessing its weights expect, and the backbone's first layer takes that over; any
-    other file leaves the layer as it is.
+    A `.weights.h5` file says which preprocessing its weights expect, and the backbone's first layer takes that over.
 
     Args:
         model: keras.Model. A fresh backbone, named as it is registered.
@@ -76,7 +77,10 @@ def load_weights(
         return _load_published(model, download(published.url, published.md5), published)
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise InputError(f"There is no weights file {weights!r} for the backbone {model.name!r}. Allowed: {allowed}.")
+        hint = "; tools/convert_weights.py makes one of PyTorch's" if model.name in TABLES else ""
+        raise InputError(
+            f"There is no weights file {weights!r} for the backbone {model.name!r}. Allowed: {allowed}{hint}."
+        )
     if path.name.endswith(".weights.h5"):
         return _load_own(model, path, options or {})
     if path.suffix == ".h5" and published is not None:
@@ -110,8 +114,6 @@ def _load_own(model: keras.Model, path: Path, options: Mapping[str, Any]) -> ker
         )
     with _whole_or_not_at_all(model, path):
         model.load_weights(path)
-    if provenance is not None:
-        model.get_layer("preprocessing").adopt(provenance.preprocessing)
     return model
 
 
@@ -132,29 +134,32 @@ def _check_provenance(model: keras.Model, path: Path, provenance: Provenance, op
 @contextlib.contextmanager
 def _whole_or_not_at_all(model: keras.Model, path: Path) -> Iterator[None]:
     """Turns an error while weights are set into a sentence, and gives the model back the weights that it had."""
-    before = model.get_weights()
+    layer = model.get_layer("preprocessing")
+    before, preprocessing = model.get_weights(), layer.from_config(layer.get_config())
     try:
         yield
     except _UNREADABLE as error:
         model.set_weights(before)
+        layer.adopt(preprocessing)
         raise InputError(
-            f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {_one_line(error)}"
+            f"The weights file {str(path)!r} does not fit the backbone {model.name!r}: {one_line(error)}"
         ) from None
 
 
 def _array_shapes(path: Path) -> list[tuple[int, ...]]:
-    """Returns the sorted shapes of the weights in an HDF5 file; random seeds and optimiser state are left out."""
+    """Returns the sorted shapes of the weights in an HDF5 file, without what else may be in it."""
     shapes: list[tuple[int, ...]] = []
 
     def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in name and not name.startswith("optimizer"):
+        is_other = "seed_generator" in name or name.startswith("optimizer") or name.rpartition("/vars/")[-1] in STORED
+        if isinstance(item, h5py.Dataset) and not is_other:
             shapes.append(tuple(item.shape))
 
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except _UNREADABLE as error:
-        raise InputError(f"The weights file {str(path)!r} is damaged or no HDF5 file ({_one_line(error)}).") from None
+        raise InputError(f"The weights file {str(path)!r} is damaged or no HDF5 file ({one_line(error)}).") from None
     return sorted(shapes)
 
 
@@ -164,8 +169,3 @@ def _first_difference(held: list[tuple[int, ...]], expected: list[tuple[int, ...
     if surplus or missing:
         return f"for example {surplus[0] if surplus else 'none'} in the file, {missing[0] if missing else 'none'} here"
     return "of the same shapes in other numbers"
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from reid_tf.errors import InputError
 
 CHANNEL_ORDERS = ("rgb", "bgr")
+STORED = ("mean", "standard_deviation", "is_bgr")  # names of the arrays in a weights file
 
 
 @keras.saving.register_keras_serializable(package="reid_tf")
@@ -16,8 +18,8 @@ class ChannelNormalization(keras.layers.Layer):
     """Orders the colour channels, subtracts a mean and divides by a standard deviation.
 
     It calculates in float32 whatever the precision policy is (a half-precision grey value is off by up to half a level)
-    and hands on the policy's compute dtype. It has no weights; its numbers belong to the weights of the network behind
-    it, see `adopt`.
+    and hands on the policy's compute dtype. It has no variables, but its numbers belong to the weights of the network
+    behind it: they stand in every weights file, and whoever loads one has them. A file without leaves them as they are.
 
     Args:
         mean: 3 floats. Subtracted from each channel, in `channel_order`, on the scale 0..255.
@@ -58,6 +60,18 @@ class ChannelNormalization(keras.layers.Layer):
         self.mean = other.mean
         self.standard_deviation = other.standard_deviation
         self.channel_order = other.channel_order
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the numbers into a weights file; Keras calls it."""
+        values = (self.mean, self.standard_deviation, self.channel_order == "bgr")
+        for name, value in zip(STORED, values, strict=True):
+            store[name] = np.array(value)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Takes over the numbers of a weights file, where it has them; Keras calls it."""
+        if set(STORED) <= set(store.keys()):
+            mean, standard_deviation, is_bgr = (np.array(store[name]) for name in STORED)
+            self.adopt(ChannelNormalization(mean, standard_deviation, CHANNEL_ORDERS[int(is_bgr)]))
 
     def call(self, image: Any) -> Any:
         """Normalises a batch of images.

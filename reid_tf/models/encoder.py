@@ -7,6 +7,7 @@ from keras import layers
 
 from reid_tf.errors import InputError
 from reid_tf.layers.gem_pooling import GeneralizedMeanPooling
+from reid_tf.registry import unknown
 
 EmbeddingLayer = Literal["linear", "batch_norm_relu"]
 Pooling = Literal["average", "max", "gem"]
@@ -92,12 +93,17 @@ def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
 
     Returns:
         float [batch, channels].
+
+    Raises:
+        InputError: there is no such kind.
     """
     kinds = {
         "average": layers.GlobalAveragePooling2D,
         "max": layers.GlobalMaxPooling2D,
         "gem": GeneralizedMeanPooling,
     }
+    if kind not in kinds:
+        raise InputError(unknown("pooling", kind, kinds))
     return kinds[kind](name=name)(feature_map)
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import reid_tf.layers  # noqa: F401 - saved models name these layers
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, one_line
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.pose.joint_orders import JOINTS
@@ -59,7 +59,7 @@ def _load(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
+        reason = one_line(error).rstrip(".")
         raise InputError(f"The model file {str(path)!r} cannot be read: {reason}.") from error
 
 

@@ -55,6 +55,7 @@ class Encoder:
         detector: LandmarkDetector | None = None,
     ) -> None:
         self.model, self.inputs = model, dict(inputs)
+        model.jit_compile = False  # XLA, which Keras takes on a GPU, compiles anew for every number of images
         self.image_size = (image_size[0], image_size[1])
         self.distance, self.flip, self.attributes, self.detector = distance, flip, attributes, detector
 
@@ -95,6 +96,14 @@ class Encoder:
             batch["image"] = _load(images[chosen], self.image_size)
             vectors.append(self._embed_batch(batch))
         return np.concatenate(vectors)
+
+    def folded(self) -> "Encoder":
+        """Returns a copy of the encoder as it is now, faster and no longer training, see `fold_normalization`.
+
+        Its embeddings differ by rounding, which in half precision can be seen.
+        """
+        model = fold_normalization(self.model)
+        return Encoder(model, self.inputs, self.image_size, self.distance, self.flip, self.attributes, self.detector)
 
     @property
     def needs_landmarks(self) -> bool:
@@ -270,8 +279,7 @@ def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
 def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
     """Loads the encoder of a finished run.
 
-    Its batch normalisations are folded into the layers before them (see `fold_normalization`): the same embeddings but
-    for rounding, in less time.
+    Its batch normalisations are folded into the layers before them, as when the run was judged (see `Encoder.folded`).
 
     Args:
         run: str or Path. A run directory.
@@ -296,5 +304,4 @@ def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
     if description.get("attributes"):
         description["attributes"] = AttributeCoding.from_dict(description["attributes"])
     finds = DETECTORS.build(detector) if detector else None
-    folded = fold_normalization(keras.models.load_model(model, compile=False))
-    return Encoder(folded, **description, detector=finds)
+    return Encoder(keras.models.load_model(model, compile=False), **description, detector=finds).folded()

@@ -144,7 +144,7 @@ class Checkpoints(keras.callbacks.Callback):
             "history": [],
         }
         if run.resume:
-            self.state = json.loads(run.state.read_text())
+            self.state |= json.loads(run.state.read_text())
         self.seconds_before: float = self.state["seconds"]  # up to the interruption
         self._began = time.monotonic()
 

@@ -76,8 +76,9 @@ class RetrievalEvaluation:
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
         """Ranks the test set and writes pictures and tables."""
-        options, distance = self.experiment.config.evaluation, self.encoder.distance
-        query, gallery, attributes = embed_query_and_gallery(self.encoder, self.experiment.dataset, options.batch_size)
+        options, encoder = self.experiment.config.evaluation, self.encoder.folded()  # as `load_encoder` gives it
+        distance = encoder.distance
+        query, gallery, attributes = embed_query_and_gallery(encoder, self.experiment.dataset, options.batch_size)
         metrics = evaluate(query, gallery, distance, protocol=options.protocol)
         write_report(
             run.report,

@@ -15,7 +15,7 @@ from reid_tf.config import ExperimentConfig
 from reid_tf.datasets.attribute_coding import AttributeCoding
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, one_line
 from reid_tf.losses import TripletLoss
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
@@ -169,6 +169,8 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     parts = (backbone, *system.backbone_copies)
     if config.freeze_backbone_epochs:
         _check_something_learns(system.model, parts, config.freeze_backbone_epochs)
+        if not (config.backbone.get("weights") or config.initial_weights):
+            logger.warning("the backbone that freeze_backbone_epochs leaves alone has random weights")
     pretrained = _trainable(parts) if config.backbone.get("weights") else ()
     replicas = strategy.num_replicas_in_sync
     sampler, steps = _make_sampler(config.in_stages()[0], training, system, replicas)
@@ -217,7 +219,7 @@ def _load_initial_weights(model: keras.Model, path: str) -> None:
     try:
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
-        reason = " ".join(str(error).split())[:300].rstrip(".")  # Keras goes on with the values of the variable
+        reason = one_line(error, 300).rstrip(".")  # Keras goes on with the values of the variable
         raise InputError(f"The initial weights {path!r} are not those of this model: {reason}.") from error
 
 

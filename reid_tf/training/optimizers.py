@@ -27,7 +27,8 @@ class _PerVariable:
     decoupled (AdamW): the optimizer gets g, and r d w is subtracted from w beside it.
 
     Where averages are wanted (Keras' `use_ema`), each begins as its variable and then follows every update of that
-    variable, a = m a + (1 - m) w. A step may update some of the variables only.
+    variable, a = m a + (1 - m) w. A step may update some of the variables only. In step t, m is `ema_momentum`, but
+    (1 + t) / (10 + t) at the most: otherwise a short training would keep much of the weights that it began with.
     """
 
     use_ema: bool
@@ -63,8 +64,13 @@ class _PerVariable:
         super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
         if self.use_ema:
             average = self._model_variables_moving_average[index]
-            way = ops.convert_to_tensor(variable) - ops.convert_to_tensor(average)
-            self.assign_add(average, way * (1.0 - self.ema_momentum))  # type: ignore[attr-defined]
+            weight = ops.convert_to_tensor(variable)
+            if variable.constraint is not None:  # which Keras applies behind all updates
+                weight = variable.constraint(weight)
+            step = ops.cast(self.iterations + 1, "float32")  # type: ignore[attr-defined]
+            momentum = ops.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
+            way = (weight - ops.convert_to_tensor(average)) * ops.cast(1.0 - momentum, weight.dtype)
+            self.assign_add(average, way)  # type: ignore[attr-defined]
 
     def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
         """Nothing is left to do: Keras pairs variables and averages by position, whichever of them a step updates."""
@@ -138,7 +144,7 @@ def sgd(
         pretrained_rate: float >= 0. Share of the rate for pre-trained variables, 0.1 as in fine-tuning practice.
         gradient_clip: float or None. Greatest global norm of the gradients.
         ema_momentum: float in (0, 1), or None. Where it is given, what is validated and kept is a moving average of the
-            weights over about 1 / (1 - momentum) steps; 0.999 is usual.
+            weights over about 1 / (1 - ema_momentum) steps, of fewer at the start; 0.999 is usual.
 
     Returns:
         keras Optimizer.
@@ -183,7 +189,7 @@ def adam(
         pretrained_rate: float >= 0. Share of the rate for pre-trained variables.
         gradient_clip: float or None. Greatest global norm of the gradients.
         ema_momentum: float in (0, 1), or None. Where it is given, what is validated and kept is a moving average of the
-            weights over about 1 / (1 - momentum) steps; 0.999 is usual.
+            weights over about 1 / (1 - ema_momentum) steps, of fewer at the start; 0.999 is usual.
 
     Returns:
         keras Optimizer.
@@ -231,7 +237,7 @@ def adamw(
         pretrained_rate: float >= 0. Share of the rate for pre-trained variables.
         gradient_clip: float or None. Greatest global norm of the gradients.
         ema_momentum: float in (0, 1), or None. Where it is given, what is validated and kept is a moving average of the
-            weights over about 1 / (1 - momentum) steps; 0.999 is usual.
+            weights over about 1 / (1 - ema_momentum) steps, of fewer at the start; 0.999 is usual.
 
     Returns:
         keras Optimizer.

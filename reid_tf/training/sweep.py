@@ -111,7 +111,7 @@ def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = No
     out = Path(out)
     rows = [_read(run, out / run.name) for run in runs]
     waiting = [number for number, row in enumerate(rows) if not row.figures]
-    _check_data([runs[number].config for number in waiting])
+    _check_files([runs[number].config for number in waiting])
     write_sweep_report(out, rows, source)
     for number in waiting:
         run, folder = runs[number], out / runs[number].name
@@ -163,8 +163,11 @@ def _check_same(config: ExperimentConfig, folder: Path) -> None:
         )
 
 
-def _check_data(configs: Sequence[ExperimentConfig]) -> None:
-    """Loads each data set once: a folder that is missing is said once, not by every run."""
+def _check_files(configs: Sequence[ExperimentConfig]) -> None:
+    """Looks for weights files and loads each data set once: what is missing is said once, not by every run."""
+    for path in {path for config in configs for path in (config.backbone.get("weights"), config.initial_weights)}:
+        if path not in (None, "imagenet") and not Path(path).expanduser().is_file():
+            raise InputError(f"The sweep begins with a weights file that is not there. Received: {path!r}.")
     for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
         options = json.loads(text)
         load_dataset(options.pop("name"), options.pop("root", None), **options)

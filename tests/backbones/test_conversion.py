@@ -19,7 +19,7 @@ from reid_tf.backbones.vgg import vgg16
 from reid_tf.backbones.weight_table import CONVOLUTION, CONVOLUTION_OF_DENSE, DENSE_OF_1X1, DEPTHWISE, WeightTable
 from reid_tf.backbones.weights import PublishedWeights, load_weights
 from reid_tf.errors import InputError
-from reid_tf.layers.preprocessing import ChannelNormalization, imagenet_normalization
+from reid_tf.layers.preprocessing import imagenet_normalization
 
 NARROW = {"width_multiplier": 0.05}
 ALEXNET = TABLES["alexnet"]
@@ -145,8 +145,6 @@ def test_preprocessing_travels_with_the_weights(tmp_path):
     source.save_weights(tmp_path / "own.weights.h5")
     fill(source, TABLES["vgg16"], StateDict("a.pth", made_tensors(source, TABLES["vgg16"])))
     source.save_weights(tmp_path / "converted.weights.h5")
-    provenance = Provenance("vgg16", "torchvision's vgg16", {}, TABLES["vgg16"].preprocessing())
-    write_provenance(tmp_path / "converted.weights.h5", provenance)
 
     model = vgg16((224, 224), weights=str(tmp_path / "converted.weights.h5"), **NARROW)
     assert model.get_layer("preprocessing").get_config() == imagenet_normalization().get_config()
@@ -171,7 +169,7 @@ def test_the_function_that_the_weights_need_is_demanded(tmp_path, options, messa
     path = tmp_path / "resnet50.weights.h5"
     h5py.File(path, "w").close()
     table = TABLES["resnet50"]
-    write_provenance(path, Provenance("resnet50", table.source, table.options, table.preprocessing()))
+    write_provenance(path, Provenance("resnet50", table.source, table.options))
     with pytest.raises(InputError, match=message):
         resnet50((32, 32), weights=str(path), **options)
 
@@ -180,18 +178,15 @@ def test_the_function_that_the_weights_need_is_demanded(tmp_path, options, messa
     ("attribute", "value", "message"),
     [
         ("backbone", "resnet50", r"holds weights of the backbone 'resnet50'. Received: backbone 'tiny'"),
-        ("mean", [1.0, 2.0], r"tiny\.weights\.h5' is wrong in what it says of itself.*mean must hold 3 numbers"),
         ("options", "{", r"is wrong in what it says of itself"),
     ],
 )
 def test_wrong_attributes_leave_the_model_as_it_was(tmp_path, attribute, value, message):
     path = tmp_path / "tiny.weights.h5"
-    tiny((32, 32), width=4).save_weights(path)
-    normalization = ChannelNormalization((1.0, 2.0, 3.0), channel_order="bgr")
-    write_provenance(path, Provenance("tiny", "somebody's", {}, normalization))
     model = tiny((32, 32), width=4)
-    assert load_weights(model, str(path)).get_layer("preprocessing").mean == (1.0, 2.0, 3.0)
-    model = tiny((32, 32), width=4)
+    model.save_weights(path)
+    write_provenance(path, Provenance("tiny", "somebody's", {}))
+    load_weights(model, str(path))
     before = [np.array(weight) for weight in model.weights]
     with h5py.File(path, "r+") as file:
         file.attrs[f"reid_tf_{attribute}"] = value
