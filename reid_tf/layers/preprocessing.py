@@ -70,7 +70,7 @@ class ChannelNormalization(keras.layers.Layer):
     def load_own_variables(self, store: Any) -> None:
         """Takes over the numbers of a weights file, where it has them; Keras calls it."""
         if set(STORED) <= set(store.keys()):
-            mean, standard_deviation, is_bgr = (np.array(store[name]) for name in STORED)
+            mean, standard_deviation, is_bgr = (np.array(store[name]).tolist() for name in STORED)
             self.adopt(ChannelNormalization(mean, standard_deviation, CHANNEL_ORDERS[int(is_bgr)]))
 
     def call(self, image: Any) -> Any:
