@@ -65,8 +65,9 @@ class _PerVariable:
         if self.use_ema:
             average = self._model_variables_moving_average[index]
             weight = ops.convert_to_tensor(variable)
-            if variable.constraint is not None:  # which Keras applies behind all updates
-                weight = variable.constraint(weight)
+            constraint = self._trainable_variables[index].constraint
+            if constraint is not None:  # Keras applies it behind all updates
+                weight = constraint(weight)
             step = ops.cast(self.iterations + 1, "float32")  # type: ignore[attr-defined]
             momentum = ops.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
             way = (weight - ops.convert_to_tensor(average)) * ops.cast(1.0 - momentum, weight.dtype)
