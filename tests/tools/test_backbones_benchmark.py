@@ -60,17 +60,6 @@ def test_pytorchs_networks_are_torchvisions_in_size():
         assert networks[0].feature_map(torch.zeros(2, 3, 256, 128)).shape == (2, 2048, 8, 4)
 
 
-def test_pytorchs_training_steps_learn():
-    pytest.importorskip("torch")
-    from benchmarks import torch_resnet
-
-    images, identities = backbones.batch(parse(*SMALL))
-    steps = torch_resnet.steps((1, 1, 1, 1), images, identities, backbones.IDENTITIES, training=True)
-    for name in ("training, float32", "training, bfloat16 autocast"):
-        first, second = steps[name](), steps[name]()
-        assert second < first, name
-
-
 def test_without_pytorch(capsys, monkeypatch):
     monkeypatch.setattr(backbones.importlib.util, "find_spec", lambda name: None)
     backbones.peer_table(parse(*SMALL))

@@ -12,6 +12,7 @@ import pytest
 
 from reid_tf.config import ExperimentConfig, load_config, parse_config
 from reid_tf.errors import InputError
+from reid_tf.layers.preprocessing import STORED
 from reid_tf.training import callbacks
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.run_directory import RunDirectory
@@ -83,7 +84,8 @@ def arrays(path, of_the_optimizer=False):
     found = {}
 
     def keep(name, item):
-        if isinstance(item, h5py.Dataset) and name.startswith("optimizer/") == of_the_optimizer:
+        is_wanted = name.startswith("optimizer/") == of_the_optimizer and name.rpartition("/")[-1] not in STORED
+        if isinstance(item, h5py.Dataset) and is_wanted:
             found[name] = item[()]
 
     with h5py.File(path) as file:
