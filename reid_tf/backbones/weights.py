@@ -17,6 +17,7 @@ from reid_tf.layers.preprocessing import STORED
 
 # What h5py and Keras raise for a damaged file, or one of another network.
 _UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+_CONVERTS = "; tools/convert_weights.py makes one of PyTorch's"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +78,7 @@ def load_weights(
         return _load_published(model, download(published.url, published.md5), published)
     path = Path(weights).expanduser()
     if not path.is_file():
-        hint = "; tools/convert_weights.py makes one of PyTorch's" if model.name in TABLES else ""
+        hint = _CONVERTS if model.name in TABLES else ""
         raise InputError(
             f"There is no weights file {weights!r} for the backbone {model.name!r}. Allowed: {allowed}{hint}."
         )
@@ -85,7 +86,7 @@ def load_weights(
         return _load_own(model, path, options or {})
     if path.suffix == ".h5" and published is not None:
         return _load_published(model, path, published)
-    hint = "; tools/convert_weights.py makes one of PyTorch's" if path.suffix in (".pth", ".pt", ".safetensors") else ""
+    hint = _CONVERTS if path.suffix in (".pth", ".pt", ".safetensors") else ""
     raise InputError(f"The backbone {model.name!r} cannot read the weights file {weights!r}. Allowed: {allowed}{hint}.")
 
 
