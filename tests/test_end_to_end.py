@@ -217,21 +217,23 @@ SYSTEMS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("system", "precision"), [*((system, "mixed_float16") for system in SYSTEMS), ("five outputs", "mixed_bfloat16")]
-)
-def test_other_systems_in_half_precision(recipe, tmp_path, precision, system):
+@pytest.mark.parametrize("system", ["baseline", "verification", "triplet"])
+def test_other_systems_in_half_precision(recipe, tmp_path, system):
     model, batches = SYSTEMS[system]
-    config = dataclasses.replace(recipe, model=model, batches=batches, precision=precision, epochs=1)
+    config = dataclasses.replace(recipe, model=model, batches=batches, precision="mixed_float16", epochs=1)
     result = train(config, tmp_path / "a")
     assert 0 <= result.metrics["trained_encoder"]["mAP"] <= 1
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("system", ["sharenet", "attribute", "five outputs"])
-def test_attributes_are_judged_on_the_test_set(recipe, tmp_path, system):
+@pytest.mark.parametrize(
+    ("system", "precision"),
+    [("sharenet", "mixed_float16"), ("attribute", "mixed_float16"), ("five outputs", "mixed_bfloat16")],
+)
+def test_attributes_are_judged_on_the_test_set_also_in_half_precision(recipe, tmp_path, system, precision):
     model, batches = SYSTEMS[system]
-    result = train(dataclasses.replace(recipe, model=model, batches=batches, epochs=1), tmp_path / "a")
+    config = dataclasses.replace(recipe, model=model, batches=batches, precision=precision, epochs=1)
+    result = train(config, tmp_path / "a")
     assert {path.name for path in (tmp_path / "a" / "report").iterdir()} == {
         "ranked_lists.png", "cmc.png", "per_query.csv", "attributes.png", "attributes.csv",
     }  # fmt: skip

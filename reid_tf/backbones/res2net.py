@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from reid_tf.backbones.blocks import convolution_norm, projection, residual_sum
 from reid_tf.backbones.common import require_positive
-from reid_tf.backbones.resnet import Stem, resnet
+from reid_tf.backbones.resnet import Stem, four_stacks
 from reid_tf.backbones.weights import load_weights
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import imagenet_normalization
@@ -92,19 +92,17 @@ def res2net(
     References:
         Gao et al., Res2Net: A New Multi-scale Backbone Architecture (IEEE TPAMI 2021).
     """
-    require_positive(width, "width")
     require_positive(group_width, "group_width")
     if scale < 2:
         raise InputError(f"scale must be at least 2: with one group a Res2Net is a ResNet. Received: scale={scale}.")
-    return resnet(
+    return four_stacks(
         image_size,
         name=name,
         block=functools.partial(res2net_block, group_width=group_width, scale=scale),
-        stackwise_channels=[width * factor for factor in (1, 2, 4, 8)],
         stackwise_num_blocks=stackwise_num_blocks,
-        stackwise_strides=(1, 2, 2, last_stride),
+        width=width,
         stem=stem,
-        stem_channels=width,
+        last_stride=last_stride,
         preprocessing=imagenet_normalization(),
     )
 

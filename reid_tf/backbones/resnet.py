@@ -119,6 +119,50 @@ def resnet(
     return keras.Model(image, features, name=name)
 
 
+def four_stacks(
+    image_size: tuple[int, int],
+    *,
+    name: str,
+    block: Callable[..., Any],
+    stackwise_num_blocks: Sequence[int],
+    width: int = 64,
+    stem: Stem = "imagenet",
+    last_stride: int = 2,
+    preprocessing: ChannelNormalization,
+) -> keras.Model:
+    """The published form of residual networks: four stacks, each twice as wide as the one before, of half its map.
+
+    Args:
+        image_size: (height, width) in pixels, at least the product of all strides.
+        name: str. Name of the model.
+        block: function as `basic_block`.
+        stackwise_num_blocks: 4 ints. Blocks a stack.
+        width: int. Channels of the stem and of the first stack's blocks, before they are widened; 64 as published.
+        stem: "imagenet" or "light", see `resnet`.
+        last_stride: 1 or 2. Stride of the last stack.
+        preprocessing: the first layer.
+
+    Returns:
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 8 * width], or four times as many
+        where the block widens.
+
+    Raises:
+        InputError: the image is too small, or a width or count of blocks is not positive.
+    """
+    require_positive(width, "width")
+    return resnet(
+        image_size,
+        name=name,
+        block=block,
+        stackwise_channels=[width * factor for factor in (1, 2, 4, 8)],
+        stackwise_num_blocks=stackwise_num_blocks,
+        stackwise_strides=(1, 2, 2, last_stride),
+        stem=stem,
+        stem_channels=width,
+        preprocessing=preprocessing,
+    )
+
+
 def convert_keras_resnet(source: keras.Model, model: keras.Model) -> None:
     """Copies the weights of a ResNet of `keras.applications` into our network, whose layers bear the same names.
 
@@ -187,15 +231,12 @@ def bottleneck_resnet(
             f"Received: stride_on={stride_on!r} with weights={weights!r}."
         )
     keras_style = stride_on == "1x1"
-    model = resnet(
+    model = four_stacks(
         image_size,
         name=name,
         block=functools.partial(bottleneck_block, stride_on=stride_on),
-        stackwise_channels=(64, 128, 256, 512),
         stackwise_num_blocks=stackwise_num_blocks,
-        stackwise_strides=(1, 2, 2, last_stride),
-        stem="imagenet",
-        stem_channels=64,
+        last_stride=last_stride,
         preprocessing=caffe_normalization() if keras_style else imagenet_normalization(),
     )
     return load_weights(model, weights, published if keras_style else None, {"stride_on": stride_on})
@@ -291,16 +332,14 @@ def resnet18(
     Raises:
         InputError: the image is too small, `width` is not positive, or the weights do not fit.
     """
-    require_positive(width, "width")
-    model = resnet(
+    model = four_stacks(
         image_size,
         name="resnet18",
         block=basic_block,
-        stackwise_channels=(width, 2 * width, 4 * width, 8 * width),
         stackwise_num_blocks=(2, 2, 2, 2),
-        stackwise_strides=(1, 2, 2, last_stride),
+        width=width,
         stem=stem,
-        stem_channels=width,
+        last_stride=last_stride,
         preprocessing=imagenet_normalization(),
     )
     return load_weights(model, weights)
@@ -330,16 +369,14 @@ def resnet26(
     Raises:
         InputError: the image is too small, `width` is not positive, or the weights do not fit.
     """
-    require_positive(width, "width")
-    model = resnet(
+    model = four_stacks(
         image_size,
         name="resnet26",
         block=functools.partial(bottleneck_block, stride_on="3x3"),
-        stackwise_channels=(width, 2 * width, 4 * width, 8 * width),
         stackwise_num_blocks=(2, 2, 2, 2),
-        stackwise_strides=(1, 2, 2, last_stride),
+        width=width,
         stem=stem,
-        stem_channels=width,
+        last_stride=last_stride,
         preprocessing=imagenet_normalization(),
     )
     return load_weights(model, weights)
