@@ -14,13 +14,15 @@ def main() -> None:
     parser = command_line.parser(__doc__, "python tools/train.py --model multitask --set epochs=2 --out runs/short")
     command_line.add_experiment_arguments(parser)
     command_line.add_data_argument(parser)
-    parser.add_argument("--out", metavar="DIR", help="the run directory (default: runs/CONFIG-TIME)")
+    parser.add_argument(
+        "--out", metavar="DIR", help="the run directory (default: runs/CONFIG; runs/CONFIG-TIME where that is taken)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
     arguments = parser.parse_args()
     config, name = command_line.experiment(arguments)
     if arguments.resume and not arguments.out:
         parser.error("--resume needs --out, the directory of the interrupted run")
-    out = arguments.out or Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    out = arguments.out or free_folder(Path("runs") / name)
 
     from reid_tf.training.train import train
 
@@ -32,6 +34,13 @@ def main() -> None:
     for name in ("encoder", "model"):
         if (result.run_directory / f"{name}.keras").exists():
             print(f"{name + ':':9} {result.run_directory / name}.keras")
+
+
+def free_folder(wanted: Path) -> Path:
+    """The folder itself, or, where a run has that name or was interrupted under it, one with the time behind."""
+    if not any(path.exists() for path in (wanted, wanted.with_name(f"{wanted.name}.unfinished"))):
+        return wanted
+    return wanted.with_name(f"{wanted.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
 
 
 if __name__ == "__main__":

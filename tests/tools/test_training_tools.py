@@ -1,9 +1,11 @@
 import json
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from train import free_folder
 
 from reid_tf.retrieval.embeddings import Embeddings
 
@@ -95,3 +97,11 @@ def test_embed_says_what_is_missing(run, trained, tmp_path):
         assert message in result.stderr
     result = run("embed", "--run", tmp_path / "no", "--images", tmp_path, "--out", tmp_path / "x.npz")
     assert result.returncode == 2
+
+
+@pytest.mark.parametrize("taken", ["default", "default.unfinished"])
+def test_a_name_that_is_taken_gets_the_time_behind_it(tmp_path, taken):
+    wanted = tmp_path / "default"
+    assert free_folder(wanted) == wanted
+    (tmp_path / taken).mkdir()
+    assert re.fullmatch(r"default-\d{8}-\d{6}", free_folder(wanted).name)
