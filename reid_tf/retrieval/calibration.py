@@ -1,0 +1,123 @@
+"""From which distance on two images count as two people, and how likely a distance makes one person."""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from reid_tf.errors import InputError
+from reid_tf.files import write_json
+from reid_tf.registry import convert, unknown
+from reid_tf.retrieval.distances import DISTANCES
+
+CALIBRATION_FILE = "calibration.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """The decision between "the same person" and "two people" for the distances of one encoder.
+
+    Args:
+        distance: str. What is compared: "cosine", "euclidean" or "mean_squared", as in `distances.distance_blocks`, of
+            embeddings as the encoder gives them.
+        threshold: float, one that float32 holds. Two images are the same person where distance <= threshold.
+        false_accept_rate: float in (0, 1). The most of the measured pairs of two people that the threshold accepts.
+        slope: float. Of the logistic function, see `probability()`.
+        intercept: float. Of the logistic function.
+        figures: mapping of values that JSON has. What it was measured on and how well it separates.
+
+    Raises:
+        InputError: the distance is unknown, a number is not finite, or the rate is outside (0, 1).
+    """
+
+    distance: str
+    threshold: float
+    false_accept_rate: float
+    slope: float
+    intercept: float
+    figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.distance not in DISTANCES:
+            raise InputError(unknown("distance", self.distance, DISTANCES))
+        check_rate(self.false_accept_rate)
+        numbers = {name: getattr(self, name) for name in ("threshold", "slope", "intercept")}
+        if not np.isfinite([*numbers.values()]).all():
+            raise InputError(f"A calibration's threshold, slope and intercept must be finite. Received: {numbers}.")
+
+    def same(self, distances: np.ndarray) -> np.ndarray:
+        """Decides which distances are those of one person.
+
+        Args:
+            distances: float32 of any shape.
+
+        Returns:
+            bool of the same shape.
+        """
+        return np.asarray(distances, np.float32) <= np.float32(self.threshold)
+
+    def probability(self, distances: np.ndarray) -> np.ndarray:
+        """Turns distances into probabilities of one person, where both answers are equally likely beforehand.
+
+        Args:
+            distances: float of any shape.
+
+        Returns:
+            float64 of the same shape: sigmoid(intercept - slope * distance).
+        """
+        return np.asarray(expit(self.intercept - self.slope * np.asarray(distances, np.float64)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the calibration as JSON values, which `from_dict` reads."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
+        """Reads what `to_dict` gave.
+
+        Args:
+            values: mapping with the fields of `Calibration`.
+
+        Raises:
+            InputError: a field is missing, unknown or of another type, or as `Calibration`.
+        """
+        hints = typing.get_type_hints(cls)
+        required = [field.name for field in dataclasses.fields(cls) if field.default_factory is dataclasses.MISSING]
+        if not isinstance(values, Mapping) or not set(required) <= set(values) <= set(hints):
+            raise InputError(f"A calibration has the fields {', '.join(hints)}. Received: {values!r}.")
+        return cls(
+            **{name: convert(value, hints[name], f"The calibration's {name!r}") for name, value in values.items()}
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes the calibration as JSON; the file is complete or absent at this name."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Calibration":
+        """Reads what `save` wrote.
+
+        Args:
+            path: str or Path.
+
+        Raises:
+            InputError: the file is missing, no JSON mapping, or as `from_dict()`.
+        """
+        try:
+            values = json.loads(Path(path).read_text())
+        except FileNotFoundError:
+            raise InputError(f"There is no calibration {str(path)!r}; tools/calibrate.py writes it.") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{str(path)!r} is no calibration (JSON): {error}.") from None
+        return cls.from_dict(values)
+
+
+def check_rate(rate: float) -> None:
+    """Raises an `InputError` unless a false-accept rate is between 0 and 1, both excluded."""
+    if not 0 < rate < 1:
+        raise InputError(f"false_accept_rate must be between 0 and 1, both excluded. Received: {rate}.")
