@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import command_line
 
-from reid_tf.config import load_config
-from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record
 
 if TYPE_CHECKING:
@@ -67,12 +65,7 @@ def records_of(run: Path, arguments: argparse.Namespace) -> tuple[Record, ...]:
     """Returns the images of people that the run has not learnt from, its own or another data set's."""
     from reid_tf.training.calibration_people import held_out_records, searched_records
 
-    config = load_config(run / "config.yaml")
-    options = dict(config.dataset) if arguments.dataset is None else {"name": arguments.dataset}
-    options.update(command_line.dataset_options(arguments))
-    if arguments.data:
-        options["root"] = arguments.data
-    dataset = load_dataset(**options)
+    config, dataset = command_line.run_and_dataset(arguments)
     if arguments.dataset is None:
         return held_out_records(run, config.evaluation.validation, dataset)
     return searched_records(run, dataset)

@@ -23,6 +23,7 @@ from reid_tf.registry import MODELS
 
 if TYPE_CHECKING:
     from reid_tf.datasets.attribute_coding import AttributeCoding
+    from reid_tf.datasets.record import ReIDDataset
     from reid_tf.retrieval.embed import Encoder
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -97,6 +98,18 @@ def add_dataset_arguments(arguments: argparse.ArgumentParser, default: str | Non
 def dataset_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns what `--option KEY=VALUE` gave, each value read as YAML: numbers, true, null, [lists]."""
     return key_values("--option", arguments.option, "boxes=labeled")
+
+
+def run_and_dataset(arguments: argparse.Namespace) -> "tuple[ExperimentConfig, ReIDDataset]":
+    """Returns the configuration of `--run`, and its data set, or the one that `--dataset` names, with their options."""
+    from reid_tf.datasets.load import load_dataset
+
+    config = load_config(Path(arguments.run) / "config.yaml")
+    options = dict(config.dataset) if arguments.dataset is None else {"name": arguments.dataset}
+    options.update(dataset_options(arguments))
+    if arguments.data:
+        options["root"] = arguments.data
+    return config, load_dataset(**options)
 
 
 def key_values(flag: str, given: Sequence[str], example: str) -> dict[str, Any]:

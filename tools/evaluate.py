@@ -9,9 +9,7 @@ from typing import Any, get_args
 
 import command_line
 
-from reid_tf.config import EvaluationConfig, Protocol, load_config
-from reid_tf.datasets.load import load_dataset
-from reid_tf.datasets.record import ReIDDataset
+from reid_tf.config import Protocol
 from reid_tf.errors import InputError
 
 
@@ -43,7 +41,8 @@ def main() -> None:
     from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
 
     encoder = command_line.encoder(arguments)
-    evaluation, dataset = load_run_and_dataset(arguments)
+    config, dataset = command_line.run_and_dataset(arguments)
+    evaluation = config.evaluation
     protocol = arguments.protocol or evaluation.protocol
     distance = arguments.distance or encoder.distance
     draws = draw_options(arguments, protocol)
@@ -77,15 +76,6 @@ def main() -> None:
     if attributes is not None:
         print(f"\n{attribute_means_table(attributes)}")
     print(f"\npictures and tables: {out}")
-
-
-def load_run_and_dataset(arguments: argparse.Namespace) -> tuple[EvaluationConfig, ReIDDataset]:
-    """Returns how the run was evaluated, and the data set of the run or the one that the arguments name."""
-    config = load_config(Path(arguments.run) / "config.yaml")
-    options = dict(config.dataset) if arguments.dataset is None else {"name": arguments.dataset}
-    options.update(command_line.dataset_options(arguments))
-    name, root = options.pop("name"), arguments.data or options.pop("root", None)
-    return config.evaluation, load_dataset(name, root, **options)
 
 
 def draw_options(arguments: argparse.Namespace, protocol: str) -> dict[str, Any]:

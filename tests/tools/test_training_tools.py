@@ -31,7 +31,7 @@ def trained(run, cache, tmp_path):
     return tmp_path / "a", result
 
 
-def test_train_evaluate_and_embed(run, trained, tmp_path):
+def test_train_evaluate_and_embed(run, trained, cache, tmp_path):
     directory, result = trained
     for name in ("trained encoder", "untrained encoder", "colour histogram"):
         assert f"| {name}" in result.stdout
@@ -40,7 +40,7 @@ def test_train_evaluate_and_embed(run, trained, tmp_path):
     result = run("evaluate", "--run", directory, "--multi-query", "mean", "--out", tmp_path / "evaluation")
     assert result.returncode == 2
     assert "has 0 images for multi-query evaluation" in result.stderr
-    result = run("evaluate", "--run", directory, "--out", tmp_path / "evaluation")
+    result = run("evaluate", "--run", directory, "--data", cache, "--out", tmp_path / "evaluation")
     assert result.returncode == 0, result.stderr
     measured = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
     expected = json.loads((directory / "metrics.json").read_text())
