@@ -1,0 +1,57 @@
+"""What comes back from a server for many images, put together again."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reid_tf.serving.rest import ServerError
+
+
+@dataclasses.dataclass
+class Answers:
+    """The rows of all images; those of refused images are NaN, or False.
+
+    Args:
+        count: int. The images that are asked about.
+        outputs: mapping from output to an array [count, ...]. Empty where nothing came back.
+        refused: mapping from position to the reason.
+    """
+
+    count: int
+    outputs: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    refused: dict[int, str] = dataclasses.field(default_factory=dict)
+
+    def add(self, positions: Sequence[int], values: Mapping[str, Any]) -> None:
+        """Enters the rows of some positions.
+
+        Args:
+            positions: sequence of int. Those that the values are of.
+            values: mapping from output to nested lists [len(positions), ...].
+
+        Raises:
+            ServerError: there are more or fewer rows, or they are wider or narrower than those before.
+        """
+        for name, nested in values.items():
+            rows = np.asarray(nested)
+            rows = rows if rows.dtype == bool else rows.astype(np.float32)
+            column = self.outputs.setdefault(name, _blank(self.count, rows.shape[1:], rows.dtype))
+            wanted = (len(positions), *column.shape[1:])
+            if rows.shape != wanted:
+                raise ServerError(f"The server's {name!r} must be {list(wanted)}. Received: {list(rows.shape)}.")
+            column[list(positions)] = rows
+
+    def add_blank(self, signature: Mapping[str, Any]) -> None:
+        """Makes the outputs of what nothing came back for.
+
+        Args:
+            signature: mapping with the "outputs" of a signature, as a server's metadata describes them.
+        """
+        for name, output in signature["outputs"].items():
+            width = [int(side["size"]) for side in output["tensor_shape"]["dim"][1:]]
+            self.outputs[name] = _blank(self.count, width, bool if output["dtype"] == "DT_BOOL" else np.float32)
+
+
+def _blank(count: int, width: Sequence[int], dtype: Any) -> np.ndarray:
+    return np.full((count, *width), False if np.issubdtype(dtype, np.bool_) else np.nan, dtype)

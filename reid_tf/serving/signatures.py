@@ -1,0 +1,193 @@
+"""A trained encoder as a SavedModel that takes image files and answers with embeddings and decisions."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from reid_tf.errors import InputError
+from reid_tf.pipeline.fields import as_inputs, mirrored
+from reid_tf.retrieval.calibration import Calibration
+from reid_tf.retrieval.embed import Encoder
+from reid_tf.serving.images import decode_images, resize_batch
+from reid_tf.serving.landmarks import checked_landmarks
+from reid_tf.serving.pair_distance import pair_distance, unit_length
+from reid_tf.serving.warmup import inputs_of, write_warmup_requests
+
+Tensors = dict[str, tf.Tensor]
+WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+
+_ENCODED = tf.TensorSpec([None], tf.string)
+_DECODED = tf.TensorSpec([None, None, None, 3], tf.uint8)
+_LANDMARKS = tf.TensorSpec([None, 18, 3], tf.float32)
+
+
+def build_serving_module(
+    encoder: Encoder,
+    verifier: keras.Model | None,
+    calibration: Calibration | None,
+    normalize: bool,
+    max_pixels: int,
+) -> tf.Module:
+    """Builds the graphs that a server runs; decoding, resizing, flipping and preprocessing are inside.
+
+    The signatures are `serving_default` (`image`, string [batch], the bytes of JPEG or PNG files, to `embedding`),
+    `embed_image` (`image`, uint8 [batch, any height, any width, 3], to `embedding`), `attributes` (as
+    `serving_default`, to `attributes`) where the encoder has them, and, where there is a verifier or a calibration,
+    `verify` (`image_a` and `image_b`, string [batch], to `probability`, `distance` and, where calibrated, `same`). An
+    encoder that looks at body parts takes `landmarks` float32 [batch, 18, 3] beside each image (`landmarks_a`,
+    `landmarks_b`). A request with no images gives no rows.
+
+    Args:
+        encoder: `Encoder`. Its embeddings are those that `Encoder.__call__` makes.
+        verifier: keras.Model from {"embedding_a", "embedding_b"} to {"probability": [batch, 1]}, or None, where the
+            probability is the calibration's.
+        calibration: `Calibration`, or None. Says which distance `verify` measures (without it, the encoder's), and
+            which pairs are the same person.
+        normalize: bool. Whether `embedding` is scaled to unit length. `verify` always looks at the unscaled ones.
+        max_pixels: int. The most pixels of an encoded image, see `decode_images`.
+
+    Returns:
+        tf.Module for `save_serving_module`; its `functions` are the signatures by name.
+
+    Raises:
+        InputError: `max_pixels` is below 1.
+    """
+    if max_pixels < 1:
+        raise InputError(f"max_pixels must be at least 1. Received: max_pixels={max_pixels}.")
+    folded = encoder.folded()
+    answers = _Answers(folded, verifier, calibration, normalize, max_pixels)
+    beside = {"landmarks": _LANDMARKS} if folded.needs_landmarks else {}
+    kinds: dict[str, tuple[Callable[..., Tensors], dict[str, tf.TensorSpec]]] = {
+        "serving_default": (answers.embed_encoded, {"image": _ENCODED, **beside}),
+        "embed_image": (answers.embed_decoded, {"image": _DECODED, **beside}),
+    }
+    if folded.attributes is not None:
+        kinds["attributes"] = (answers.attributes, {"image": _ENCODED, **beside})
+    if verifier is not None or calibration is not None:
+        one = {"image": _ENCODED, **beside}
+        kinds["verify"] = (answers.verify, {f"{name}_{side}": spec for side in "ab" for name, spec in one.items()})
+    module = tf.Module(name="reid")
+    models = [folded.model] if verifier is None else [folded.model, verifier]
+    module.weights = [weight.value for model in models for weight in model.variables]
+    module.functions = {
+        name: tf.function(function, autograph=False).get_concrete_function(
+            **{key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in specs.items()}
+        )
+        for name, (function, specs) in kinds.items()
+    }
+    return module
+
+
+def save_serving_module(module: tf.Module, folder: Path) -> None:
+    """Writes a SavedModel with its signatures, and the requests with which a server warms it up.
+
+    Args:
+        module: tf.Module of `build_serving_module`.
+        folder: Path. A folder that is empty or not there, such as the version folder `1` of a model's base path.
+    """
+    tf.saved_model.save(module, str(folder), signatures=dict(module.functions))
+    write_warmup_requests(Path(folder) / WARMUP_FILE, module.functions)
+
+
+def describe_signatures(module: tf.Module) -> dict[str, Any]:
+    """The inputs and outputs of each signature with their types and shapes, as JSON values.
+
+    Args:
+        module: tf.Module of `build_serving_module`.
+
+    Returns:
+        dict from signature to {"inputs": {name: {"dtype": "string", "shape": [None]}}, "outputs": {...}}.
+    """
+
+    def described(specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
+        return {name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in specs.items()}
+
+    return {
+        name: {
+            "inputs": described(inputs_of(function)),
+            "outputs": described(function.structured_outputs),
+        }
+        for name, function in module.functions.items()
+    }
+
+
+class _Answers:
+    """What each signature computes. No `tf.Module`: Keras' objects are not to be saved, only their weights."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        verifier: keras.Model | None,
+        calibration: Calibration | None,
+        normalize: bool,
+        max_pixels: int,
+    ) -> None:
+        self._encoder, self._verifier, self._calibration = encoder, verifier, calibration
+        self._normalize, self._max_pixels = normalize, max_pixels
+        # Traced once: all signatures, and both views of one that flips, share this graph.
+        self._outputs = tf.function(lambda inputs: encoder.model(inputs, training=False), autograph=False)
+
+    def embed_encoded(self, image: tf.Tensor, landmarks: tf.Tensor | None = None) -> Tensors:
+        return self._embedding(self._encode(self._decode(image), landmarks))
+
+    def embed_decoded(self, image: tf.Tensor, landmarks: tf.Tensor | None = None) -> Tensors:
+        return self._embedding(self._encode(resize_batch(image, self._encoder.image_size), landmarks))
+
+    def attributes(self, image: tf.Tensor, landmarks: tf.Tensor | None = None) -> Tensors:
+        return {"attributes": self._encode(self._decode(image), landmarks)["attributes"]}
+
+    def verify(
+        self,
+        image_a: tf.Tensor,
+        image_b: tf.Tensor,
+        landmarks_a: tf.Tensor | None = None,
+        landmarks_b: tf.Tensor | None = None,
+    ) -> Tensors:
+        count, others = tf.size(image_a), tf.size(image_b)
+        message = tf.strings.format("image_a and image_b must be as many, and are {} and {}", (count, others))
+        with tf.control_dependencies([tf.debugging.Assert(count == others, [message])]):
+            pixels = tf.concat([self._decode(image_a, "image_a"), self._decode(image_b, "image_b")], axis=0)
+        landmarks = None if landmarks_a is None else tf.concat([landmarks_a, landmarks_b], axis=0)
+        both = self._encode(pixels, landmarks)["embedding"]  # of all first images, then of all second ones
+        return self._compare(both[:count], both[count:])
+
+    def _compare(self, embedding_a: tf.Tensor, embedding_b: tf.Tensor) -> Tensors:
+        calibration = self._calibration
+        kind = calibration.distance if calibration else self._encoder.distance
+        distance = pair_distance(kind, embedding_a, embedding_b)
+        answer = {"distance": distance}
+        if self._verifier is not None:
+            pair = {"embedding_a": embedding_a, "embedding_b": embedding_b}
+            answer["probability"] = self._verifier(pair, training=False)["probability"][:, 0]
+        elif calibration:
+            answer["probability"] = tf.sigmoid(calibration.intercept - calibration.slope * distance)
+        if calibration:
+            answer["same"] = distance <= calibration.threshold
+        return answer
+
+    def _decode(self, encoded: tf.Tensor, name: str = "image") -> tf.Tensor:
+        return decode_images(encoded, self._encoder.image_size, self._max_pixels, name)
+
+    def _encode(self, pixels: tf.Tensor, landmarks: tf.Tensor | None) -> Tensors:
+        """All outputs of the model, averaged over an image and its mirror image where the encoder does so."""
+        count = tf.shape(pixels)[0]
+        # An empty batch breaks TensorFlow's convolutions (oneDNN): a blank image goes through, and is cut off behind.
+        spare = tf.cast(count == 0, tf.int32)
+        batch = {"image": tf.cast(_longer(pixels, spare), tf.float32)}
+        if landmarks is not None:
+            batch["landmarks"] = _longer(checked_landmarks(landmarks, count), spare)
+        views = [batch, mirrored(batch)] if self._encoder.flip else [batch]
+        outputs = [self._outputs(as_inputs(view, self._encoder.inputs)) for view in views]
+        return {key: tf.add_n([output[key] for output in outputs])[:count] / len(outputs) for key in outputs[0]}
+
+    def _embedding(self, outputs: Tensors) -> Tensors:
+        embedding = outputs["embedding"]
+        return {"embedding": unit_length(embedding) if self._normalize else embedding}
+
+
+def _longer(values: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
+    """With some zeros at the end of the first axis."""
+    return tf.concat([values, tf.zeros([spare, *values.shape[1:]], values.dtype)], axis=0)

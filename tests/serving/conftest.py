@@ -1,0 +1,119 @@
+"""Image files of all kinds, small encoders, an export of one, and a server that has it in service."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conformance_server import make_server
+from made_batches import SIZE, build
+from request_images import drawn, encode
+
+from reid_tf.datasets.attribute_coding import AttributeCoding
+from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.retrieval.calibration import Calibration
+from reid_tf.retrieval.embed import Encoder
+from reid_tf.serving.signatures import build_serving_module, save_serving_module
+
+
+def scattered(model: keras.Model, seed: int, spread: float = 0.05) -> keras.Model:
+    """Gives every weight another value, so that nothing is zero or one by chance."""
+    rng = np.random.default_rng(seed)
+    for weight in model.trainable_variables + model.non_trainable_variables:
+        if weight.dtype == "float32":
+            values = weight.numpy()
+            weight.assign(values * rng.uniform(0.7, 1.3, values.shape) + spread * rng.normal(size=values.shape))
+    return model
+
+
+@pytest.fixture(scope="session")
+def system():
+    """The multi-task network with attributes and a verifier, its weights scattered."""
+    made = build("multitask", outputs=["identity_a", "verification", "attributes"], embedding_dim=6)
+    scattered(made.encoder, 0)
+    scattered(made.verifier, 1, spread=20.0)
+    return made
+
+
+@pytest.fixture(scope="session")
+def make_encoder(system) -> Callable[..., Encoder]:
+    """A function that makes an encoder of it."""
+
+    def made(**options) -> Encoder:
+        coding = AttributeCoding(MARKET1501_SCHEMA, "binary")
+        return Encoder(system.encoder, system.inputs, SIZE, attributes=coding, **options)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def pose_encoder() -> Encoder:
+    """An encoder that looks at body parts, and flips."""
+    system = build("joint_loss", global_dim=4, part_dims=[4, 4, 4])
+    return Encoder(scattered(system.encoder, 2), system.inputs, SIZE, system.distance, flip=True)
+
+
+@pytest.fixture(scope="session")
+def pose_module(pose_encoder) -> tf.Module:
+    """The encoder of body parts as it is served, with a calibration of the Euclidean distance."""
+    calibration = Calibration("euclidean", threshold=0.5, false_accept_rate=0.01, slope=2.0, intercept=1.0)
+    return build_serving_module(pose_encoder, None, calibration, normalize=False, max_pixels=100_000)
+
+
+@pytest.fixture(scope="session")
+def calibration() -> Calibration:
+    return Calibration("cosine", threshold=0.05, false_accept_rate=0.01, slope=30.0, intercept=1.5)
+
+
+@pytest.fixture(scope="session")
+def image_files(tmp_path_factory) -> list[str]:
+    """Five pictures of several sizes, as JPEG and as PNG."""
+    folder, paths = tmp_path_factory.mktemp("images"), []
+    for seed, (height, width, suffix) in enumerate(
+        [(60, 30, ".jpg"), (128, 64, ".png"), (20, 9, ".jpg"), (*SIZE, ".png"), (33, 50, ".jpg")]
+    ):
+        path = folder / f"{seed}{suffix}"
+        path.write_bytes(encode(drawn(seed, height, width), suffix))
+        paths.append(str(path))
+    return paths
+
+
+@pytest.fixture(scope="session")
+def encoded(image_files) -> list[bytes]:
+    return [Path(path).read_bytes() for path in image_files]
+
+
+@pytest.fixture(scope="session")
+def export(system, make_encoder, calibration, tmp_path_factory) -> Path:
+    """A model's base path with one version: plain embeddings, attributes, a verifier and a calibration."""
+    base = tmp_path_factory.mktemp("export")
+    module = build_serving_module(make_encoder(), system.verifier, calibration, normalize=False, max_pixels=100_000)
+    save_serving_module(module, base / "1")
+    return base
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """A function that puts a base path into service, and returns the server's URL."""
+    running = []
+
+    def start(base_path: Path) -> str:
+        server = make_server(base_path)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def server_url(serve, export) -> str:
+    return serve(export)
