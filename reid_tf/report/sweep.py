@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import numbers
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +13,11 @@ from matplotlib.figure import Figure
 
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
+from reid_tf.report.option_values import axis_places, option_text, spans_decades
 from reid_tf.report.table import markdown_table
 
 _DRAWN = ("rank1", "mAP")
 _MARKERS = "osD^vPX*"
-# From this ratio of the largest to the smallest value on, a linear axis would crowd the small ones.
-_LOGARITHMIC_FROM = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +89,7 @@ def sweep_table(rows: Sequence[SweepRow], source: str | None = None) -> str:
     header += [*(f"reported {metric if metric == 'mAP' else _label(metric)}" for metric in reported), "seconds", "run"]
     lines = [header]
     for row in rows:
-        cells = [*map(_text, row.values.values()), row.state]
+        cells = [*map(option_text, row.values.values()), row.state]
         cells += [_figure(row.figures.get(metric)) for metric in measured]
         cells += [_figure(row.reported.get(metric)) for metric in reported]
         lines.append([*cells, "-" if row.seconds is None else f"{row.seconds:.0f}", row.run])
@@ -133,7 +131,7 @@ def sweep_plot(path: str | Path, rows: Sequence[SweepRow], source: str | None = 
 
 
 def _draw_panel(axes: Axes, metric: str, rows: Sequence[SweepRow], source: str | None) -> None:
-    places, numeric = _places(rows)
+    places, numeric = axis_places([_first(row) for row in rows])
     groups: dict[str, list[tuple[float, float]]] = {}
     for row, place in zip(rows, places, strict=True):
         # NaN leaves a gap in the line: it does not pass by a value that is not known.
@@ -147,21 +145,12 @@ def _draw_panel(axes: Axes, metric: str, rows: Sequence[SweepRow], source: str |
         label, style = f"reported by {source}", "--" if numeric else ""
         axes.plot(*zip(*others, strict=True), color="0.4", marker="x", markersize=5, linestyle=style, label=label)
     if not numeric:
-        axes.set_xticks(places, [_text(_first(row)) for row in rows])
+        axes.set_xticks(places, [option_text(_first(row)) for row in rows])
         axes.margins(x=0.2)
-    elif min(places) > 0 and max(places) / min(places) >= _LOGARITHMIC_FROM:
+    elif spans_decades(places):
         axes.set_xscale("log")
     axes.set(xlabel=next(iter(rows[0].values)), ylabel=f"{_label(metric)}, %")
     axes.grid(alpha=0.3)
-
-
-def _places(rows: Sequence[SweepRow]) -> tuple[list[float], bool]:
-    """Where each row stands on the first option's axis, and whether that is an axis of numbers."""
-    values = [_first(row) for row in rows]
-    if all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in values):
-        return [float(value) for value in values], True
-    order = {text: place for place, text in enumerate(dict.fromkeys(map(_text, values)))}
-    return [float(order[_text(value)]) for value in values], False
 
 
 def _first(row: SweepRow) -> Any:
@@ -169,7 +158,7 @@ def _first(row: SweepRow) -> Any:
 
 
 def _group(row: SweepRow) -> str:
-    return ", ".join(f"{option} {_text(value)}" for option, value in [*row.values.items()][1:])
+    return ", ".join(f"{option} {option_text(value)}" for option, value in [*row.values.items()][1:])
 
 
 def _metrics(rows: Sequence[SweepRow]) -> list[str]:
@@ -189,7 +178,7 @@ def _progress(rows: Sequence[SweepRow]) -> str:
 
 
 def _csv_row(row: SweepRow) -> dict[str, Any]:
-    values = {option: _text(value) for option, value in row.values.items()}
+    values = {option: option_text(value) for option, value in row.values.items()}
     reported = {f"reported_{metric}": share for metric, share in row.reported.items()}
     ends = {"seconds": row.seconds, "run": row.run, "error": row.error}
     return {**values, "state": row.state, **row.figures, **reported, **ends}
@@ -204,7 +193,3 @@ def _figure(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "-"
     return f"{100 * value:.2f}" if isinstance(value, float) else str(value)
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

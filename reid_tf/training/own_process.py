@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
 from reid_tf.training.train import train
 
+Training = Callable[[ExperimentConfig, str, bool], object]
 
-def train_in_own_process(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> str:
-    """Calls `train()` in a new process and waits for its end.
+
+def train_in_own_process(
+    config: ExperimentConfig, run_directory: str | Path, resume: bool = False, training: Training = train
+) -> str:
+    """Calls `train()`, or another training, in a new process and waits for its end.
 
     TensorFlow keeps memory for every model that its process has trained (some 30 MiB for a tiny one, in spite of
     `keras.backend.clear_session()`), and a GPU's memory altogether. A process of its own gives all of it back, starts
@@ -25,6 +30,7 @@ def train_in_own_process(config: ExperimentConfig, run_directory: str | Path, re
         config: as in `train()`.
         run_directory: as in `train()`.
         resume: as in `train()`.
+        training: function of these three, found by its name in the new process: `train` or `train_trial`.
 
     Returns:
         "" where the run is finished, otherwise the sentence that says why it is not: that of the `InputError`, or how
@@ -32,7 +38,7 @@ def train_in_own_process(config: ExperimentConfig, run_directory: str | Path, re
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     receiver, sender = context.Pipe(duplex=False)
-    arguments = (sender, config, str(run_directory), resume, logging.getLogger().getEffectiveLevel())
+    arguments = (sender, training, config, str(run_directory), resume, logging.getLogger().getEffectiveLevel())
     process = context.Process(target=_train, args=arguments)
     process.start()
     sender.close()  # the process has its own, so that its end is seen here
@@ -54,12 +60,14 @@ def _how_it_ended(exit_code: int | None) -> str:
     return f"The process of the run ended with exit code {exit_code}, after the traceback in the output."
 
 
-def _train(sender: Connection, config: ExperimentConfig, run_directory: str, resume: bool, level: int) -> None:
+def _train(
+    sender: Connection, training: Training, config: ExperimentConfig, run_directory: str, resume: bool, level: int
+) -> None:
     """What the new process does."""
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        train(config, run_directory, resume)
+        training(config, run_directory, resume)
     except InputError as error:
         sender.send(str(error))
     else:

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reid_tf.config import ExperimentConfig, load_config
-from reid_tf.datasets.load import load_dataset
+from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
 from reid_tf.report.sweep import SweepRow, write_sweep_report
+from reid_tf.training.many_runs import check_files, check_same, is_interrupted, overrides
 from reid_tf.training.own_process import train_in_own_process
-from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.sweep_file import ReportedCurves, check_values
 
 logger = logging.getLogger(__name__)
@@ -62,8 +61,7 @@ def plan_sweep(
     runs: list[SweepRun] = []
     for number, combination in enumerate(itertools.product(*vary.values())):
         values = dict(zip(vary, combination, strict=True))
-        # JSON is YAML without its surprises: the string "yes" stays one.
-        config = load([f"{option}={json.dumps(value, ensure_ascii=False)}" for option, value in values.items()])
+        config = load(overrides(values))
         for other in runs:
             if other.config == config:
                 raise InputError(f"Two runs of a sweep must differ. Received: {other.values} and {values}.")
@@ -111,12 +109,12 @@ def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = No
     out = Path(out)
     rows = [_read(run, out / run.name) for run in runs]
     waiting = [number for number, row in enumerate(rows) if not row.figures]
-    _check_files([runs[number].config for number in waiting])
+    check_files([runs[number].config for number in waiting])
     write_sweep_report(out, rows, source)
     for number in waiting:
         run, folder = runs[number], out / runs[number].name
         logger.info("run %d of %d: %s", number + 1, len(runs), run.name)
-        error = train_in_own_process(run.config, folder, _interrupted(folder) is not None)
+        error = train_in_own_process(run.config, folder, is_interrupted(folder))
         if error:
             logger.error("The run %s failed: %s", run.name, error)
         rows[number] = dataclasses.replace(rows[number], error=error) if error else _read(run, folder)
@@ -134,40 +132,10 @@ def _plain(value: Any) -> str:
 def _read(run: SweepRun, folder: Path) -> SweepRow:
     """What a run's folder knows of it, after a look whether it is this run's."""
     row = SweepRow(run.values, run.name, reported=run.reported)
-    if folder.exists():
-        _check_same(run.config, folder)
-        metrics = json.loads((folder / "metrics.json").read_text())
-        seconds = json.loads((folder / "manifest.json").read_text())["seconds"]
-        figures = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
-        return dataclasses.replace(row, figures=figures, seconds=seconds)
-    interrupted = _interrupted(folder)
-    if interrupted is not None:
-        _check_same(run.config, interrupted.path)
-    return row
-
-
-def _interrupted(folder: Path) -> RunDirectory | None:
-    try:
-        return RunDirectory(folder, resume=True)
-    except InputError:  # there is no checkpoint to go on from
-        return None
-
-
-def _check_same(config: ExperimentConfig, folder: Path) -> None:
-    there = load_config(folder / "config.yaml")
-    key = config.differing_key(there)
-    if key is not None:
-        raise InputError(
-            f"{str(folder)!r} holds a run of another configuration, with {key}={there.to_dict()[key]!r}; give another "
-            f"--out or remove it. Received: {key}={config.to_dict()[key]!r}."
-        )
-
-
-def _check_files(configs: Sequence[ExperimentConfig]) -> None:
-    """Looks for weights files and loads each data set once: what is missing is said once, not by every run."""
-    for path in {path for config in configs for path in (config.backbone.get("weights"), config.initial_weights)}:
-        if path not in (None, "imagenet") and not Path(path).expanduser().is_file():
-            raise InputError(f"The sweep begins with a weights file that is not there. Received: {path!r}.")
-    for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
-        options = json.loads(text)
-        load_dataset(options.pop("name"), options.pop("root", None), **options)
+    check_same(run.config, folder)
+    if not folder.exists():
+        return row
+    metrics = json.loads((folder / "metrics.json").read_text())
+    seconds = json.loads((folder / "manifest.json").read_text())["seconds"]
+    figures = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+    return dataclasses.replace(row, figures=figures, seconds=seconds)

@@ -13,11 +13,11 @@ from reid_tf.config import parse_config
 from reid_tf.registry import VALIDATIONS
 from reid_tf.retrieval.embed import load_encoder
 from reid_tf.retrieval.metrics import evaluate
-from reid_tf.training import callbacks
-from reid_tf.training import train as training
+from reid_tf.training import callbacks, fitting
 from reid_tf.training.averaging import averaged_weights
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.train import train
 
 MOMENTUM = 0.6
 SGD = {"name": "sgd", "learning_rate": 0.1, "ema_momentum": MOMENTUM}
@@ -69,7 +69,7 @@ def fit(tree, path, resume=False, interrupted_before=None):
     weights, begin = [], 0
     for stage in experiment.in_stages():
         before = [np.array(weight) for weight in stage.system.model.trainable_variables]
-        training._fit(stage, begin, None, checkpoints)
+        fitting._fit(stage, begin, None, checkpoints)
         weights.append((before, [np.array(weight) for weight in stage.system.model.trainable_variables]))
         begin += stage.config.epochs
     return SimpleNamespace(experiment=experiment, weights=weights, steps=Steps.seen, checkpoints=checkpoints)
@@ -159,7 +159,7 @@ def test_what_is_kept_is_what_was_judged(tree, tmp_path):
         }
     )
     Steps.seen, Steps.interrupted_before = [], None
-    result = training.train(config, tmp_path / "a")
+    result = train(config, tmp_path / "a")
     best = max(result.history, key=lambda entry: entry["val_mAP"])
     split = VALIDATIONS.build(config.evaluation.validation, dataset=build_experiment(config).dataset)
     encoder = load_encoder(tmp_path / "a")

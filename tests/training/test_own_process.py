@@ -25,14 +25,13 @@ def refuse(config, run_directory, resume):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A function that calls `train_in_own_process()` with another function in the place of `train()`."""
+    """A function that calls `train_in_own_process()` with a training."""
     fork = multiprocessing.get_context("fork")  # a new interpreter would not know that function
     monkeypatch.setattr(own_process.multiprocessing, "get_context", lambda _: fork)
-    config = load_config(CONFIGS / "multitask_synthetic.yaml")
+    config = load_config(CONFIGS / "multitask_synthetic.yaml", ["epochs=10"])
 
     def run_with(train):
-        monkeypatch.setattr(own_process, "train", train)
-        return own_process.train_in_own_process(config, tmp_path / "a", True)
+        return own_process.train_in_own_process(config, tmp_path / "a", True, train)
 
     return run_with
 

@@ -202,7 +202,7 @@ def test_a_run_interrupted_between_the_stages_and_in_the_second_ends_with_the_sa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("reid_tf.training.train._keep_stage", interrupted)
+        patched.setattr("reid_tf.training.fitting._keep_stage", interrupted)
         train(recipe, tmp_path / "a")
     checkpoints = tmp_path / "a.unfinished" / "checkpoints"
     assert json.loads((checkpoints / "state.json").read_text())["epoch"] == 2

@@ -1,0 +1,137 @@
+"""Fitting a configuration's model in a run directory: what every training does, however it is judged afterwards."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from reid_tf.config import ExperimentConfig, load_config, save_config
+from reid_tf.errors import InputError
+from reid_tf.files import written_beside
+from reid_tf.pipeline.decode import naming_broken_images
+from reid_tf.training import callbacks, manifest
+from reid_tf.training.evaluation import Evaluation, make_evaluation
+from reid_tf.training.experiment import Experiment, build_experiment
+from reid_tf.training.freezing import FreezeBackbone
+from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
+from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.strategy import make_strategy, precision
+
+
+class Fitting:
+    """A run from its configuration to the end of fitting, in an unfinished run directory.
+
+    `experiment`, `evaluation`, `run` and `checkpoints` are what the configuration makes.
+
+    Args:
+        config: `ExperimentConfig`.
+        run_directory: str or Path. Must not exist yet.
+        resume: bool. Whether to go on with an interrupted run of that name.
+
+    Raises:
+        InputError: something in the configuration or the data is wrong, the run directory exists, or the run to resume
+            was begun with another configuration.
+    """
+
+    def __init__(self, config: ExperimentConfig, run_directory: str | Path, resume: bool) -> None:
+        self.started, self.config = time.monotonic(), config
+        self.run = RunDirectory(run_directory, resume)
+        if resume:
+            _check_same(config, self.run.path / "config.yaml")
+        self.strategy = make_strategy()
+        with precision(config.precision):
+            self.experiment = build_experiment(config, self.strategy)
+            self.stages = self.experiment.in_stages()
+            self.evaluation = make_evaluation(self.experiment)
+        self.run.make()
+        save_config(config, self.run.path / "config.yaml")
+        self.checkpoints = callbacks.Checkpoints(self.run, self.evaluation.score)
+
+    def fit(self) -> None:
+        """Fits every stage, from where an interruption left it; the model ends with the last epoch's weights.
+
+        Raises:
+            InputError: the loss became NaN, or an image cannot be read.
+        """
+        with precision(self.config.precision), self.strategy.scope():
+            for number, stage in enumerate(self.stages):
+                begin = sum(earlier.config.epochs for earlier in self.stages[:number])
+                _fit(stage, begin, self.evaluation, self.checkpoints)
+                if self.config.stages:
+                    _keep_stage(stage, self.config.stages[number].name, self.run)
+
+    def manifest(self) -> dict[str, Any]:
+        """Returns what the run was made of, as JSON values."""
+        experiment, state = self.experiment, self.checkpoints.state
+        seconds = self.checkpoints.seconds_before + time.monotonic() - self.started
+        return {
+            "versions": manifest.versions(),
+            "git_commit": manifest.git_commit(),
+            "seed": self.config.seed,
+            "configuration": dataclasses.asdict(self.config),
+            "dataset": {"name": experiment.dataset.name, **manifest.summarise(experiment.dataset)},
+            "data_hash": manifest.data_hash(experiment.dataset),
+            **self.evaluation.describe(),
+            "epochs": state["epoch"],
+            "best_epoch_weights": state["best"],
+            f"best_{self.evaluation.score}": state["best_score"],
+            "seconds": round(seconds, 1),
+        }
+
+
+def without_optimizer(experiment: Experiment) -> keras.Model:
+    """Returns the experiment's model, not compiled: its files hold weights alone."""
+    model = experiment.system.model
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _check_same(config: ExperimentConfig, path: Path) -> None:
+    """Raises an `InputError` where the interrupted run was begun with another configuration."""
+    begun = load_config(path)
+    name = config.differing_key(begun)
+    if name is not None:
+        raise InputError(
+            f"The interrupted run was begun with {name}={begun.to_dict()[name]!r} and goes on with the same "
+            f"configuration only. Received: {name}={config.to_dict()[name]!r}."
+        )
+
+
+def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: callbacks.Checkpoints) -> None:
+    """Fits one stage, whose first epoch is number `begin` of the run, from where an interruption left it."""
+    config, model, done = stage.config, stage.compile(), checkpoints.state["epoch"]
+    end = begin + config.epochs
+    if begin < done <= end:
+        checkpoints.restore(model)
+    if done >= end:
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # as `fit` does at its end
+        return
+    weights = stage.system.loss_weights
+    watchers: list[keras.callbacks.Callback] = [
+        callbacks.StopAtNaN(checkpoints.run.checkpoints),
+        callbacks.LearningRate(),
+        FreezeBackbone(stage.backbone, begin + config.freeze_backbone_epochs),
+        CombinedMetrics(stage.system.combined_metrics),
+        CollapseWarning(stage.system.losses, [output for output, weight in weights.items() if weight]),
+    ]
+    if config.evaluation.validation:
+        watchers.append(evaluation.validation())
+    watchers += [checkpoints, keras.callbacks.TensorBoard(checkpoints.run.logs, update_freq="epoch")]
+    with naming_broken_images(record.path for record in stage.training.train):
+        model.fit(
+            stage.batches(first_epoch=max(0, done - begin)),
+            epochs=end,
+            initial_epoch=max(begin, done),
+            steps_per_epoch=stage.steps_per_epoch,
+            shuffle=False,  # the sampler does
+            callbacks=watchers,
+        )
+
+
+def _keep_stage(stage: Experiment, name: str, run: RunDirectory) -> None:
+    """Saves all weights at the end of a stage, from which another training may begin."""
+    path = run.checkpoints / f"stage-{name}.weights.h5"
+    if not path.exists():
+        with written_beside(path) as beside:
+            without_optimizer(stage).save_weights(beside)

@@ -1,0 +1,162 @@
+"""The loop over the trials of a search: KerasTuner's, around trainings in processes of their own."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+from omegaconf import OmegaConf
+
+from reid_tf.errors import InputError
+from reid_tf.files import written_beside
+from reid_tf.report.option_values import option_text
+from reid_tf.report.tuning import TrialRow, best_first, write_tuning_report
+from reid_tf.training.many_runs import check_same, is_interrupted
+from reid_tf.training.own_process import train_in_own_process
+from reid_tf.training.trial import OBJECTIVE, VALIDATION_FILE, train_trial
+from reid_tf.training.tuning_oracle import make_oracle
+from reid_tf.training.tuning_plan import Search
+
+logger = logging.getLogger(__name__)
+
+_GIVE_UP_AFTER = 3  # failures in a row: what they have in common is not an option's value
+
+
+class TrialTuner(kt.Tuner):
+    """Trains trials where KerasTuner would fit a model; says what becomes of them in the log, in tables and in a plot.
+
+    `error` says why the search ended early, or is "".
+
+    Args:
+        search: `Search`.
+        trials: int. Of the whole search, those included that `out` already knows.
+        out: Path. Where everything is written.
+
+    Raises:
+        InputError: what KerasTuner wrote there cannot be read.
+    """
+
+    def __init__(self, search: Search, trials: int, out: Path) -> None:
+        self.plan, self.trials, self.out = search, trials, out
+        self.sentences: dict[str, str] = {}
+        self.error = ""
+        oracle = make_oracle(search.method, search.ranges, search.base.seed, search.base.epochs, trials)
+        state = out / "keras_tuner"
+        try:
+            with quiet():
+                super().__init__(oracle, directory=str(out), project_name=state.name)
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise InputError(
+                f"The state of the search in {str(state)!r} cannot be read ({type(error).__name__}); remove that "
+                "folder: finished trials are read again."
+            ) from error
+        self.oracle.verbose = 0
+
+    def run_trial(self, trial: Any) -> dict[str, float]:
+        """Trains a trial, goes on with it or reads it, and returns its objective."""
+        drawn, folder = trial.hyperparameters.values, self.folder(trial)
+        text = ", ".join(f"{option}={option_text(value)}" for option, value in self.plan.values_of(drawn).items())
+        logger.info("trial %d of %d: %s", _number(trial), self.trials, text)
+        try:
+            config = self.plan.config_of(drawn)
+            check_same(config, folder)
+            sentence = ""
+            if not folder.exists():
+                sentence = train_in_own_process(config, folder, is_interrupted(folder), train_trial)
+        except InputError as error:
+            sentence = str(error)
+        if sentence:
+            self.sentences[trial.trial_id] = sentence
+            raise kt.errors.FailedTrialError(sentence)
+        return {OBJECTIVE: json.loads((folder / VALIDATION_FILE).read_text())[OBJECTIVE]}
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Saves what has become of a trial, reports, and ends the search after failures in a row."""
+        if trial.message:  # a traceback; what is wrong is one sentence
+            if trial.trial_id not in self.sentences:
+                logger.error(trial.message)
+            trial.message = self.sentences.get(trial.trial_id, trial.message.strip().splitlines()[-1])
+        super().on_trial_end(trial)
+        self.report()
+        rows = self.rows()
+        row = next(row for row in rows if row.number == _number(trial))
+        if row.score is None:
+            logger.error("Trial %d failed: %s", row.number, row.error)
+        else:
+            best = best_first(rows)[0]
+            figures = (row.number, 100 * row.score, best.number, 100 * (best.score or 0.0))
+            logger.info("trial %d: validated mAP %.2f %%; best so far: trial %d, %.2f %%", *figures)
+        last = rows[-_GIVE_UP_AFTER:]
+        if len(last) == _GIVE_UP_AFTER and all(row.error for row in last) and len(rows) < self.trials:
+            self.error = (
+                f"The search ended after {len(rows)} of {self.trials} trials, because the last {_GIVE_UP_AFTER} failed "
+                f"({last[-1].error.rstrip('.')})."
+            )
+            self.oracle.max_trials = len(rows)
+
+    def folder(self, trial: Any) -> Path:
+        """Returns where a trial is run."""
+        return self.out / "trials" / f"{_number(trial):04d}"
+
+    def rows(self) -> list[TrialRow]:
+        """Returns what is known of the trials, in their order."""
+        return [self._row(trial) for trial in sorted(self.oracle.trials.values(), key=_number)]
+
+    def report(self) -> None:
+        """Writes tables, plot and the best configuration."""
+        rows = self.rows()
+        write_tuning_report(self.out, rows, self.plan.logarithmic())
+        best = best_first(rows)[0]
+        if best.score is None:
+            return
+        drawn = next(
+            trial.hyperparameters.values for trial in self.oracle.trials.values() if _number(trial) == best.number
+        )
+        with written_beside(self.out / "best.yaml") as beside:
+            config = OmegaConf.to_yaml(OmegaConf.create(self.plan.config_of(drawn).to_dict()))
+            beside.write_text(_header(best, rows, self.plan.method, self.out) + config, encoding="utf-8")
+
+    def _row(self, trial: Any) -> TrialRow:
+        drawn, folder = trial.hyperparameters.values, self.folder(trial)
+        values = self.plan.values_of(drawn)
+        epochs = values.get("epochs", self.plan.base.epochs)
+        row = TrialRow(_number(trial), self.plan.shown(values), epochs, error=trial.message or "")
+        if trial.score is None:
+            return row
+        row = dataclasses.replace(row, score=float(trial.score))
+        if not folder.exists():  # somebody has removed it
+            return row
+        best_epoch = json.loads((folder / VALIDATION_FILE).read_text())["epoch"]
+        seconds = json.loads((folder / "manifest.json").read_text())["seconds"]
+        return dataclasses.replace(row, best_epoch=best_epoch, seconds=seconds)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps back what KerasTuner prints: that it reloads, a traceback of every failed trial, warnings of its fits.
+
+    Trials are in processes of their own, and logging has its own stream.
+    """
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def _number(trial: Any) -> int:
+    """1 for the first trial. KerasTuner counts from 0, with as many digits as the number of trials has."""
+    return int(trial.trial_id) + 1
+
+
+def _header(best: TrialRow, rows: Sequence[TrialRow], method: str, out: Path) -> str:
+    finished = sum(row.score is not None for row in rows)
+    values = ", ".join(f"{label.replace(', ', '=')}={option_text(value)}" for label, value in best.values.items())
+    return (
+        f"# The best of {finished} finished trials of a {method} search, trial {best.number}: {values}.\n"
+        f"# Validated mAP {100 * (best.score or 0.0):.2f} % on identities held out of the training images; no image of "
+        "the test set was read.\n"
+        f"# Run: python tools/train.py --config {out / 'best.yaml'} --out RUN\n"
+    )

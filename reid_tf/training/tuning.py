@@ -1,0 +1,83 @@
+"""A search for good option values: trials on validation, one table, one plot, the best configuration as a file."""
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+
+from reid_tf.errors import InputError
+from reid_tf.files import write_json
+from reid_tf.report.tuning import TrialRow
+from reid_tf.training.many_runs import check_files
+from reid_tf.training.tuner import TrialTuner, quiet
+from reid_tf.training.tuning_plan import Search
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResult:
+    """What a search has found.
+
+    Args:
+        rows: tuple of `TrialRow`, in the order of the trials.
+        error: str. Why nothing was found or the search ended before its last trial, or "".
+    """
+
+    rows: tuple[TrialRow, ...]
+    error: str = ""
+
+
+def run_search(search: Search, trials: int, out: str | Path) -> SearchResult:
+    """Runs trials, one after another, and writes tables, plot and the best configuration after each of them.
+
+    A trial is a `train_trial()` in a process of its own. A search that was interrupted goes on where it was, in the
+    middle of a trial too, and with more trials than before it continues. A trial that fails does not keep the others
+    from running, and is not repeated; after three in a row the search ends, and begun again it tries the next.
+
+    Args:
+        search: `Search`, as `plan_search()` returns it.
+        trials: int >= 1. Of the whole search, those included that earlier calls have run. Where a list of values has
+            fewer combinations, there are fewer.
+        out: str or Path. The folder that holds `trials.csv`, `trials.md`, `trials.png`, `best.yaml`, `search.json`
+            (what is searched), `trials/` with a folder each, and KerasTuner's state.
+
+    Returns:
+        `SearchResult`.
+
+    Raises:
+        InputError: there are no trials, the folder holds another search or a state that cannot be read, or the data
+            set cannot be read; nothing is trained then.
+    """
+    out = Path(out)
+    if trials < 1:
+        raise InputError(f"A search needs at least one trial. Received: trials={trials}.")
+    _check_same_search(search, out)
+    check_files([search.base])
+    tuner = TrialTuner(search, trials, out)
+    write_json(out / "search.json", search.describe())
+    if tuner.oracle.trials:
+        tuner.report()
+    with quiet():
+        tuner.search()
+    if not tuner.error and len(tuner.oracle.trials) < trials:
+        logger.info("All combinations of values are tried: %d of %d trials.", len(tuner.oracle.trials), trials)
+    rows = tuner.rows()
+    failed = [f"{row.number} ({row.error.rstrip('.')})" for row in rows if row.error]
+    error = tuner.error
+    if not error and len(failed) == len(rows):
+        error = f"All {len(rows)} trials failed: {'; '.join(failed)}."
+    return SearchResult(tuple(rows), error)
+
+
+def _check_same_search(search: Search, out: Path) -> None:
+    path = out / "search.json"
+    if not path.exists():
+        return
+    there, wanted = json.loads(path.read_text()), search.describe()
+    for key in {**wanted, **there}:
+        if there.get(key) != wanted.get(key):
+            raise InputError(
+                f"{str(out)!r} holds another search, with {key}={there.get(key)!r}; give another --out or remove it. "
+                f"Received: {key}={wanted.get(key)!r}."
+            )
