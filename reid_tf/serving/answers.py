@@ -28,18 +28,23 @@ class Answers:
 
         Args:
             positions: sequence of int. Those that the values are of.
-            values: mapping from output to nested lists [len(positions), ...].
+            values: mapping from output to nested lists [len(positions), ...]; "error" has the reason for each position,
+                "" where it is not refused.
 
         Raises:
             ServerError: there are more or fewer rows, or they are wider or narrower than those before.
         """
         for name, nested in values.items():
             rows = np.asarray(nested)
-            rows = rows if rows.dtype == bool else rows.astype(np.float32)
-            column = self.outputs.setdefault(name, _blank(self.count, rows.shape[1:], rows.dtype))
-            wanted = (len(positions), *column.shape[1:])
+            column = self.outputs.get(name)
+            wanted = (len(positions), *(rows if column is None else column).shape[1:])
             if rows.shape != wanted:
                 raise ServerError(f"The server's {name!r} must be {list(wanted)}. Received: {list(rows.shape)}.")
+            if name == "error":
+                self.refused.update((place, text) for place, text in zip(positions, nested, strict=True) if text)
+                continue
+            if column is None:
+                column = self.outputs[name] = _blank(self.count, rows.shape[1:], rows.dtype == bool)
             column[list(positions)] = rows
 
     def add_blank(self, signature: Mapping[str, Any]) -> None:
@@ -49,9 +54,10 @@ class Answers:
             signature: mapping with the "outputs" of a signature, as a server's metadata describes them.
         """
         for name, output in signature["outputs"].items():
-            width = [int(side["size"]) for side in output["tensor_shape"]["dim"][1:]]
-            self.outputs[name] = _blank(self.count, width, bool if output["dtype"] == "DT_BOOL" else np.float32)
+            if name != "error":
+                width = [int(side["size"]) for side in output["tensor_shape"]["dim"][1:]]
+                self.outputs[name] = _blank(self.count, width, output["dtype"] == "DT_BOOL")
 
 
-def _blank(count: int, width: Sequence[int], dtype: Any) -> np.ndarray:
-    return np.full((count, *width), False if np.issubdtype(dtype, np.bool_) else np.nan, dtype)
+def _blank(count: int, width: Sequence[int], decisions: bool) -> np.ndarray:
+    return np.zeros((count, *width), bool) if decisions else np.full((count, *width), np.nan, np.float32)

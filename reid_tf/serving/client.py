@@ -24,7 +24,8 @@ class Verification:
     """What a server says of N pairs of images.
 
     Args:
-        probability: float32 [N]. That both show one person.
+        probability: float32 [N]. That both show one person: the calibration's, by which no pair that is the `same` is
+            less probable than one that is not; for a model that is not calibrated, its verifier's.
         distance: float32 [N]. Of their embeddings.
         same: bool [N], whether the calibrated threshold takes them for one person, or None for a model that is not
             calibrated. False where a pair was refused.
@@ -39,8 +40,8 @@ class Client:
     """A model of this package on a TensorFlow Serving server.
 
     Images are paths of JPEG or PNG files, their bytes, or RGB arrays uint8 [height, width, 3] of any size; files are
-    sent as they are. Where the server refuses a batch, its images are sent again one by one: so an error names those
-    that are refused, and with `on_error="nan"` the others get their answers. A `Client` is not to be shared by threads.
+    sent as they are. The server answers for each image or pair by itself: an error names all that are refused, and with
+    `on_error="nan"` the others get their answers. A `Client` is not to be shared by threads.
 
     Args:
         url: str. The server.
@@ -88,10 +89,10 @@ class Client:
             float32 [N, dim].
 
         Raises:
-            InputError: images are refused, each named with the reason.
-            ServerError: the server or its model is not there.
+            InputError: images or landmarks are refused, each image named with the reason.
+            ServerError: the server or its model is not there, or it calls the request wrong as a whole.
         """
-        answer = self._ask("serving_default", "embedding", {"image": images}, {"landmarks": landmarks}, on_error)
+        answer = self._ask("serving_default", {"image": images}, {"landmarks": landmarks}, on_error)
         return answer["embedding"]
 
     def attributes(
@@ -108,10 +109,10 @@ class Client:
             float32 [N, columns].
 
         Raises:
-            InputError: images are refused, or the model has no attributes.
-            ServerError: the server or its model is not there.
+            InputError: as in `embed`.
+            ServerError: as in `embed`; the model has no attributes.
         """
-        answer = self._ask("attributes", "attributes", {"image": images}, {"landmarks": landmarks}, on_error)
+        answer = self._ask("attributes", {"image": images}, {"landmarks": landmarks}, on_error)
         return answer["attributes"]
 
     def verify(
@@ -135,13 +136,12 @@ class Client:
             `Verification`.
 
         Raises:
-            InputError: the sides are not as many, images are refused, or the model can neither verify nor is
-                calibrated.
-            ServerError: the server or its model is not there.
+            InputError: the sides are not as many, or as in `embed`, with the side of each refused image.
+            ServerError: as in `embed`; the model can neither verify nor is it calibrated.
         """
         images = {"image_a": images_a, "image_b": images_b}
         landmarks = {"landmarks_a": landmarks_a, "landmarks_b": landmarks_b}
-        answer = self._ask("verify", "probability", images, landmarks, on_error)
+        answer = self._ask("verify", images, landmarks, on_error)
         return Verification(answer["probability"], answer["distance"], answer.get("same"))
 
     def status(self) -> dict[int, str]:
@@ -190,7 +190,6 @@ class Client:
     def _ask(
         self,
         signature: str,
-        output: str,
         images: Mapping[str, Sequence[ClientImage]],
         landmarks: Mapping[str, np.ndarray | None],
         on_error: OnError,
@@ -201,7 +200,7 @@ class Client:
         numbers = {name: len(values) for group in (images, given) for name, values in group.items()}
         if len(set(numbers.values())) > 1:
             raise InputError(f"There must be as many of each. Received: {numbers}.")
-        answers = send(self._model, signature, output, images, given, self._batch_size)
+        answers = send(self._model, signature, images, given, self._batch_size)
         if answers.refused:
             named = [
                 f"{called(position, [values[position] for values in images.values()])}: {reason}"

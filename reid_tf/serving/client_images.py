@@ -23,7 +23,8 @@ def image_bytes(image: ClientImage) -> bytes:
         bytes.
 
     Raises:
-        InputError: the file cannot be read, or the array is no RGB image.
+        InputError: the file cannot be read, or the array is no RGB image; a sentence without its subject, as those of
+            the server.
     """
     if isinstance(image, bytes):
         return image
@@ -31,10 +32,10 @@ def image_bytes(image: ClientImage) -> bytes:
         try:
             return Path(image).read_bytes()
         except OSError as error:
-            raise InputError(f"the file cannot be read: {error.strerror or error}") from None
+            raise InputError(f"cannot be read: {error.strerror or error}") from None
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape or array.dtype != np.uint8:
-        raise InputError(f"an array must be uint8 [height, width, 3], and is {array.dtype} {list(array.shape)}")
+        raise InputError(f"must be an array uint8 [height, width, 3], and is {array.dtype} {list(array.shape)}")
     return cv2.imencode(".png", array[..., ::-1])[1].tobytes()
 
 

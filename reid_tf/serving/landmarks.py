@@ -5,26 +5,22 @@ import tensorflow as tf
 _TOLERANCE = 1e-4  # of the image: rounding in float32 is no error
 
 
-def checked_landmarks(landmarks: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Fails with `InvalidArgumentError` where landmarks are no landmarks, or not as many as images.
+def checked_landmarks(landmarks: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the landmarks that are none; fails with `InvalidArgumentError` where they are not as many as images.
 
     Args:
         landmarks: float32 [batch, 18, 3]. x and y in [0, 1] of the image, and confidence.
         count: int32 scalar. The images of the request.
 
     Returns:
-        The same landmarks.
+        (landmarks, error): float32 [batch, 18, 3], zeros (nothing is seen) where they are refused; and string [batch],
+        "" where they are sound, else what is wrong.
     """
     found = tf.shape(landmarks)[0]
-    number = tf.strings.format("landmarks must be as many as images, and are {} for {}", (found, count))
-    inside = (landmarks >= -_TOLERANCE) & (landmarks <= 1.0 + _TOLERANCE)  # no number that is not finite is
+    message = tf.strings.format("landmarks must be as many as images, and are {} for {}", (found, count))
+    with tf.control_dependencies([tf.debugging.Assert(found == count, [message])]):
+        inside = (landmarks >= -_TOLERANCE) & (landmarks <= 1.0 + _TOLERANCE)  # no number that is not finite is
     unseen = tf.math.is_finite(landmarks) & (landmarks[..., 2:] == 0.0)
-    outside = tf.where(tf.reduce_any(~(inside | unseen), axis=(1, 2)))[:, 0]
-    places = tf.strings.format(
-        "landmarks must be finite and in the unit square of their image, not pixels, and those at position {} are not",
-        outside,
-    )
-    with tf.control_dependencies(
-        [tf.debugging.Assert(found == count, [number]), tf.debugging.Assert(tf.size(outside) == 0, [places])]
-    ):
-        return tf.identity(landmarks)
+    sound = tf.reduce_all(inside | unseen, axis=(1, 2))
+    wrong = "has landmarks that are not finite, or outside the unit square of the image"
+    return tf.where(sound[:, tf.newaxis, tf.newaxis], landmarks, 0.0), tf.where(sound, "", wrong)

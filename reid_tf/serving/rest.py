@@ -1,5 +1,6 @@
 """One model of a server that speaks TensorFlow Serving's REST interface; no TensorFlow on this side."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,19 +18,6 @@ _PASSING = (429, 502, 503, 504)
 
 class ServerError(InputError):
     """A server is not there, or does not answer as a model of this package does."""
-
-
-class RefusedError(ServerError):
-    """A server answered that there is something wrong with the values of a request.
-
-    Args:
-        reason: str. What the server says is wrong.
-        url: str. Where it was asked.
-    """
-
-    def __init__(self, reason: str, url: str) -> None:
-        super().__init__(f"The server refused a request to {url!r}: {reason}.")
-        self.reason = reason
 
 
 class RestModel:
@@ -82,7 +70,7 @@ class RestModel:
         """
         return self._request("GET", self.url + what)
 
-    def predict(self, signature: str, inputs: Mapping[str, Any]) -> Any:
+    def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Runs a signature of the model.
 
         Args:
@@ -90,17 +78,22 @@ class RestModel:
             inputs: mapping from input to JSON values, the first axis of each being the batch.
 
         Returns:
-            The JSON value of the output, or of several outputs an object by name.
+            dict from output to its JSON value; rows that the model refuses are NaN, which such servers write as the
+            bare word: Python's own JSON reads it, stricter ones do not.
 
         Raises:
-            RefusedError: the server says that the values are wrong.
-            ServerError: there is no server, no such model, or no proper answer.
+            ServerError: there is no server, no such model, or no proper answer, or the server says that the request is
+                wrong as a whole.
         """
         url = f"{self.url}:predict"
         answer = self._request("POST", url, {"signature_name": signature, "inputs": inputs})
         if "outputs" not in answer:
             raise ServerError(f"{url!r} answered without 'outputs'. Received: {sorted(answer)}.")
-        return answer["outputs"]
+        outputs = answer["outputs"]
+        if not isinstance(outputs, dict) or "error" not in outputs:  # a single output comes without its name
+            given = sorted(outputs) if isinstance(outputs, dict) else "one without a name"
+            raise ServerError(f"{url!r} must answer with an output 'error'. Received: {given}.")
+        return outputs
 
     def signature(self, name: str) -> dict[str, Any]:
         """What the server says of a signature.
@@ -126,12 +119,14 @@ class RestModel:
         self._session.close()
 
     def _request(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        text = json.dumps(body) if body else None  # NaN is allowed: a server names the row that has it
         try:
-            response = self._session.request(method, url, json=body, timeout=self._timeout_s)
+            response = self._session.request(method, url, data=text, headers=headers, timeout=self._timeout_s)
         except requests.RequestException as error:
             raise ServerError(self._not_reached(error)) from error
         if response.status_code == 400:
-            raise RefusedError(_reason(response), url)
+            raise ServerError(f"The server refused a request to {url!r}: {_reason(response)}.")
         if response.status_code == 404:
             raise ServerError(f"The server has no model {self.model_name!r} at {url!r}: {_reason(response)}.")
         if response.status_code != 200:
@@ -150,8 +145,8 @@ class RestModel:
 
 def _json(response: requests.Response) -> Any:
     try:
-        return response.json()
-    except requests.JSONDecodeError:
+        return json.loads(response.content)  # `response.json()` takes a library that knows no NaN, where it finds one
+    except ValueError:
         return None
 
 

@@ -40,12 +40,21 @@ def build_serving_module(
     encoder that looks at body parts takes `landmarks` float32 [batch, 18, 3] beside each image (`landmarks_a`,
     `landmarks_b`). A request with no images gives no rows.
 
+    Signatures on files also give `error`, string [batch]: "" where a row is sound, else what is wrong with its images
+    or landmarks, in printable ASCII. Such a row is NaN and its `same` False; the others are as if it were not there.
+    `embed_image` has no `error`: its rows are NaN for landmarks that are none. In JSON, TensorFlow Serving writes the
+    bare word NaN, which Python reads, and a strict parser (JavaScript's `JSON.parse`) does not.
+
+    Where calibrated, `probability` is the calibration's logistic function of `distance`, so that it cannot contradict
+    `same`: no pair that is the same person is less probable than one that is not. The verifier's own scores order
+    pairs in another way, and on unseen people a worse one; they are `probability` only without a calibration.
+
     Args:
         encoder: `Encoder`. Its embeddings are those that `Encoder.__call__` makes.
-        verifier: keras.Model from {"embedding_a", "embedding_b"} to {"probability": [batch, 1]}, or None, where the
-            probability is the calibration's.
-        calibration: `Calibration`, or None. Says which distance `verify` measures (without it, the encoder's), and
-            which pairs are the same person.
+        verifier: keras.Model from {"embedding_a", "embedding_b"} to {"probability": [batch, 1]}, or None. Left out
+            where there is a calibration.
+        calibration: `Calibration`, or None. Says which distance `verify` measures (without it, the encoder's), how
+            probable it makes one person, and which pairs are the same.
         normalize: bool. Whether `embedding` is scaled to unit length. `verify` always looks at the unscaled ones.
         max_pixels: int. The most pixels of an encoded image, see `decode_images`.
 
@@ -57,7 +66,7 @@ def build_serving_module(
     """
     if max_pixels < 1:
         raise InputError(f"max_pixels must be at least 1. Received: max_pixels={max_pixels}.")
-    folded = encoder.folded()
+    folded, verifier = encoder.folded(), None if calibration else verifier
     answers = _Answers(folded, verifier, calibration, normalize, max_pixels)
     beside = {"landmarks": _LANDMARKS} if folded.needs_landmarks else {}
     kinds: dict[str, tuple[Callable[..., Tensors], dict[str, tf.TensorSpec]]] = {
@@ -131,13 +140,17 @@ class _Answers:
         self._outputs = tf.function(lambda inputs: encoder.model(inputs, training=False), autograph=False)
 
     def embed_encoded(self, image: tf.Tensor, landmarks: tf.Tensor | None = None) -> Tensors:
-        return self._embedding(self._encode(self._decode(image), landmarks))
+        outputs, error = self._encode(*self._decode(image), landmarks)
+        return {"embedding": _or_nan(self._scaled(outputs["embedding"]), error), "error": error}
 
     def embed_decoded(self, image: tf.Tensor, landmarks: tf.Tensor | None = None) -> Tensors:
-        return self._embedding(self._encode(resize_batch(image, self._encoder.image_size), landmarks))
+        pixels = resize_batch(image, self._encoder.image_size)
+        outputs, error = self._encode(pixels, tf.fill(tf.shape(pixels)[:1], ""), landmarks)
+        return {"embedding": _or_nan(self._scaled(outputs["embedding"]), error)}
 
     def attributes(self, image: tf.Tensor, landmarks: tf.Tensor | None = None) -> Tensors:
-        return {"attributes": self._encode(self._decode(image), landmarks)["attributes"]}
+        outputs, error = self._encode(*self._decode(image), landmarks)
+        return {"attributes": _or_nan(outputs["attributes"], error), "error": error}
 
     def verify(
         self,
@@ -146,46 +159,72 @@ class _Answers:
         landmarks_a: tf.Tensor | None = None,
         landmarks_b: tf.Tensor | None = None,
     ) -> Tensors:
-        count, others = tf.size(image_a), tf.size(image_b)
-        message = tf.strings.format("image_a and image_b must be as many, and are {} and {}", (count, others))
-        with tf.control_dependencies([tf.debugging.Assert(count == others, [message])]):
-            pixels = tf.concat([self._decode(image_a, "image_a"), self._decode(image_b, "image_b")], axis=0)
+        sides = {"image_a": image_a, "image_b": image_b, "landmarks_a": landmarks_a, "landmarks_b": landmarks_b}
+        with tf.control_dependencies(
+            [_check_as_many({name: side for name, side in sides.items() if side is not None})]
+        ):
+            images = tf.concat([image_a, image_b], axis=0)  # all first ones, then all second ones
         landmarks = None if landmarks_a is None else tf.concat([landmarks_a, landmarks_b], axis=0)
-        both = self._encode(pixels, landmarks)["embedding"]  # of all first images, then of all second ones
-        return self._compare(both[:count], both[count:])
+        count = tf.size(image_a)
+        outputs, errors = self._encode(*self._decode(images), landmarks)
+        error = _joined(_of("image_a ", errors[:count]), _of("image_b ", errors[count:]))
+        embeddings = outputs["embedding"]
+        return {**self._compare(embeddings[:count], embeddings[count:], error), "error": error}
 
-    def _compare(self, embedding_a: tf.Tensor, embedding_b: tf.Tensor) -> Tensors:
+    def _compare(self, embedding_a: tf.Tensor, embedding_b: tf.Tensor, error: tf.Tensor) -> Tensors:
         calibration = self._calibration
         kind = calibration.distance if calibration else self._encoder.distance
-        distance = pair_distance(kind, embedding_a, embedding_b)
+        distance = _or_nan(pair_distance(kind, embedding_a, embedding_b), error)
         answer = {"distance": distance}
-        if self._verifier is not None:
-            pair = {"embedding_a": embedding_a, "embedding_b": embedding_b}
-            answer["probability"] = self._verifier(pair, training=False)["probability"][:, 0]
-        elif calibration:
-            answer["probability"] = tf.sigmoid(calibration.intercept - calibration.slope * distance)
         if calibration:
+            answer["probability"] = tf.sigmoid(calibration.intercept - calibration.slope * distance)
             answer["same"] = distance <= calibration.threshold
+        elif self._verifier is not None:
+            pair = {"embedding_a": embedding_a, "embedding_b": embedding_b}
+            answer["probability"] = _or_nan(self._verifier(pair, training=False)["probability"][:, 0], error)
         return answer
 
-    def _decode(self, encoded: tf.Tensor, name: str = "image") -> tf.Tensor:
-        return decode_images(encoded, self._encoder.image_size, self._max_pixels, name)
+    def _decode(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return decode_images(encoded, self._encoder.image_size, self._max_pixels)
 
-    def _encode(self, pixels: tf.Tensor, landmarks: tf.Tensor | None) -> Tensors:
-        """All outputs of the model, averaged over an image and its mirror image where the encoder does so."""
+    def _encode(self, pixels: tf.Tensor, error: tf.Tensor, landmarks: tf.Tensor | None) -> tuple[Tensors, tf.Tensor]:
+        """All outputs of the model, averaged over an image and its mirror image where the encoder does so; errors."""
         count = tf.shape(pixels)[0]
         # An empty batch breaks TensorFlow's convolutions (oneDNN): a blank image goes through, and is cut off behind.
         spare = tf.cast(count == 0, tf.int32)
         batch = {"image": tf.cast(_longer(pixels, spare), tf.float32)}
         if landmarks is not None:
-            batch["landmarks"] = _longer(checked_landmarks(landmarks, count), spare)
+            landmarks, problem = checked_landmarks(landmarks, count)
+            batch["landmarks"], error = _longer(landmarks, spare), _joined(error, problem)
         views = [batch, mirrored(batch)] if self._encoder.flip else [batch]
-        outputs = [self._outputs(as_inputs(view, self._encoder.inputs)) for view in views]
-        return {key: tf.add_n([output[key] for output in outputs])[:count] / len(outputs) for key in outputs[0]}
+        passes = [self._outputs(as_inputs(view, self._encoder.inputs)) for view in views]
+        return {key: tf.add_n([one[key] for one in passes])[:count] / len(passes) for key in passes[0]}, error
 
-    def _embedding(self, outputs: Tensors) -> Tensors:
-        embedding = outputs["embedding"]
-        return {"embedding": unit_length(embedding) if self._normalize else embedding}
+    def _scaled(self, embedding: tf.Tensor) -> tf.Tensor:
+        return unit_length(embedding) if self._normalize else embedding
+
+
+def _check_as_many(inputs: Tensors) -> tf.Operation:
+    """Fails where inputs have different numbers of rows, and names them with their numbers."""
+    counts = tf.stack([tf.shape(values)[0] for values in inputs.values()])
+    numbers = tf.strings.reduce_join(tf.strings.as_string(counts), separator=", ")
+    message = tf.strings.join([f"{', '.join(inputs)} must be as many, and are ", numbers])
+    return tf.debugging.Assert(tf.reduce_all(counts == counts[0]), [message])
+
+
+def _or_nan(values: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
+    """The rows that have no error, and NaN for the others."""
+    sound = tf.reshape(error == "", [-1] + [1] * (values.shape.rank - 1))
+    return tf.where(sound, values, float("nan"))
+
+
+def _of(subject: str, error: tf.Tensor) -> tf.Tensor:
+    return tf.where(error == "", "", subject + error)
+
+
+def _joined(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    """The errors of each row in one."""
+    return tf.strings.join([first, tf.where((first == "") | (second == ""), "", "; "), second])
 
 
 def _longer(values: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:

@@ -86,11 +86,20 @@ class ServedModel:
         feed = {info.name: tensor(columns[name], info.dtype, name) for name, info in inputs.items()}
         names = list(outputs)
         values = self._session.run([outputs[name].name for name in names], feed)
-        answer = {name: value.tolist() for name, value in zip(names, values, strict=True)}
+        answer = {name: in_json(name, value.tolist()) for name, value in zip(names, values, strict=True)}
         if by_rows:
             rows = [dict(zip(names, row, strict=True)) for row in zip(*answer.values(), strict=True)]
             return {"predictions": rows if len(names) > 1 else answer[names[0]]}
         return {"outputs": answer if len(names) > 1 else answer[names[0]]}
+
+
+def in_json(name: str, value: Any) -> Any:
+    """Nested values of an output as Serving writes them: text as it is, unless the output's name says bytes."""
+    if isinstance(value, list):
+        return [in_json(name, each) for each in value]
+    if not isinstance(value, bytes):
+        return value
+    return {"b64": base64.b64encode(value).decode()} if name.endswith("_bytes") else value.decode()
 
 
 def is_bytes(value: Any) -> bool:
@@ -190,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
             status, value = STATUSES.get(error.error_code, 500), {"error": error.message}
         except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on
             status, value = 500, {"error": f"{type(error).__name__}: {error}"}
-        body = json.dumps(value).encode()
+        body = json.dumps(value, allow_nan=True).encode()  # as Serving, which writes the bare word NaN
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -1,7 +1,7 @@
 """Image files of all kinds, small encoders, an export of one, and a server that has it in service."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -14,6 +14,7 @@ from request_images import drawn, encode
 
 from reid_tf.datasets.attribute_coding import AttributeCoding
 from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.retrieval.embed import Encoder
 from reid_tf.serving.signatures import build_serving_module, save_serving_module
@@ -52,8 +53,14 @@ def make_encoder(system) -> Callable[..., Encoder]:
 @pytest.fixture(scope="session")
 def pose_encoder() -> Encoder:
     """An encoder that looks at body parts, and flips."""
-    system = build("joint_loss", global_dim=4, part_dims=[4, 4, 4])
-    return Encoder(scattered(system.encoder, 2), system.inputs, SIZE, system.distance, flip=True)
+    image, boxes = keras.Input((*SIZE, 3), name="image"), keras.Input((3, 4), name="part_boxes")
+    coarse = keras.layers.AveragePooling2D(2)(keras.layers.Rescaling(1 / 255)(image))
+    parts = [RoIMaxPooling((2, 2))(coarse, boxes[:, index]) for index in range(3)]
+    features = keras.layers.Concatenate()([keras.layers.Flatten()(part) for part in parts])
+    embedding = keras.layers.Dense(4, name="embedding")(features)
+    inputs = {"image": image, "part_boxes": boxes}
+    model = scattered(keras.Model(inputs, {"embedding": embedding}), 2)
+    return Encoder(model, {name: name for name in inputs}, SIZE, "euclidean", flip=True)
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +100,11 @@ def export(system, make_encoder, calibration, tmp_path_factory) -> Path:
     module = build_serving_module(make_encoder(), system.verifier, calibration, normalize=False, max_pixels=100_000)
     save_serving_module(module, base / "1")
     return base
+
+
+@pytest.fixture(scope="session")
+def signatures(export) -> Mapping[str, Callable[..., dict[str, tf.Tensor]]]:
+    return tf.saved_model.load(str(export / "1")).signatures
 
 
 @pytest.fixture(scope="session")

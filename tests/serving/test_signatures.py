@@ -1,3 +1,4 @@
+import functools
 import io
 import struct
 import zlib
@@ -20,21 +21,32 @@ from reid_tf.retrieval.distances import DISTANCES, distance_blocks
 from reid_tf.retrieval.embed import Encoder, embed_with_attributes
 from reid_tf.serving.images import decode_images
 from reid_tf.serving.pair_distance import pair_distance
-from reid_tf.serving.signatures import build_serving_module, describe_signatures, save_serving_module
+from reid_tf.serving.signatures import build_serving_module, describe_signatures
 
 MOST = 100_000
+ENCODED = tf.TensorSpec([None], tf.string)
 
 
 @pytest.fixture(scope="module")
-def signatures(export):
-    return tf.saved_model.load(str(export / "1")).signatures
+def uncalibrated(make_encoder, system):
+    """The functions of an encoder that flips, its embeddings scaled, beside a verifier."""
+    return build_serving_module(make_encoder(flip=True), system.verifier, None, True, MOST)
 
 
-@pytest.fixture(scope="module")
-def decode():
-    return tf.function(
-        lambda encoded: decode_images(encoded, SIZE, MOST), input_signature=[tf.TensorSpec([None], tf.string)]
-    )
+@functools.cache
+def decoder(image_size, most=MOST):
+    """The pixels of images, and their errors as text."""
+    function = tf.function(lambda encoded: decode_images(encoded, image_size, most), input_signature=[ENCODED])
+
+    def decode(images):
+        pixels, error = function(tf.constant(images))
+        return pixels.numpy(), said(error)
+
+    return decode
+
+
+def said(error):
+    return [text.decode("ascii") for text in error.numpy()]
 
 
 def assert_close(ours, expected):
@@ -70,15 +82,11 @@ def test_attributes_are_those_of_the_encoder(signatures, make_encoder, image_fil
     assert expected.std(axis=0).max() > 1e-3
 
 
-def test_flipping_and_unit_length(make_encoder, image_files, encoded, tmp_path):
-    flipping = make_encoder(flip=True)
-    save_serving_module(build_serving_module(flipping, None, None, True, MOST), tmp_path / "1")
-    loaded = tf.saved_model.load(str(tmp_path / "1")).signatures
-    assert set(loaded) == {"serving_default", "embed_image", "attributes"}  # nothing to verify with
-    expected = flipping(image_files)
+def test_flipping_and_unit_length(uncalibrated, make_encoder, image_files, encoded):
+    expected = make_encoder(flip=True)(image_files)
     assert np.abs(expected - make_encoder()(image_files)).max() > 1e-3
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    assert_close(loaded["serving_default"](image=tf.constant(encoded))["embedding"], expected)
+    assert_close(uncalibrated.functions["serving_default"](image=tf.constant(encoded))["embedding"], expected)
 
 
 def test_body_parts_come_from_the_landmarks_of_the_request(pose_encoder, pose_module, image_files, encoded):
@@ -86,47 +94,84 @@ def test_body_parts_come_from_the_landmarks_of_the_request(pose_encoder, pose_mo
     expected = pose_encoder(image_files, landmarks=landmarks)
     given = {"image": tf.constant(encoded), "landmarks": tf.constant(landmarks)}
     assert_close(functions["serving_default"](**given)["embedding"], expected)
+    assert np.abs(pose_encoder(image_files, landmarks=landmarks[::-1]) - expected).max() > 1e-3
     answer = functions["verify"](
-        image_a=given["image"][:2], image_b=given["image"][2:4], landmarks_a=landmarks[:2], landmarks_b=landmarks[2:4]
+        image_a=encoded[:2], image_b=encoded[2:4], landmarks_a=landmarks[:2], landmarks_b=landmarks[2:4]
     )
     distances = np.linalg.norm(expected[:2] - expected[2:4], axis=1)
     np.testing.assert_allclose(answer["distance"], distances, rtol=1e-4)
     np.testing.assert_allclose(answer["probability"], 1 / (1 + np.exp(2.0 * distances - 1.0)), rtol=1e-4)
     np.testing.assert_array_equal(answer["same"], distances <= 0.5)
-    for wrong, message in [
-        (landmarks[:4], "landmarks must be as many as images, and are 4 for 5"),
-        (np.where(np.arange(5)[:, None, None] == 3, 70.0, landmarks), r"at position \[3\] are not"),
-        (np.where(np.arange(5)[:, None, None] == 2, np.nan, landmarks), r"at position \[2\] are not"),
-    ]:
-        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            functions["serving_default"](image=given["image"], landmarks=np.float32(wrong))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="landmarks must be as many as images, and are 4 for 5"):
+        functions["serving_default"](image=given["image"], landmarks=given["landmarks"][:4])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="landmarks_b must be as many, and are 2, 2, 3, 1"):
+        functions["verify"](
+            image_a=encoded[:2], image_b=encoded[2:4], landmarks_a=landmarks[:3], landmarks_b=landmarks[3:4]
+        )
 
 
-def test_verification_by_the_verifier_and_the_calibrated_threshold(
+def test_landmarks_that_are_none_are_errors_of_their_rows(pose_encoder, pose_module, image_files, encoded):
+    functions, landmarks = pose_module.functions, landmarks_of(5)
+    expected = pose_encoder(image_files, landmarks=landmarks)
+    landmarks[1] *= 70  # pixels
+    landmarks[3, 4, 0] = np.nan
+    images = [*encoded[:3], b"<html>", encoded[4]]
+    answer = functions["serving_default"](image=tf.constant(images), landmarks=landmarks)
+    wrong = "has landmarks that are not finite, or outside the unit square of the image"
+    unknown = "is neither JPEG nor PNG, it begins with: <html>"
+    assert said(answer["error"]) == ["", wrong, "", f"{unknown}; {wrong}", ""]
+    assert np.isnan(answer["embedding"]).all(axis=1).tolist() == [False, True, False, True, False]
+    assert_close(answer["embedding"].numpy()[::2], expected[::2])
+    decoded = functions["embed_image"](image=tf.zeros((5, 9, 9, 3), tf.uint8), landmarks=landmarks)["embedding"]
+    assert np.isnan(decoded).all(axis=1).tolist() == [False, True, False, True, False]
+    sides = {"image_a": tf.constant(images[:2]), "image_b": tf.constant(images[2:4])}
+    pairs = functions["verify"](**sides, landmarks_a=landmarks[:2], landmarks_b=landmarks[2:4])
+    assert said(pairs["error"]) == ["", f"image_a {wrong}; image_b {unknown}; {wrong}"]
+
+
+FIRST, SECOND = np.triu_indices(5)  # all pairs, an image and itself among them
+
+
+def verified(signature, encoded):
+    return signature(
+        image_a=tf.constant([encoded[i] for i in FIRST]), image_b=tf.constant([encoded[i] for i in SECOND])
+    )
+
+
+def verifier_says(system, vectors):
+    pairs = {"embedding_a": vectors[FIRST], "embedding_b": vectors[SECOND]}
+    return system.verifier.predict(pairs, verbose=0)["probability"][:, 0]
+
+
+def test_a_calibrated_model_decides_by_the_distance_alone(
     signatures, make_encoder, system, calibration, image_files, encoded
 ):
-    vectors = make_encoder()(image_files)
-    first, second = [0, 0, 1, 2], [0, 1, 3, 4]
-    answer = signatures["verify"](
-        image_a=tf.constant([encoded[i] for i in first]), image_b=tf.constant([encoded[i] for i in second])
-    )
-    pairs = {"embedding_a": vectors[first], "embedding_b": vectors[second]}
-    probabilities = system.verifier.predict(pairs, verbose=0)["probability"][:, 0]
-    assert np.ptp(probabilities) > 0.05
-    np.testing.assert_allclose(answer["probability"], probabilities, atol=1e-5)
+    vectors, answer = make_encoder()(image_files), verified(signatures["verify"], encoded)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    distances = 1 - (unit[first] * unit[second]).sum(axis=1)
+    distances = 1 - (unit[FIRST] * unit[SECOND]).sum(axis=1)
     np.testing.assert_allclose(answer["distance"], distances, atol=1e-5)
-    np.testing.assert_array_equal(answer["same"], distances <= calibration.threshold)
-    assert 0 < np.mean(answer["same"]) < 1
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must be as many, and are 1 and 2"):
+    np.testing.assert_allclose(answer["probability"], calibration.probability(distances), atol=1e-4)
+    same, probability = answer["same"].numpy(), answer["probability"].numpy()
+    np.testing.assert_array_equal(same, distances <= calibration.threshold)
+    assert 0 < np.mean(same) < 1
+    assert probability[same].min() >= probability[~same].max()  # unlike the verifier's, which would contradict:
+    scores = verifier_says(system, vectors)
+    assert scores[same].min() < scores[~same].max()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image_a, image_b must be as many, and are 1, 2"):
         signatures["verify"](image_a=tf.constant(encoded[:1]), image_b=tf.constant(encoded[:2]))
 
 
-def test_verification_without_a_calibration_decides_nothing(make_encoder, system):
-    module = build_serving_module(make_encoder(), system.verifier, None, False, MOST)
-    outputs = describe_signatures(module)["verify"]["outputs"]
-    assert outputs == {name: {"dtype": "float32", "shape": [None]} for name in ("probability", "distance")}
+def test_without_a_calibration_the_verifier_says_how_probable_it_is(
+    uncalibrated, make_encoder, system, image_files, encoded
+):
+    vectors = make_encoder(flip=True)(image_files)
+    answer = verified(uncalibrated.functions["verify"], [*encoded[:4], b"<html>"])
+    expected, bad = verifier_says(system, vectors), SECOND == 4
+    assert np.ptp(expected[~bad]) > 0.01
+    assert set(answer) == {"probability", "distance", "error"}
+    np.testing.assert_allclose(answer["probability"], np.where(bad, np.nan, expected), atol=1e-5)
+    np.testing.assert_array_equal(np.isnan(answer["distance"]), bad)
+    assert said(answer["error"])[4] == "image_b is neither JPEG nor PNG, it begins with: <html>"
 
 
 @pytest.mark.parametrize("kind", sorted(DISTANCES))
@@ -176,8 +221,9 @@ def test_images_of_every_kind_have_their_colours(kind, signatures, tmp_path):
         reference = np.repeat((np.asarray(opened) // 257).astype(np.uint8)[..., np.newaxis], 3, axis=2)
     else:
         reference = np.asarray(opened.convert("RGB"))
-    whole = tf.function(lambda encoded: decode_images(encoded, reference.shape[:2], MOST))(tf.constant([image]))[0]
-    difference = np.abs(whole.numpy().astype(int) - reference)
+    (whole,), error = decoder(reference.shape[:2])([image])
+    assert error == [""]
+    difference = np.abs(whole.astype(int) - reference)
     assert difference.max() <= (12 if "JPEG" in kind else 1)  # the decoders' arithmetic differs
     assert np.isfinite(signatures["serving_default"](image=tf.constant([image]))["embedding"]).all()
     (tmp_path / "image").write_bytes(image)
@@ -199,41 +245,65 @@ def huge_jpeg():
     return bytes(image)
 
 
-def test_every_bad_image_of_a_request_is_named(decode, signatures, encoded):
+def test_every_bad_image_of_a_request_has_its_error_and_the_others_their_pixels(encoded):
     good = encoded[0]
-    bad = [good, b"<html>not [found]", huge_png(), good[: len(good) // 2], good, huge_jpeg(), b"", good[:12]]
-    with pytest.raises(tf.errors.InvalidArgumentError) as error:
-        decode(tf.constant(bad))
-    text = str(error.value)
-    for message in [
-        "image at position 1 of 8 (17 bytes) is neither JPEG nor PNG, it begins with: <html>no",
-        f"image at position 2 of 8 ({len(huge_png())} bytes) has 50000000000 pixels, more than the {MOST} allowed",
-        f"image at position 3 of 8 ({len(good) // 2} bytes) is not a sound JPEG or PNG",
-        f"position 5 of 8 ({len(good)} bytes) has 3600000000 pixels, more than the {MOST} allowed",
-        "position 6 of 8 (0 bytes) is neither JPEG nor PNG",
-        "position 7 of 8 (12 bytes) is not a sound JPEG or PNG",
-    ]:
-        assert message in text
-    assert "position 0" not in text
-    assert "position 4" not in text
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"image_b at position 1 of 2 \(5 bytes\) is neither"):
-        signatures["verify"](image_a=tf.constant(encoded[:2]), image_b=tf.constant([good, b"\xff\xd8-\x00]"]))
-    assert signatures["serving_default"](image=tf.constant([good]))["embedding"].shape == (1, 6)
+    bad = [b"<html>'not' \xff", huge_png(), good[: len(good) // 2], huge_jpeg(), b"", good[:12], b"\xff\xd8-\x00]"]
+    pixels, error = decoder(SIZE)([good, *bad, encoded[1]])
+    assert error == [
+        "",
+        "is neither JPEG nor PNG, it begins with: <html>'n",
+        f"has 50000000000 pixels, more than the {MOST} allowed",
+        f"is not a sound JPEG or PNG ({len(good) // 2} bytes)",
+        f"has 3600000000 pixels, more than the {MOST} allowed",
+        "is neither JPEG nor PNG, it begins with: ",
+        "is not a sound JPEG or PNG (12 bytes)",
+        "is neither JPEG nor PNG, it begins with: <ff><d8>-<00>]",
+        "",
+    ]
+    assert not pixels[1:-1].any()
+    np.testing.assert_array_equal(pixels[[0, -1]], decoder(SIZE)(encoded[:2])[0])
+    pixels, error = decoder(SIZE)([b"GIF89a"] * 2)
+    assert pixels.shape == (2, *SIZE, 3)
+    assert error == ["is neither JPEG nor PNG, it begins with: GIF89a"] * 2
 
 
-def test_the_limit_itself_is_allowed(encoded):
-    def pixels(most):
-        return decode_images(tf.constant([encode(drawn(0, 20, 10), ".png")]), (20, 10), most)
+def test_a_bad_image_spoils_its_own_row_alone(signatures, make_encoder, image_files, encoded):
+    images = tf.constant([encoded[0], b"a", encoded[1], encoded[2][:-300]])
+    reasons = [
+        "",
+        "is neither JPEG nor PNG, it begins with: a",
+        "",
+        f"is not a sound JPEG or PNG ({len(encoded[2]) - 300} bytes)",
+    ]
+    for name, output in (("serving_default", "embedding"), ("attributes", "attributes")):
+        answer, alone = signatures[name](image=images), signatures[name](image=tf.constant(encoded[:2]))
+        assert said(answer["error"]) == reasons
+        assert np.isnan(answer[output]).all(axis=1).tolist() == [False, True, False, True]
+        assert_close(answer[output].numpy()[::2], alone[output].numpy())
+    answer = signatures["verify"](image_a=images, image_b=tf.constant([encoded[0], encoded[1], b"b", b"c"]))
+    assert said(answer["error"]) == [
+        "",
+        f"image_a {reasons[1]}",
+        "image_b is neither JPEG nor PNG, it begins with: b",
+        f"image_a {reasons[3]}; image_b is neither JPEG nor PNG, it begins with: c",
+    ]
+    for output in ("distance", "probability"):
+        assert np.isnan(answer[output]).tolist() == [False, True, True, True]
+    assert answer["same"].numpy().tolist() == [True, False, False, False]
 
-    np.testing.assert_array_equal(pixels(200)[0], drawn(0, 20, 10))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="has 200 pixels, more than the 199 allowed"):
-        pixels(199)
+
+def test_the_limit_itself_is_allowed():
+    image = encode(drawn(0, 20, 10), ".png")
+    (pixels,), error = decoder((20, 10), 200)([image])
+    np.testing.assert_array_equal(pixels, drawn(0, 20, 10))
+    assert error == [""]
+    assert decoder((20, 10), 199)([image])[1] == ["has 200 pixels, more than the 199 allowed"]
 
 
-@pytest.mark.parametrize("suffix", [".bmp", ".webp"])
-def test_other_formats_are_refused(decode, suffix):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="neither JPEG nor PNG, it begins with: (BM|RIFF)"):
-        decode(tf.constant([encode(drawn(0), suffix)]))
+@pytest.mark.parametrize(("suffix", "begins"), [(".bmp", "BM"), (".webp", "RIFF")])
+def test_other_formats_are_refused(suffix, begins):
+    (error,) = decoder(SIZE)([encode(drawn(0), suffix)])[1]
+    assert error.startswith(f"is neither JPEG nor PNG, it begins with: {begins}")
 
 
 def test_decoded_images_without_pixels_are_refused(signatures):
@@ -241,19 +311,38 @@ def test_decoded_images_without_pixels_are_refused(signatures):
         signatures["embed_image"](image=tf.zeros((2, 0, 20, 3), tf.uint8))
 
 
-def test_the_model_inside_is_folded(export, make_encoder, system):
+def test_the_model_inside_is_folded_and_beside_a_calibration_there_is_no_verifier(export, make_encoder, system):
     saved = [name for name, _ in tf.train.list_variables(str(export / "1" / "variables" / "variables"))]
     weights = {name.split("/")[1] for name in saved if name.startswith("weights/")}
     folded = make_encoder().folded().model
     assert len(folded.variables) < len(system.encoder.variables)
-    assert len(weights) == len(folded.variables) + len(system.verifier.variables)
+    assert len(weights) == len(folded.variables)
 
 
-def test_what_the_signatures_take_and_give(make_encoder, system, calibration):
-    module = build_serving_module(make_encoder(), system.verifier, calibration, False, MOST)
-    described = describe_signatures(module)
-    assert described["embed_image"]["inputs"] == {"image": {"dtype": "uint8", "shape": [None, None, None, 3]}}
-    assert described["serving_default"]["outputs"] == {"embedding": {"dtype": "float32", "shape": [None, 6]}}
+def test_what_the_signatures_take_and_give(pose_module, uncalibrated, make_encoder):
+    described = describe_signatures(uncalibrated)
+    numbers, text = {"dtype": "float32", "shape": [None]}, {"dtype": "string", "shape": [None]}
+    assert described == {
+        "serving_default": {
+            "inputs": {"image": text},
+            "outputs": {"embedding": {"dtype": "float32", "shape": [None, 6]}, "error": text},
+        },
+        "embed_image": {
+            "inputs": {"image": {"dtype": "uint8", "shape": [None, None, None, 3]}},
+            "outputs": {"embedding": {"dtype": "float32", "shape": [None, 6]}},
+        },
+        "attributes": {
+            "inputs": {"image": text},
+            "outputs": {"attributes": {"dtype": "float32", "shape": [None, 30]}, "error": text},
+        },
+        "verify": {
+            "inputs": {"image_a": text, "image_b": text},
+            "outputs": {"distance": numbers, "probability": numbers, "error": text},
+        },
+    }
+    described = describe_signatures(pose_module)
+    assert set(described) == {"serving_default", "embed_image", "verify"}  # it knows no attributes
+    assert described["verify"]["inputs"]["landmarks_a"] == {"dtype": "float32", "shape": [None, 18, 3]}
     assert described["verify"]["outputs"]["same"] == {"dtype": "bool", "shape": [None]}
     with pytest.raises(InputError, match="max_pixels must be at least 1. Received: max_pixels=0"):
         build_serving_module(make_encoder(), None, None, False, 0)
@@ -266,6 +355,7 @@ def test_half_precision(encoded):
     embedding = keras.layers.Activation("linear", dtype="float32", name="embedding")(pooled)
     encoder = Encoder(keras.Model({"image": image}, {"embedding": embedding}), {"image": "image"}, SIZE)
     module = build_serving_module(encoder, None, None, True, MOST)
+    assert set(module.functions) == {"serving_default", "embed_image"}  # nothing to verify with
     vectors = module.functions["serving_default"](image=tf.constant(encoded))["embedding"]
     assert vectors.dtype == tf.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
