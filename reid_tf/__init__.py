@@ -4,8 +4,9 @@ The names that programs use most stand here too; each is imported when it is fir
 alone loads neither TensorFlow nor Keras.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from reid_tf.on_demand import on_demand
 
 if TYPE_CHECKING:
     from reid_tf.config import load_config as load_config
@@ -26,12 +27,4 @@ _HOMES = {
     "train": "reid_tf.training.train",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = on_demand(__name__, _HOMES)

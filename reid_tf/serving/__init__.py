@@ -4,8 +4,9 @@ The names that programs use stand here; each is imported when it is first asked 
 neither TensorFlow nor Keras is installed.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from reid_tf.on_demand import on_demand
 
 if TYPE_CHECKING:
     from reid_tf.serving.client import Client as Client
@@ -22,12 +23,4 @@ _HOMES = {
     "save_serving_module": "reid_tf.serving.signatures",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = on_demand(__name__, _HOMES)
