@@ -1,12 +1,13 @@
 """Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 import command_line
-from benchmarks import backbones, evaluate, pipeline, single_shot, step
+from benchmarks import backbones, evaluate, pipeline, serve, single_shot, step
 
 SUBCOMMANDS = {
     "backbones": backbones,
     "evaluate": evaluate,
     "pipeline": pipeline,
+    "serve": serve,
     "single_shot": single_shot,
     "step": step,
 }

@@ -1,28 +1,34 @@
-"""Images -> embeddings, with an encoder that knows its own inputs. The only file of this room that sees a model."""
+"""Images -> embeddings, with an encoder that knows its own inputs and asks its runtime for the rest."""
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 
 import reid_tf.layers  # noqa: F401 - saved encoders name these layers
-from reid_tf.backbones.folding import fold_normalization
 from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.landmarks import check_landmarks
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import evaluation_batches, input_batches
-from reid_tf.pipeline.decode import load_images, naming_broken_images, resize_images
+from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pipeline.detect import detect_missing
 from reid_tf.pipeline.fields import as_inputs, mirrored, need_landmarks
 from reid_tf.pose.detector import LandmarkDetector
-from reid_tf.pose.part_boxes import check_part_boxes, log_regions
+from reid_tf.pose.part_boxes import log_regions
 from reid_tf.registry import DETECTORS, Component
+from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
 from reid_tf.retrieval.colour_histogram import colour_histogram
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.encoder_images import given_beside, load_pixels, paths_and_arrays
+from reid_tf.retrieval.exported import find_export, read_export
+from reid_tf.retrieval.runtime import Arrays, KerasRuntime, Runtime
+
+# Squares of shorter vectors leave the range of float32: they count as zero vectors, and stay as they are.
+_SHORTEST = 1e-18
 
 
 class Encoder:
@@ -30,7 +36,7 @@ class Encoder:
 
     Args:
         model: keras.Model from named inputs to {"embedding": [batch, dim]} and, where it knows attributes,
-            {"attributes": [batch, size of the coding]}.
+            {"attributes": [batch, size of the coding]}; or a `Runtime` of an exported one.
         inputs: mapping from input name to record field, as in `System.inputs`.
         image_size: (int, int). Height and width that images are resized to.
         distance: str. What its embeddings are meant to be ranked with.
@@ -38,6 +44,8 @@ class Encoder:
         attributes: `AttributeCoding`, or None. How the model's "attributes" are to be read.
         detector: `LandmarkDetector`, or None. Finds the landmarks of images that come without, for a model that needs
             them.
+        normalize: bool. Whether embeddings are scaled to unit length; a zero vector stays one.
+        calibration: `Calibration`, or None. From which of its distances on two images are two people.
 
     Example:
         >>> encoder = load_encoder("runs/a")
@@ -46,18 +54,21 @@ class Encoder:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | Runtime,
         inputs: Mapping[str, str],
         image_size: tuple[int, int],
         distance: str = "cosine",
         flip: bool = False,
         attributes: AttributeCoding | None = None,
         detector: LandmarkDetector | None = None,
+        normalize: bool = False,
+        calibration: Calibration | None = None,
     ) -> None:
-        self.model, self.inputs = model, dict(inputs)
-        model.jit_compile = False  # XLA, which Keras takes on a GPU, compiles anew for every number of images
+        self.runtime: Runtime = KerasRuntime(model) if isinstance(model, keras.Model) else model
+        self.inputs = dict(inputs)
         self.image_size = (image_size[0], image_size[1])
         self.distance, self.flip, self.attributes, self.detector = distance, flip, attributes, detector
+        self.normalize, self.calibration = normalize, calibration
 
     def __call__(
         self,
@@ -85,7 +96,7 @@ class Encoder:
             InputError: an image cannot be read, an array is no RGB image, landmarks or boxes are wrong or not as many
                 as images, or the model needs them and they are neither given nor to be found.
         """
-        given = _checked(len(images), landmarks, part_boxes)
+        given = given_beside(len(images), landmarks, part_boxes)
         lacking = set(self.inputs.values()) - set(given)
         if len(images) and "landmarks" not in given and need_landmarks(lacking):
             given["landmarks"] = self._detect(images, batch_size)
@@ -93,7 +104,7 @@ class Encoder:
         for start in range(0, len(images), batch_size):
             chosen = slice(start, start + batch_size)
             batch = {field: values[chosen] for field, values in given.items()}
-            batch["image"] = _load(images[chosen], self.image_size)
+            batch["image"] = load_pixels(images[chosen], self.image_size)
             vectors.append(self._embed_batch(batch))
         return np.concatenate(vectors)
 
@@ -102,8 +113,14 @@ class Encoder:
 
         Its embeddings differ by rounding, which in half precision can be seen.
         """
-        model = fold_normalization(self.model)
-        return Encoder(model, self.inputs, self.image_size, self.distance, self.flip, self.attributes, self.detector)
+        folded = copy.copy(self)
+        folded.runtime = self.runtime.folded()
+        return folded
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model; an exported encoder has none, and raises `AttributeError`."""
+        return cast(KerasRuntime, self.runtime).model
 
     @property
     def needs_landmarks(self) -> bool:
@@ -113,7 +130,7 @@ class Encoder:
     @property
     def dim(self) -> int:
         """Width of the embeddings."""
-        return self.model.output["embedding"].shape[-1]
+        return self.runtime.dim
 
     def describe(self) -> dict[str, Any]:
         """What `load_encoder` needs beside the saved model, as JSON values."""
@@ -124,6 +141,7 @@ class Encoder:
             "flip": self.flip,
             "dim": self.dim,
             "attributes": self.attributes and self.attributes.to_dict(),
+            "normalize": self.normalize,
         }
 
     def _detect(self, images: Sequence[np.ndarray | str | Path], batch_size: int) -> np.ndarray:
@@ -133,7 +151,7 @@ class Encoder:
                 "load_encoder(run, detector={'name': 'movenet', 'model_file': FILE}). "
                 f"Received: {len(images)} images alone."
             )
-        names, arrays = _paths_and_arrays(images)
+        names, arrays = paths_and_arrays(images)
         size = self.detector.image_size
         if size is None:
             if arrays:
@@ -146,44 +164,48 @@ class Encoder:
         found = []
         for start in range(0, len(images), batch_size):
             chosen = slice(start, start + batch_size)
-            found.append(self.detector(_load(images[chosen], size), names[chosen]))
+            found.append(self.detector(load_pixels(images[chosen], size), names[chosen]))
         return np.concatenate(found)
 
     def _embed_batch(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         views = [batch, mirrored(dict(batch))] if self.flip else [batch]
-        vectors = []
+        passes = []
         for view in views:
             inputs = {name: np.asarray(value) for name, value in as_inputs(dict(view), self.inputs).items()}
-            vectors.append(self.model.predict_on_batch(inputs)["embedding"])  # compiled, unlike a plain call
-        return np.asarray(np.mean(vectors, axis=0, dtype=np.float32))
+            passes.append(self.runtime(inputs, ("embedding",)))
+        return self._together(passes)["embedding"]
+
+    def _together(self, passes: Sequence[Arrays]) -> Arrays:
+        """The outputs of an encoder from those of its model, for images and for their mirror images."""
+        outputs = {
+            key: np.asarray(np.mean([one[key] for one in passes], axis=0, dtype=np.float32)) for key in passes[0]
+        }
+        if self.normalize:
+            outputs["embedding"] = _unit_length(outputs["embedding"])
+        return outputs
+
+    def over(self, records: Sequence[Record], outputs: Sequence[str], batch_size: int, verbose: int) -> Arrays:
+        """Runs the model over the images of records, see `embed()`.
+
+        Args:
+            records: sequence of `Record`.
+            outputs: sequence of str. Which of "embedding" and "attributes" are wanted.
+            batch_size: int. Images that go through the model at once.
+            verbose: int. 1 shows a progress bar, 0 nothing.
+
+        Returns:
+            dict from output to float32 [len(records), ...].
+        """
+        views = [
+            input_batches(records, self.inputs, self.image_size, batch_size, mirror)
+            for mirror in ([False, True] if self.flip else [False])
+        ]
+        return self._together([self.runtime.over(view, outputs, verbose) for view in views])
 
 
-def _checked(count: int, landmarks: np.ndarray | None, part_boxes: np.ndarray | None) -> dict[str, np.ndarray]:
-    """What a caller gave beside the images, by the name of its field."""
-    given = {"landmarks": landmarks, "part_boxes": part_boxes}
-    fields = {field: np.asarray(values, np.float32) for field, values in given.items() if values is not None}
-    for field, values in fields.items():
-        if len(values) != count:
-            raise InputError(f"{field} must be as many as the images. Received: {len(values)} for {count} images.")
-    if "landmarks" in fields:
-        check_landmarks([f"image {index}" for index in range(count)], fields["landmarks"], "landmarks")
-    if "part_boxes" in fields:
-        check_part_boxes(fields["part_boxes"])
-    return fields
-
-
-def _load(images: Sequence[np.ndarray | str | Path], image_size: tuple[int, int]) -> np.ndarray:
-    paths, arrays = _paths_and_arrays(images)
-    return load_images(paths, image_size) if paths else resize_images(arrays, image_size)
-
-
-def _paths_and_arrays(images: Sequence[np.ndarray | str | Path]) -> tuple[list[str], list[np.ndarray]]:
-    """Images as paths and none as arrays, or the other way round."""
-    paths = [str(image) for image in images if isinstance(image, str | Path)]
-    arrays = [image for image in images if not isinstance(image, str | Path)]
-    if paths and arrays:
-        raise InputError(f"Images are all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
-    return paths, arrays
+def _unit_length(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths < _SHORTEST, 1.0, lengths)
 
 
 def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
@@ -202,7 +224,7 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
         InputError: there are no records, an image cannot be read, or landmarks that the encoder needs are neither in
             the records nor to be found by its detector.
     """
-    return _of_records(records, _outputs(encoder, records, batch_size, verbose)["embedding"])
+    return _of_records(records, _outputs(encoder, records, ("embedding",), batch_size, verbose)["embedding"])
 
 
 def embed_with_attributes(
@@ -227,24 +249,21 @@ def embed_with_attributes(
             f"This encoder predicts no attributes: attributes={encoder.attributes}; train one of the models attribute, "
             "sharenet, or multitask with the output attributes."
         )
-    outputs = _outputs(encoder, records, batch_size, verbose)
+    outputs = _outputs(encoder, records, ("embedding", "attributes"), batch_size, verbose)
     return _of_records(records, outputs["embedding"]), outputs["attributes"]
 
 
-def _outputs(encoder: Encoder, records: Sequence[Record], batch_size: int, verbose: int) -> dict[str, np.ndarray]:
+def _outputs(
+    encoder: Encoder, records: Sequence[Record], outputs: Sequence[str], batch_size: int, verbose: int
+) -> Arrays:
     if not records:
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
     if encoder.needs_landmarks and encoder.detector is not None:
         records = detect_missing(encoder.detector, records, batch_size)
-    views = [
-        input_batches(records, encoder.inputs, encoder.image_size, batch_size, mirror)
-        for mirror in ([False, True] if encoder.flip else [False])
-    ]
     if "part_boxes" in encoder.inputs.values() and verbose:
         log_regions([record.landmarks for record in records if record.landmarks is not None])
     with naming_broken_images(record.path for record in records):
-        passes = [encoder.model.predict(view, verbose=verbose) for view in views]
-    return {key: np.asarray(np.mean([one[key] for one in passes], axis=0, dtype=np.float32)) for key in passes[0]}
+        return encoder.over(records, outputs, batch_size, verbose)
 
 
 def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64) -> Embeddings:
@@ -277,12 +296,13 @@ def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
 
 
 def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
-    """Loads the encoder of a finished run.
+    """Loads the encoder of a finished run, or an exported one.
 
-    Its batch normalisations are folded into the layers before them, as when the run was judged (see `Encoder.folded`).
+    The batch normalisations of a run's encoder are folded into the layers before them, as when the run was judged (see
+    `Encoder.folded`). An encoder that was calibrated knows from which distance on two images are two people.
 
     Args:
-        run: str or Path. A run directory.
+        run: str or Path. A run directory; an export folder of any format; or a version folder in one.
         detector: component, or None. Finds the landmarks of images that come without, where the encoder needs them:
             `{"name": "movenet", "model_file": ...}`.
 
@@ -290,18 +310,26 @@ def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
         `Encoder`.
 
     Raises:
-        InputError: the folder is missing, unfinished or holds no encoder, or the detector cannot be made.
+        InputError: the folder is missing, unfinished or holds no encoder, a file in it is broken, the runtime of the
+            export's format is not installed, or the detector cannot be made.
     """
-    run = Path(run)
-    manifest, model = run / "manifest.json", run / "encoder.keras"
+    folder = Path(run)
+    export = find_export(folder)
+    model, description, calibration = read_export(export) if export else _read_run(folder)
+    del description["dim"]
+    if description.get("attributes"):
+        description["attributes"] = AttributeCoding.from_dict(description["attributes"])
+    finds = DETECTORS.build(detector) if detector else None
+    return Encoder(model, **description, detector=finds, calibration=calibration).folded()
+
+
+def _read_run(run: Path) -> tuple[keras.Model, dict[str, Any], Calibration | None]:
+    manifest, model, calibration = (run / name for name in ("manifest.json", "encoder.keras", CALIBRATION_FILE))
     for path in (run, manifest):
         if not path.exists():
             raise InputError(f"{str(run)!r} is not a finished run: there is no {str(path)!r}.")
     if not model.exists():
         raise InputError(f"The run {str(run)!r} holds no encoder: there is no {str(model)!r}.")
     description = json.loads(manifest.read_text())["encoder"]
-    del description["dim"]
-    if description.get("attributes"):
-        description["attributes"] = AttributeCoding.from_dict(description["attributes"])
-    finds = DETECTORS.build(detector) if detector else None
-    return Encoder(keras.models.load_model(model, compile=False), **description, detector=finds).folded()
+    loaded = keras.models.load_model(model, compile=False)
+    return loaded, description, Calibration.load(calibration) if calibration.exists() else None

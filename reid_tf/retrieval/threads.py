@@ -22,7 +22,7 @@ def row_threads() -> Iterator[OverRows]:
         Function of (work, count): calls `work(rows)` for slices that together cover `count` rows, and returns when all
         are done. What `work` raises is raised there.
     """
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
 
         def over_rows(work: Callable[[slice], None], count: int) -> None:
             for _ in pool.map(work, row_blocks(count, _ROWS_A_PIECE)):
@@ -31,7 +31,8 @@ def row_threads() -> Iterator[OverRows]:
         yield over_rows
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Returns the number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # fewer than the machine has, in a container or under taskset
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,0 +1,78 @@
+"""Exported encoders, found by their folder and run without the model that they were made of."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reid_tf.errors import InputError
+from reid_tf.pipeline.fields import need_landmarks
+from reid_tf.retrieval.calibration import Calibration
+from reid_tf.retrieval.exported_runtimes import LiteRTRuntime, OnnxRuntime, SavedModelRuntime
+from reid_tf.retrieval.runtime import Runtime
+
+EXPORT_FILE = "export.json"
+LITERT_FILE, ONNX_FILE = "encoder.tflite", "encoder.onnx"
+
+_RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
+    "savedmodel": SavedModelRuntime,
+    "litert": lambda folder, dim: LiteRTRuntime(folder / LITERT_FILE, dim),
+    "litert-int8": lambda folder, dim: LiteRTRuntime(folder / LITERT_FILE, dim),
+    "onnx": lambda folder, dim: OnnxRuntime(folder / ONNX_FILE, dim),
+}
+
+
+def find_export(folder: Path) -> Path | None:
+    """Finds the export that a path means.
+
+    Args:
+        folder: Path. An export folder, or the base path of a served model, whose newest version is meant.
+
+    Returns:
+        Path of the folder that holds `export.json`, or None where there is none.
+    """
+    if (folder / EXPORT_FILE).is_file():
+        return folder
+    versions = version_folders(folder)
+    return versions[max(versions)] if versions else None
+
+
+def version_folders(folder: Path) -> dict[int, Path]:
+    """Returns the complete versions in the base path of a served model, by number."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return {
+        int(path.name): path for path in found if re.fullmatch(r"\d+", path.name) and (path / EXPORT_FILE).is_file()
+    }
+
+
+def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | None]:
+    """Opens an exported encoder.
+
+    A SavedModel makes part boxes and averages over mirror images by itself: it takes landmarks, and is to be asked
+    once. A calibration is left out where it was measured on longer vectors than the unit vectors of the export, and the
+    distance depends on their length.
+
+    Args:
+        folder: Path. Holds `export.json`.
+
+    Returns:
+        The runtime, what else `Encoder` takes (as `Encoder.describe` gives it), and the calibration or None.
+
+    Raises:
+        InputError: `export.json` or the file beside it is missing or broken, the format is unknown, or its runtime is
+            not installed.
+    """
+    try:
+        export = json.loads((folder / EXPORT_FILE).read_text())
+        kind, description, normalize = export["format"], dict(export["encoder"]), export["normalize"]
+        calibration = Calibration.from_dict(export["calibration"]) if export["calibration"] else None
+        runtime = _RUNTIMES[kind](folder, description["dim"])
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{str(folder / EXPORT_FILE)!r} does not describe an export: {error!r}.") from None
+    if kind == "savedmodel":
+        landmarks = {"landmarks": "landmarks"} if need_landmarks(description["inputs"].values()) else {}
+        description |= {"inputs": {"image": "image", **landmarks}, "flip": False}
+    if calibration and normalize and calibration.distance != "cosine":
+        calibration = None
+    return runtime, {**description, "normalize": normalize}, calibration

@@ -1,0 +1,245 @@
+"""A finished run's encoder as files for other programs, each checked against the run before it gets its name."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import reid_tf.layers  # noqa: F401 - saved verifiers name these layers
+from reid_tf.config import ExperimentConfig, load_config
+from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.record import Record, ReIDDataset
+from reid_tf.errors import InputError
+from reid_tf.files import folder_written_beside, write_json
+from reid_tf.pipeline.build import input_batches
+from reid_tf.pipeline.decode import naming_broken_images
+from reid_tf.registry import unknown
+from reid_tf.retrieval.embed import Encoder, embed, load_encoder
+from reid_tf.retrieval.exported import EXPORT_FILE, find_export
+from reid_tf.retrieval.runtime import Arrays
+from reid_tf.serving.formats.litert import write_litert, write_litert_int8
+from reid_tf.serving.formats.onnx import write_onnx
+from reid_tf.serving.formats.saved_model import write_saved_model
+from reid_tf.serving.formats.source import Source
+from reid_tf.serving.parity import Parity, compare, default_tolerance, whole_identities
+from reid_tf.serving.served import embed_served
+from reid_tf.training.manifest import versions
+
+WRITERS: dict[str, Callable[[Source, Path], dict[str, Any]]] = {
+    "savedmodel": write_saved_model,
+    "litert": write_litert,
+    "litert-int8": write_litert_int8,
+    "onnx": write_onnx,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportReport:
+    """A finished export.
+
+    Args:
+        folder: Path. Holds the exported files and `export.json`; of a SavedModel the version folder.
+        format: str.
+        size: int. Bytes of all files.
+        parity: `Parity`. How near it is to the run.
+    """
+
+    folder: Path
+    format: str
+    size: int
+    parity: Parity
+
+
+def export(
+    run: str | Path,
+    format: str,
+    out: str | Path | None = None,
+    *,
+    normalize: bool = False,
+    data: str | None = None,
+    max_images: int = 1000,
+    representative_images: int = 128,
+    max_pixels: int = 25_000_000,
+    max_difference: float | None = None,
+    max_points_lost: float | None = None,
+) -> ExportReport:
+    """Exports the encoder of a finished run and compares the result with it; the folder appears complete or never.
+
+    Decoding (a SavedModel's), preprocessing and folded batch normalisations are inside, and a calibration of the run
+    (`calibration.json`) goes with it. The exported file is loaded again through its own runtime, a SavedModel through
+    `serving_default` and the bytes of the image files, and embeds images of the run's query and gallery.
+
+    Args:
+        run: str or Path. A run directory.
+        format: str. "savedmodel", "litert", "litert-int8" or "onnx".
+        out: str or Path, or None for `RUN/export/FORMAT`. Must not exist, but for "savedmodel": that is the base path
+            of a served model, and each export into it the next version.
+        normalize: bool. Whether embeddings are scaled to unit length.
+        data: str, or None for that of the run. The folder of the data set.
+        max_images: int. The most query and gallery images compared, see `whole_identities`.
+        representative_images: int. Training images, of as many people as there are, that "litert-int8" is quantised by.
+        max_pixels: int. The most pixels of an image that a SavedModel decodes.
+        max_difference: float, or None for that of `default_tolerance`. See `Tolerance.difference`.
+        max_points_lost: float, or None for that of `default_tolerance`. See `Tolerance.points`.
+
+    Returns:
+        `ExportReport`.
+
+    Raises:
+        InputError: the run is not finished or has no encoder, the data set is missing, the format is unknown, not
+            installed or lacks an operation of the encoder, `out` is taken, or the export is outside the tolerance.
+    """
+    if format not in WRITERS:
+        raise InputError(unknown("format", format, WRITERS))
+    run = Path(run)
+    folder = _target(Path(out) if out is not None else run / "export" / format, format)
+    source, dataset, config = load_source(run, data, normalize, representative_images, max_pixels)
+    compared = whole_identities(dataset, max_images)
+    tolerance = default_tolerance(format, config.precision)
+    if max_difference is not None:
+        tolerance = dataclasses.replace(tolerance, difference=max_difference)
+    if max_points_lost is not None:
+        tolerance = dataclasses.replace(tolerance, points=max_points_lost)
+    with folder_written_beside(folder) as beside:
+        description = write_export(source, format, beside, run.resolve().name)
+        parity = compare(
+            source.encoder,
+            lambda records: embed_exported(beside, format, records),
+            compared,
+            config.evaluation.protocol,
+            tolerance,
+        )
+        parity.check(format)
+        write_json(beside / EXPORT_FILE, {**description, "parity": parity.to_dict()})
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return ExportReport(folder, format, size, parity)
+
+
+def load_source(
+    run: Path,
+    data: str | None = None,
+    normalize: bool = False,
+    representative_images: int = 128,
+    max_pixels: int = 25_000_000,
+) -> tuple[Source, ReIDDataset, ExperimentConfig]:
+    """Loads what an export of a run is made of and compared with.
+
+    Args:
+        run: Path. A run directory.
+        data: str, or None for that of the run. The folder of the data set.
+        normalize: bool. Whether embeddings are scaled to unit length.
+        representative_images: int. Training images that a quantised format is to see.
+        max_pixels: int. The most pixels of an image that a SavedModel decodes.
+
+    Returns:
+        (`Source`, the run's data set, the run's configuration).
+
+    Raises:
+        InputError: the run is not finished, is an export or has no encoder, or the data set or an image is missing.
+    """
+    if find_export(run):
+        raise InputError(f"{str(run)!r} is an export already; name the run that it was made of.")
+    encoder = load_encoder(run)
+    encoder.normalize = normalize
+    path = run / "verifier.keras"
+    verifier = keras.models.load_model(path, compile=False) if path.exists() else None
+    config = load_config(run / "config.yaml")
+    dataset = _load_dataset(config, data)
+    shown = representative_inputs(encoder, dataset.train, representative_images)
+    return Source(encoder, verifier, max_pixels, shown), dataset, config
+
+
+def write_export(source: Source, format: str, folder: Path, run: str) -> dict[str, Any]:
+    """Writes the files of an export, which is not compared with anything yet.
+
+    Args:
+        source: `Source`.
+        format: str. A key of `WRITERS`.
+        folder: Path. An existing folder, which is empty.
+        run: str. Name of the run.
+
+    Returns:
+        What `export.json` says.
+
+    Raises:
+        InputError: the format is not installed or lacks an operation of the encoder.
+    """
+    encoder = source.encoder
+    description = {
+        "format": format,
+        "run": run,
+        "encoder": encoder.describe(),
+        "normalize": encoder.normalize,
+        "calibration": encoder.calibration and encoder.calibration.to_dict(),
+        "parity": None,
+        **WRITERS[format](source, folder),
+        "versions": versions(),
+    }
+    write_json(folder / EXPORT_FILE, description)
+    return description
+
+
+def representative_inputs(encoder: Encoder, records: Sequence[Record], count: int) -> list[Arrays]:
+    """Reads the inputs of some images, one of each identity before a second of any, always the same ones.
+
+    Args:
+        encoder: `Encoder`.
+        records: sequence of `Record`.
+        count: int. How many, at most.
+
+    Returns:
+        list of dict from input name to array [1, ...].
+
+    Raises:
+        InputError: an image cannot be read, or lacks landmarks that the encoder needs.
+    """
+    seen: Counter[int] = Counter()
+    turns = []
+    for index in np.random.default_rng(0).permutation(len(records)):
+        turns.append((seen[records[index].identity], index))
+        seen[records[index].identity] += 1
+    chosen = [records[index] for _, index in sorted(turns, key=lambda turn: turn[0])[:count]]  # a stable sort
+    with naming_broken_images(record.path for record in chosen):
+        return list(input_batches(chosen, encoder.inputs, encoder.image_size, 1).as_numpy_iterator())
+
+
+def embed_exported(folder: Path, format: str, records: Sequence[Record]) -> np.ndarray:
+    """Embeds images as the users of an export will.
+
+    Args:
+        folder: Path. Holds the exported files.
+        format: str. A key of `WRITERS`.
+        records: sequence of `Record`.
+
+    Returns:
+        float32 [len(records), dim].
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    return embed_served(folder, records) if format == "savedmodel" else embed(load_encoder(folder), records).vectors
+
+
+def _target(out: Path, format: str) -> Path:
+    """The folder that the export is to become."""
+    if format == "savedmodel" and out.is_dir() and not (out / EXPORT_FILE).exists():
+        numbers = [int(path.name) for path in out.iterdir() if path.name.isdecimal()]
+        return out / str(max(numbers, default=0) + 1)
+    if out.exists():
+        raise InputError(f"The export folder {str(out)!r} exists already; give another name or remove it.")
+    return out / "1" if format == "savedmodel" else out
+
+
+def _load_dataset(config: ExperimentConfig, data: str | None) -> ReIDDataset:
+    options = dict(config.dataset)
+    name, root = options.pop("name"), options.pop("root", None)
+    try:
+        return load_dataset(name, data or root, **options)
+    except InputError as error:
+        raise InputError(
+            f"An export is compared with its run on the images of {name!r}, whose folder --data names: {error}"
+        ) from error
