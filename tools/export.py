@@ -4,6 +4,8 @@ A format is `savedmodel` (for TensorFlow Serving: from image files to embeddings
 same folder is its next version), `litert` (a TensorFlow Lite file), `litert-int8` (one in 8 bits) or `onnx`.
 """
 
+import logging
+
 import command_line
 
 
@@ -36,6 +38,7 @@ def main() -> None:
 
     from reid_tf.serving.export import export
 
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells how it names weights in a SavedModel
     report = export(
         arguments.run,
         arguments.format,

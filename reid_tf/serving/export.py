@@ -21,7 +21,8 @@ from reid_tf.registry import unknown
 from reid_tf.retrieval.embed import Encoder, embed, load_encoder
 from reid_tf.retrieval.exported import EXPORT_FILE, find_export
 from reid_tf.retrieval.runtime import Arrays
-from reid_tf.serving.formats.litert import write_litert, write_litert_int8
+from reid_tf.serving.formats.litert import write_litert
+from reid_tf.serving.formats.litert_int8 import write_litert_int8
 from reid_tf.serving.formats.onnx import write_onnx
 from reid_tf.serving.formats.saved_model import write_saved_model
 from reid_tf.serving.formats.source import Source

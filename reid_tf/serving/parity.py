@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embed import Encoder, embed
-from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 
 EmbedRecords = Callable[[Sequence[Record]], np.ndarray]
@@ -105,11 +104,6 @@ class Parity:
         }
 
 
-class _Pair(NamedTuple):
-    query: Embeddings
-    gallery: Embeddings
-
-
 def compare(
     encoder: Encoder, embed_exported: EmbedRecords, dataset: ReIDDataset, protocol: str, tolerance: Tolerance
 ) -> Parity:
@@ -128,16 +122,17 @@ def compare(
     Raises:
         InputError: an image cannot be read, or no query has a match.
     """
-    splits = (dataset.query, dataset.gallery)
-    ours = _Pair(*(embed(encoder, records) for records in splits))
-    theirs = _Pair(*(dataclasses.replace(a, vectors=embed_exported(b)) for a, b in zip(ours, splits, strict=True)))
-    expected, found = (np.concatenate([one.vectors for one in side]) for side in (ours, theirs))
+    query, gallery = (embed(encoder, records) for records in (dataset.query, dataset.gallery))
+    exported = [embed_exported(records) for records in (dataset.query, dataset.gallery)]
+    expected, found = np.concatenate([query.vectors, gallery.vectors]), np.concatenate(exported)
     difference = np.linalg.norm(found - expected, axis=1).max() / np.linalg.norm(expected, axis=1).mean()
-    of_run = evaluate(ours.query, ours.gallery, encoder.distance, protocol=protocol)
+    of_run = evaluate(query, gallery, encoder.distance, protocol=protocol)
     # Embeddings that are no numbers have no order: they are the worst there is.
     figures = (0.0, 0.0)
     if np.isfinite(found).all():
-        of_export = evaluate(theirs.query, theirs.gallery, encoder.distance, protocol=protocol)
+        sides = zip((query, gallery), exported, strict=True)
+        query, gallery = (dataclasses.replace(side, vectors=vectors) for side, vectors in sides)
+        of_export = evaluate(query, gallery, encoder.distance, protocol=protocol)
         figures = (float(of_export.cmc[0]), of_export.mean_average_precision)
     return Parity(
         images=len(expected),

@@ -56,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
     logging.getLogger("reid_tf").setLevel(logging.WARNING)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # names of weights that it changes in a SavedModel
     from reid_tf.retrieval.threads import cores
     from reid_tf.serving.export import load_source, write_export
 
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells how it names weights in a SavedModel
     loaded = load_source(Path(arguments.run), arguments.data) if arguments.run else None
     source = loaded[0] if loaded else random_source(arguments.backbone, tuple(arguments.image_size))
     with tempfile.TemporaryDirectory() as temporary:
