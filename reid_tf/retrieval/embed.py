@@ -314,7 +314,7 @@ def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
             export's format is not installed, or the detector cannot be made.
     """
     folder = Path(run)
-    export = find_export(folder)
+    export = None if (folder / "manifest.json").exists() else find_export(folder)
     model, description, calibration = read_export(export) if export else _read_run(folder)
     del description["dim"]
     if description.get("attributes"):

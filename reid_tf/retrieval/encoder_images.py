@@ -55,6 +55,8 @@ def load_pixels(images: Images, image_size: tuple[int, int]) -> np.ndarray:
 
 def paths_and_arrays(images: Images) -> tuple[list[str], list[np.ndarray]]:
     """Returns images as paths and none as arrays, or the other way round; both together raise `InputError`."""
+    if isinstance(images, str | bytes | Path):
+        raise InputError(f"Images are a sequence of paths or arrays. Received: {images!r}.")
     paths = [str(image) for image in images if isinstance(image, str | Path)]
     arrays = [image for image in images if not isinstance(image, str | Path)]
     if paths and arrays:

@@ -68,7 +68,7 @@ def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | No
         kind, description, normalize = export["format"], dict(export["encoder"]), export["normalize"]
         calibration = Calibration.from_dict(export["calibration"]) if export["calibration"] else None
         runtime = _RUNTIMES[kind](folder, description["dim"])
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{str(folder / EXPORT_FILE)!r} does not describe an export: {error!r}.") from None
     if kind == "savedmodel":
         landmarks = {"landmarks": "landmarks"} if need_landmarks(description["inputs"].values()) else {}

@@ -107,7 +107,7 @@ class OnnxRuntime(ExportedRuntime):
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as state
         except ImportError as error:
-            raise InputError(f"{str(path)!r} needs ONNX Runtime: pip install 'reid_tf[onnx]' ({error}).") from error
+            raise InputError(f"{str(path)!r} needs ONNX Runtime: pip install onnxruntime ({error}).") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or cores()
         content = _read(path)

@@ -35,7 +35,10 @@ class Answers:
             ServerError: there are more or fewer rows, or they are wider or narrower than those before.
         """
         for name, nested in values.items():
-            rows = np.asarray(nested)
+            try:
+                rows = np.asarray(nested)
+            except ValueError as error:  # rows of different widths
+                raise ServerError(f"The server's {name!r} is no array: {error}.") from error
             column = self.outputs.get(name)
             wanted = (len(positions), *(rows if column is None else column).shape[1:])
             if rows.shape != wanted:

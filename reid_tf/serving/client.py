@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -29,11 +30,13 @@ class Verification:
         distance: float32 [N]. Of their embeddings.
         same: bool [N], whether the calibrated threshold takes them for one person, or None for a model that is not
             calibrated. False where a pair was refused.
+        threshold: float32 [N]. The calibrated distance up to which a pair is the same, or None as `same`.
     """
 
     probability: np.ndarray
     distance: np.ndarray
     same: np.ndarray | None
+    threshold: np.ndarray | None
 
 
 class Client:
@@ -142,7 +145,7 @@ class Client:
         images = {"image_a": images_a, "image_b": images_b}
         landmarks = {"landmarks_a": landmarks_a, "landmarks_b": landmarks_b}
         answer = self._ask("verify", images, landmarks, on_error)
-        return Verification(answer["probability"], answer["distance"], answer.get("same"))
+        return Verification(answer["probability"], answer["distance"], answer.get("same"), answer.get("threshold"))
 
     def status(self) -> dict[int, str]:
         """The state of each of the model's versions: "AVAILABLE", "LOADING", "END", ...
@@ -150,7 +153,7 @@ class Client:
         Raises:
             ServerError: the server or its model is not there.
         """
-        return {int(entry["version"]): entry["state"] for entry in self._model.get()["model_version_status"]}
+        return self._model.states()
 
     def metadata(self) -> dict[str, Any]:
         """What the server knows of the model: its version, and its signatures with their inputs and outputs.
@@ -173,11 +176,11 @@ class Client:
         with contextlib.closing(RestModel(*self._address, timeout_s=1.0, retries=0)) as asking:
             while True:
                 try:
-                    states = [entry["state"] for entry in asking.get()["model_version_status"]]
+                    states = asking.states()
                     problem = f"its versions are {states}"
                 except ServerError as error:
-                    states, problem = [], str(error).rstrip(".")
-                if "AVAILABLE" in states:
+                    states, problem = {}, str(error).rstrip(".")
+                if "AVAILABLE" in states.values():
                     return
                 if time.monotonic() > end:
                     raise ServerError(f"The model was not ready within {timeout_s:g} s: {problem}.")
@@ -196,6 +199,9 @@ class Client:
     ) -> dict[str, np.ndarray]:
         if on_error not in ("raise", "nan"):
             raise InputError(f"on_error must be 'raise' or 'nan'. Received: on_error={on_error!r}.")
+        for name, values in images.items():
+            if isinstance(values, str | bytes | Path):
+                raise InputError(f"{name} must be a sequence of images. Received: one {type(values).__name__}.")
         given = {name: np.asarray(values, np.float32) for name, values in landmarks.items() if values is not None}
         numbers = {name: len(values) for group in (images, given) for name, values in group.items()}
         if len(set(numbers.values())) > 1:

@@ -33,7 +33,10 @@ def image_bytes(image: ClientImage) -> bytes:
             return Path(image).read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from None
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except ValueError as error:
+        raise InputError(f"must be an array uint8 [height, width, 3], and is none ({error})") from None
     if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape or array.dtype != np.uint8:
         raise InputError(f"must be an array uint8 [height, width, 3], and is {array.dtype} {list(array.shape)}")
     return cv2.imencode(".png", array[..., ::-1])[1].tobytes()

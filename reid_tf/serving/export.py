@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-import reid_tf.layers  # noqa: F401 - saved verifiers name these layers
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset
@@ -29,6 +27,7 @@ from reid_tf.serving.formats.source import Source
 from reid_tf.serving.parity import Parity, compare, default_tolerance, whole_identities
 from reid_tf.serving.served import embed_served
 from reid_tf.training.manifest import versions
+from reid_tf.training.verifier import load_verifier
 
 WRITERS: dict[str, Callable[[Source, Path], dict[str, Any]]] = {
     "savedmodel": write_saved_model,
@@ -98,7 +97,8 @@ def export(
         raise InputError(unknown("format", format, WRITERS))
     run = Path(run)
     folder = _target(Path(out) if out is not None else run / "export" / format, format)
-    source, dataset, config = load_source(run, data, normalize, representative_images, max_pixels)
+    shown = representative_images if format == "litert-int8" else 0
+    source, dataset, config = load_source(run, data, normalize, shown, max_pixels)
     compared = whole_identities(dataset, max_images)
     tolerance = default_tolerance(format, config.precision)
     if max_difference is not None:
@@ -146,12 +146,10 @@ def load_source(
         raise InputError(f"{str(run)!r} is an export already; name the run that it was made of.")
     encoder = load_encoder(run)
     encoder.normalize = normalize
-    path = run / "verifier.keras"
-    verifier = keras.models.load_model(path, compile=False) if path.exists() else None
     config = load_config(run / "config.yaml")
     dataset = _load_dataset(config, data)
     shown = representative_inputs(encoder, dataset.train, representative_images)
-    return Source(encoder, verifier, max_pixels, shown), dataset, config
+    return Source(encoder, load_verifier(run), max_pixels, shown), dataset, config
 
 
 def write_export(source: Source, format: str, folder: Path, run: str) -> dict[str, Any]:
@@ -196,14 +194,18 @@ def representative_inputs(encoder: Encoder, records: Sequence[Record], count: in
         list of dict from input name to array [1, ...].
 
     Raises:
-        InputError: an image cannot be read, or lacks landmarks that the encoder needs.
+        InputError: `count` is negative, an image cannot be read, or lacks landmarks that the encoder needs.
     """
+    if count < 0:
+        raise InputError(f"The number of representative images must not be negative. Received: {count}.")
     seen: Counter[int] = Counter()
     turns = []
     for index in np.random.default_rng(0).permutation(len(records)):
         turns.append((seen[records[index].identity], index))
         seen[records[index].identity] += 1
     chosen = [records[index] for _, index in sorted(turns, key=lambda turn: turn[0])[:count]]  # a stable sort
+    if not chosen:
+        return []
     with naming_broken_images(record.path for record in chosen):
         return list(input_batches(chosen, encoder.inputs, encoder.image_size, 1).as_numpy_iterator())
 
@@ -227,6 +229,8 @@ def embed_exported(folder: Path, format: str, records: Sequence[Record]) -> np.n
 
 def _target(out: Path, format: str) -> Path:
     """The folder that the export is to become."""
+    if (out / "manifest.json").exists():
+        raise InputError(f"An export needs a folder of its own, or none yet. Received: {str(out)!r}, a run directory.")
     if format == "savedmodel" and out.is_dir() and not (out / EXPORT_FILE).exists():
         numbers = [int(path.name) for path in out.iterdir() if path.name.isdecimal()]
         return out / str(max(numbers, default=0) + 1)

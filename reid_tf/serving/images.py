@@ -60,7 +60,12 @@ def resize_batch(images: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(shape[1:] > 0), [message])]):
         images = tf.identity(images)
     spec = tf.TensorSpec([*image_size, 3], tf.uint8)
-    return tf.map_fn(lambda image: resize(image, image_size), images, fn_output_signature=spec)
+    resized = tf.cond(
+        tf.reduce_all(shape[1:3] == image_size),
+        lambda: images,
+        lambda: tf.map_fn(lambda image: resize(image, image_size), images, fn_output_signature=spec),
+    )
+    return tf.ensure_shape(resized, [None, *image_size, 3])
 
 
 def _read(

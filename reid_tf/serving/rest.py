@@ -70,6 +70,18 @@ class RestModel:
         """
         return self._request("GET", self.url + what)
 
+    def states(self) -> dict[int, str]:
+        """Returns the state of each of the model's versions: "AVAILABLE", "LOADING", "END", ...
+
+        Raises:
+            ServerError: there is no server, no such model, or no proper answer.
+        """
+        answer = self.get()
+        try:
+            return {int(entry["version"]): entry["state"] for entry in answer["model_version_status"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServerError(f"{self.url!r} answered without the state of a model. Received: {answer}.") from error
+
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Runs a signature of the model.
 
@@ -108,7 +120,11 @@ class RestModel:
             InputError: the model has none of this name.
             ServerError: there is no server, no such model, or no proper answer.
         """
-        signatures = self.get("/metadata")["metadata"]["signature_def"]["signature_def"]
+        answer = self.get("/metadata")
+        try:
+            signatures = answer["metadata"]["signature_def"]["signature_def"]
+        except (KeyError, TypeError) as error:
+            raise ServerError(f"{self.url!r} answered without signatures. Received: {sorted(answer)}.") from error
         if name not in signatures:
             known = sorted(key for key in signatures if not key.startswith("__"))
             raise InputError(f"The model {self.model_name!r} has the signatures {known}. Received: {name!r}.")

@@ -36,9 +36,9 @@ def build_serving_module(
     The signatures are `serving_default` (`image`, string [batch], the bytes of JPEG or PNG files, to `embedding`),
     `embed_image` (`image`, uint8 [batch, any height, any width, 3], to `embedding`), `attributes` (as
     `serving_default`, to `attributes`) where the encoder has them, and, where there is a verifier or a calibration,
-    `verify` (`image_a` and `image_b`, string [batch], to `probability`, `distance` and, where calibrated, `same`). An
-    encoder that looks at body parts takes `landmarks` float32 [batch, 18, 3] beside each image (`landmarks_a`,
-    `landmarks_b`). A request with no images gives no rows.
+    `verify` (`image_a` and `image_b`, string [batch], to `probability`, `distance` and, where calibrated, `same` and
+    the `threshold` of the distance). An encoder that looks at body parts takes `landmarks` float32 [batch, 18, 3]
+    beside each image (`landmarks_a`, `landmarks_b`). A request with no images gives no rows.
 
     Signatures on files also give `error`, string [batch]: "" where a row is sound, else what is wrong with its images
     or landmarks, in printable ASCII. Such a row is NaN and its `same` False; the others are as if it were not there.
@@ -179,6 +179,7 @@ class _Answers:
         if calibration:
             answer["probability"] = tf.sigmoid(calibration.intercept - calibration.slope * distance)
             answer["same"] = distance <= calibration.threshold
+            answer["threshold"] = tf.fill(tf.shape(distance), tf.constant(calibration.threshold, tf.float32))
         elif self._verifier is not None:
             pair = {"embedding_a": embedding_a, "embedding_b": embedding_b}
             answer["probability"] = _or_nan(self._verifier(pair, training=False)["probability"][:, 0], error)

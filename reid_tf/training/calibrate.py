@@ -62,8 +62,8 @@ def calibrate(
         `CalibrationResult`.
 
     Raises:
-        InputError: the rate is outside (0, 1), there are no pairs or too few for it, no threshold keeps to it, or an
-            image cannot be read.
+        InputError: the rate is outside (0, 1), there are no pairs or too few for it, no threshold keeps to it, pairs
+            of one person are not nearer than others, or an image cannot be read.
     """
     check_rate(false_accept_rate)
     identities, cameras = (np.array([getattr(record, name) for record in records]) for name in ("identity", "camera"))
@@ -83,11 +83,19 @@ def calibrate(
         "pairs": "across_cameras" if across_cameras else "any",
         **_figures(metrics, false_accept_rate),
     }
+    threshold = _threshold(next(iter(metrics.values())), false_accept_rate)
+    slope, intercept = fit_logistic(distances[pairs.genuine], distances[~pairs.genuine])
+    if slope <= 0:
+        raise InputError(
+            "The distance does not tell people apart: pairs of one person are not nearer than pairs of two. "
+            f"Received: a slope of {slope:.3g} over {len(distances)} pairs."
+        )
     calibration = Calibration(
         encoder.distance,
-        _threshold(next(iter(metrics.values())), false_accept_rate),
+        threshold,
         false_accept_rate,
-        *fit_logistic(distances[pairs.genuine], distances[~pairs.genuine]),
+        slope,
+        intercept,
         figures,
     )
     return CalibrationResult(calibration, metrics)

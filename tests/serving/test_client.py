@@ -277,7 +277,7 @@ def test_the_server_answers_in_rows_too_and_goes_on_after_errors(server_url, enc
     assert_close(np.float32([row["embedding"] for row in rows]), client.embed(encoded[:2]))
     pair = {"image_a": images[0], "image_b": images[1]}
     answer = requests.post(f"{at}/versions/1:predict", json={"signature_name": "verify", "instances": [pair]}).json()
-    assert sorted(answer["predictions"][0]) == ["distance", "error", "probability", "same"]
+    assert sorted(answer["predictions"][0]) == ["distance", "error", "probability", "same", "threshold"]
     for body, said in [
         ("{", "JSON Parse error"),
         ("[]", "Is not object"),
@@ -309,3 +309,8 @@ def test_the_client_needs_neither_tensorflow_nor_keras():
         "assert not {'tensorflow', 'tensorflow_serving', 'keras'} & set(sys.modules), 'loaded'"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_one_image_is_no_sequence(server_url, image_files):
+    with pytest.raises(InputError, match="image must be a sequence of images. Received: one "):
+        Client(server_url).embed(image_files[0])

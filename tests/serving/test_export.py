@@ -90,6 +90,8 @@ def test_what_is_given_wrongly_is_said_before_anything_is_written(run, data, tmp
         ((run, "litert8", tmp_path / "x"), {}, "Unknown format: 'litert8'. Did you mean 'litert'"),
         ((run, "litert", tmp_path / "taken"), {}, "taken' exists already; give another name or remove it"),
         ((run, "savedmodel", tmp_path / "export"), {}, "export' exists already"),
+        ((run, "savedmodel", run), {}, "needs a folder of its own, or none yet. Received: .*, a run directory"),
+        ((run, "litert-int8", tmp_path / "x"), {"representative_images": -1}, "must not be negative. Received: -1"),
         ((tmp_path / "export", "litert", tmp_path / "x"), {}, "is an export already; name the run"),
         ((tmp_path / "cold", "litert", tmp_path / "x"), {}, "is not a finished run"),
         ((moved, "litert", tmp_path / "x"), {}, "images of 'csv_table', whose folder --data names: .*gone' for the"),

@@ -100,7 +100,7 @@ def test_a_unit_that_no_image_activated_stays_in_float(images, tmp_path, caplog)
     excited = keras.layers.Dense(3, activation="sigmoid", bias_initializer="random_normal")(gate(mean))
     model = keras.Model({"image": image}, {"embedding": keras.layers.Multiply()([mean, excited])})
     dead = source_of(Encoder(model, {"image": "image"}, SIZE))
-    assert write_litert_int8(dead, tmp_path)["operations_kept_in_float"] > 0
+    assert write_litert_int8(dead, tmp_path)["tensors_kept_in_float"] > 0
     found = LiteRTRuntime(tmp_path / "encoder.tflite", 3)({"image": images}, OUTPUT)["embedding"]
     assert distance_of(found, dead.encoder(list(images))) < 0.3
     assert caplog.text == ""  # of the fast kernels, which refuse a tensor whose only value is zero

@@ -16,7 +16,7 @@ from reid_tf.serving.formats.source import Source
 def test_another_library_gets_the_same_outputs_from_the_file(tmp_path):
     reference, onnxruntime = pytest.importorskip("onnx.reference"), pytest.importorskip("onnxruntime")
     encoder = attribute_encoder().folded()
-    assert write_onnx(Source(encoder, None, 1), tmp_path) == {"opset": 17}
+    assert write_onnx(Source(encoder, None, 1), tmp_path) == {"image_type": "uint8", "opset": 17}
     session = onnxruntime.InferenceSession(str(tmp_path / "encoder.onnx"))
     (given,) = session.get_inputs()
     assert (given.name, given.type, given.shape[1:]) == ("image", "tensor(uint8)", [*SIZE, 3])
@@ -34,5 +34,5 @@ def test_another_library_gets_the_same_outputs_from_the_file(tmp_path):
 
 def test_the_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(InputError, match=r"'onnx' needs tf2onnx: pip install 'reid_tf\[onnx\]'"):
+    with pytest.raises(InputError, match=r"'onnx' needs tf2onnx: pip install tf2onnx onnx"):
         write_onnx(Source(attribute_encoder(), None, 1), tmp_path)

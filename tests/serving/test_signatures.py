@@ -102,6 +102,7 @@ def test_body_parts_come_from_the_landmarks_of_the_request(pose_encoder, pose_mo
     np.testing.assert_allclose(answer["distance"], distances, rtol=1e-4)
     np.testing.assert_allclose(answer["probability"], 1 / (1 + np.exp(2.0 * distances - 1.0)), rtol=1e-4)
     np.testing.assert_array_equal(answer["same"], distances <= 0.5)
+    np.testing.assert_array_equal(answer["threshold"], np.full_like(distances, 0.5))
     with pytest.raises(tf.errors.InvalidArgumentError, match="landmarks must be as many as images, and are 4 for 5"):
         functions["serving_default"](image=given["image"], landmarks=given["landmarks"][:4])
     with pytest.raises(tf.errors.InvalidArgumentError, match="landmarks_b must be as many, and are 2, 2, 3, 1"):

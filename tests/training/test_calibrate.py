@@ -83,3 +83,13 @@ def test_an_encoder_that_tells_nobody_apart(monkeypatch, vectors):
         InputError, match="No threshold is strict enough: more than 0.1 of the 380 impostor pairs .* 0."
     ):
         module.calibrate(Collapsed(), None, people, 0.1, verbose=0)
+
+
+def test_an_encoder_that_finds_others_nearer(monkeypatch):
+    vectors = np.repeat(np.random.default_rng(0).normal(size=(20, 8)), 2, axis=0).astype(np.float32)
+    vectors[1::2] *= -1  # the second image of a person is opposite to the first
+    embedded = type("Embedded", (), {"vectors": vectors})
+    monkeypatch.setattr(module, "embed", lambda *arguments, **options: embedded)
+    encoder = type("Encoder", (), {"distance": "euclidean"})
+    with pytest.raises(InputError, match=r"are not nearer than pairs of two\. Received: a slope of -.* over 400 pairs"):
+        module.calibrate(encoder, None, records("x", range(20)), 0.5, verbose=0)

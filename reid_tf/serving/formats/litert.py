@@ -23,7 +23,7 @@ def write_litert(source: Source, folder: Path) -> dict[str, Any]:
         folder: Path. An existing folder.
 
     Returns:
-        Nothing that `export.json` should name.
+        The type of its images, for `export.json`.
 
     Raises:
         InputError: the format lacks an operation of the encoder.
@@ -34,7 +34,7 @@ def write_litert(source: Source, folder: Path) -> dict[str, Any]:
     with converting("litert"):
         content = tf.lite.TFLiteConverter.from_concrete_functions([function], module).convert()
     (folder / LITERT_FILE).write_bytes(content)
-    return {}
+    return {"image_type": "uint8"}
 
 
 @contextlib.contextmanager

@@ -37,7 +37,8 @@ def write_litert_int8(source: Source, folder: Path) -> dict[str, Any]:
         folder: Path. An existing folder.
 
     Returns:
-        The number of representative inputs and of operations that were kept in float32 on purpose, for `export.json`.
+        The type of its images, the number of representative inputs, and that of tensors which were kept in float32 on
+        purpose, for `export.json`.
 
     Raises:
         InputError: there are no representative inputs, or the format lacks an operation of the encoder.
@@ -50,16 +51,22 @@ def write_litert_int8(source: Source, folder: Path) -> dict[str, Any]:
     images_alone = set(source.encoder.inputs.values()) == {"image"}
     with converting("litert-int8"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converter's interpreter, which is deprecated
-        content = _converter(module, source, tf.uint8 if images_alone else tf.float32).convert()
+        image_type = tf.uint8 if images_alone else tf.float32
+        content = _converter(module, source, image_type).convert()
         in_float = [*_operations_of(content, _layers(source.encoder.model)), *_dead_operations(content)]
         if in_float:
+            image_type = tf.float32
             options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=in_float)
             quantizer = tf.lite.experimental.QuantizationDebugger(
-                converter=_converter(module, source, tf.float32), debug_dataset=lambda: iter(()), debug_options=options
+                converter=_converter(module, source, image_type), debug_dataset=lambda: iter(()), debug_options=options
             )
             content = quantizer.get_nondebug_quantized_model()
     (folder / LITERT_FILE).write_bytes(content)
-    return {"representative_images": len(source.representative), "operations_kept_in_float": len(in_float)}
+    return {
+        "image_type": image_type.name,
+        "representative_images": len(source.representative),
+        "tensors_kept_in_float": len(in_float),
+    }
 
 
 def _converter(module: tf.Module, source: Source, input_type: tf.DType) -> Any:

@@ -24,7 +24,7 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
         folder: Path. An existing folder.
 
     Returns:
-        The version of the operator set, for `export.json`.
+        The type of its images and the version of the operator set, for `export.json`.
 
     Raises:
         InputError: tf2onnx is not installed, or the format lacks an operation of the encoder.
@@ -33,7 +33,7 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
         import tf2onnx
         from onnx import checker
     except ImportError as error:
-        raise InputError(f"The format 'onnx' needs tf2onnx: pip install 'reid_tf[onnx]' ({error}).") from error
+        raise InputError(f"The format 'onnx' needs tf2onnx: pip install tf2onnx onnx ({error}).") from error
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it lacks comes back in the model
     module = encoder_module(source.encoder, tf.uint8)
     refuse_python(module.call.get_concrete_function().graph, _FORMAT)
@@ -46,4 +46,4 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
             raise lacking_operation(_FORMAT, lacking[1]) from error
         raise InputError(f"The encoder cannot be converted to 'onnx': {one_line(error).rstrip('.')}.") from error
     (folder / ONNX_FILE).write_bytes(model.SerializeToString())
-    return {"opset": _OPSET}
+    return {"image_type": "uint8", "opset": _OPSET}
