@@ -1,11 +1,12 @@
 """Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 import command_line
-from benchmarks import backbones, evaluate, pipeline, serve, single_shot, step
+from benchmarks import backbones, evaluate, load, pipeline, serve, single_shot, step
 
 SUBCOMMANDS = {
     "backbones": backbones,
     "evaluate": evaluate,
+    "load": load,
     "pipeline": pipeline,
     "serve": serve,
     "single_shot": single_shot,

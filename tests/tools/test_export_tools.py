@@ -1,8 +1,10 @@
 import argparse
 
 import pytest
-from benchmarks import serve
+from benchmarks import load, serve
 from made_exports import attribute_encoder, write_data, write_run
+
+from reid_tf.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +44,10 @@ def test_every_format_is_measured_beside_the_saved_model(finished, capsys, monke
         assert float(row[4]) > 0
     judged = [line for line in lines if line.startswith("mAP of the run itself: ")]
     assert rows[1][8] == judged[0].split()[-2]
+
+
+def test_a_process_of_its_own_is_measured(finished):
+    first, then = load.measure(str(finished), 3)
+    assert 0 < then < first  # which has the imports in it
+    with pytest.raises(InputError, match=r"cannot be used: .*InputError: .* is not a finished run"):
+        load.measure(str(finished.parent / "data"), 3)
