@@ -17,12 +17,12 @@ from reid_tf.retrieval.embed import Encoder
 CALIBRATION = Calibration("cosine", threshold=0.125, false_accept_rate=0.01, slope=30.0, intercept=1.5)
 
 
-def scatter(model: keras.Model, seed: int) -> keras.Model:
+def scatter(model: keras.Model, seed: int, spread: float = 0.05) -> keras.Model:
     """Gives every weight another value, so that nothing is zero or one by chance."""
     rng = np.random.default_rng(seed)
     for weight in model.trainable_variables + model.non_trainable_variables:
         if weight.dtype == "float32":
-            weight.assign(weight.numpy() * rng.uniform(0.7, 1.3, weight.shape) + 0.05 * rng.normal(size=weight.shape))
+            weight.assign(weight.numpy() * rng.uniform(0.7, 1.3, weight.shape) + spread * rng.normal(size=weight.shape))
     return model
 
 

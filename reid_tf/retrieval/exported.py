@@ -15,6 +15,7 @@ from reid_tf.retrieval.runtime import Runtime
 EXPORT_FILE = "export.json"
 LITERT_FILE, ONNX_FILE = "encoder.tflite", "encoder.onnx"
 
+_DESCRIPTION = ("inputs", "image_size", "distance", "flip", "dim", "attributes", "normalize")  # of `Encoder.describe`
 _RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
     "savedmodel": SavedModelRuntime,
     "litert": lambda folder, dim: LiteRTRuntime(folder / LITERT_FILE, dim),
@@ -65,7 +66,7 @@ def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | No
     """
     try:
         export = json.loads((folder / EXPORT_FILE).read_text())
-        kind, description, normalize = export["format"], dict(export["encoder"]), export["normalize"]
+        kind, description = export["format"], {key: export["encoder"][key] for key in _DESCRIPTION}
         calibration = Calibration.from_dict(export["calibration"]) if export["calibration"] else None
         runtime = _RUNTIMES[kind](folder, description["dim"])
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
@@ -73,6 +74,6 @@ def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | No
     if kind == "savedmodel":
         landmarks = {"landmarks": "landmarks"} if need_landmarks(description["inputs"].values()) else {}
         description |= {"inputs": {"image": "image", **landmarks}, "flip": False}
-    if calibration and normalize and calibration.distance != "cosine":
+    if calibration and description["normalize"] and calibration.distance != "cosine":
         calibration = None
-    return runtime, {**description, "normalize": normalize}, calibration
+    return runtime, description, calibration

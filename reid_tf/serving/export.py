@@ -172,7 +172,6 @@ def write_export(source: Source, format: str, folder: Path, run: str) -> dict[st
         "format": format,
         "run": run,
         "encoder": encoder.describe(),
-        "normalize": encoder.normalize,
         "calibration": encoder.calibration and encoder.calibration.to_dict(),
         "parity": None,
         **WRITERS[format](source, folder),

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from reid_tf.pipeline.decode import ImageSize, decode, resize
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # what such files begin with
 _SHOWN = [chr(byte) if 32 <= byte < 127 else f"<{byte:02x}>" for byte in range(256)]  # bytes, as an error shows them
 
 
@@ -72,8 +72,8 @@ def _read(
     position: tf.Tensor, encoded: tf.Tensor, image_size: ImageSize, max_pixels: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Position, error and pixels of an image; fails where it cannot be decoded."""
-    is_jpeg = tf.strings.substr(encoded, 0, len(_JPEG)) == _JPEG
-    is_png = tf.strings.substr(encoded, 0, len(_PNG)) == _PNG
+    is_jpeg = tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
+    is_png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
     refused = functools.partial(_refused, image_size=image_size)
 
     def known() -> tuple[tf.Tensor, tf.Tensor]:

@@ -12,8 +12,7 @@ from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import decode, naming_broken_images
 from reid_tf.pipeline.fields import landmark_table
-
-_SERVED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+from reid_tf.serving.images import JPEG, PNG
 
 
 def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) -> np.ndarray:
@@ -52,4 +51,4 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
 
 
 def _as_served(encoded: bytes) -> bytes:
-    return encoded if encoded.startswith(_SERVED) else tf.io.encode_png(decode(tf.constant(encoded))).numpy()
+    return encoded if encoded.startswith((JPEG, PNG)) else tf.io.encode_png(decode(tf.constant(encoded))).numpy()

@@ -108,7 +108,8 @@ def test_a_calibration_of_longer_vectors_is_no_unit_vectors(exports, tmp_path):
     path = tmp_path / "litert" / "export.json"
     description = json.loads(path.read_text())
     for normalize in (True, False):
-        path.write_text(json.dumps({**description, "normalize": normalize, "calibration": euclidean.to_dict()}))
+        encoder = {**description["encoder"], "normalize": normalize}
+        path.write_text(json.dumps({**description, "encoder": encoder, "calibration": euclidean.to_dict()}))
         assert load_encoder(path.parent).calibration == (None if normalize else euclidean)
 
 
@@ -142,6 +143,8 @@ def test_broken_exports_are_named(exports, tmp_path, monkeypatch):
         load_encoder(export_of(format="savedmodel"))
     with pytest.raises(InputError, match=r"export\.json' does not describe an export: KeyError\('tflite'\)"):
         load_encoder(export_of(format="tflite"))
+    with pytest.raises(InputError, match=r"export\.json' does not describe an export: KeyError\('image_size'\)"):
+        load_encoder(export_of(encoder={"inputs": {"image": "image"}}))
     (tmp_path / "export.json").write_text("{")
     with pytest.raises(InputError, match=r"export\.json' does not describe an export: JSONDecodeError"):
         load_encoder(tmp_path)

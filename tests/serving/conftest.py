@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 from conformance_server import make_server
 from made_batches import SIZE, build
+from made_exports import scatter
 from request_images import drawn, encode
 
 from reid_tf.datasets.attribute_coding import AttributeCoding
@@ -20,22 +20,12 @@ from reid_tf.retrieval.embed import Encoder
 from reid_tf.serving.signatures import build_serving_module, save_serving_module
 
 
-def scattered(model: keras.Model, seed: int, spread: float = 0.05) -> keras.Model:
-    """Gives every weight another value, so that nothing is zero or one by chance."""
-    rng = np.random.default_rng(seed)
-    for weight in model.trainable_variables + model.non_trainable_variables:
-        if weight.dtype == "float32":
-            values = weight.numpy()
-            weight.assign(values * rng.uniform(0.7, 1.3, values.shape) + spread * rng.normal(size=values.shape))
-    return model
-
-
 @pytest.fixture(scope="session")
 def system():
     """The multi-task network with attributes and a verifier, its weights scattered."""
     made = build("multitask", outputs=["identity_a", "verification", "attributes"], embedding_dim=6)
-    scattered(made.encoder, 0)
-    scattered(made.verifier, 1, spread=20.0)
+    scatter(made.encoder, 0)
+    scatter(made.verifier, 1, spread=20.0)
     return made
 
 
@@ -59,7 +49,7 @@ def pose_encoder() -> Encoder:
     features = keras.layers.Concatenate()([keras.layers.Flatten()(part) for part in parts])
     embedding = keras.layers.Dense(4, name="embedding")(features)
     inputs = {"image": image, "part_boxes": boxes}
-    model = scattered(keras.Model(inputs, {"embedding": embedding}), 2)
+    model = scatter(keras.Model(inputs, {"embedding": embedding}), 2)
     return Encoder(model, {name: name for name in inputs}, SIZE, "euclidean", flip=True)
 
 

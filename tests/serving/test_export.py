@@ -41,7 +41,7 @@ def test_a_served_model_is_the_next_version_in_its_base_path(run, tmp_path):
     assert report.parity.rank1[0] == report.parity.rank1[1]
     assert 0.2 < report.parity.mean_average_precision[0] < 1  # neither all nor nothing is found
     said = json.loads((report.folder / "export.json").read_text())
-    assert (said["format"], said["run"], said["normalize"]) == ("savedmodel", "a", False)
+    assert (said["format"], said["run"], said["encoder"]["normalize"]) == ("savedmodel", "a", False)
     assert said["parity"] == report.parity.to_dict()
     assert said["calibration"] == CALIBRATION.to_dict()
     assert set(said["signatures"]) == {"serving_default", "embed_image", "attributes", "verify"}
