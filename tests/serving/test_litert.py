@@ -22,6 +22,7 @@ OUTPUT = ("embedding",)
 
 
 def built(pooling="average"):
+    keras.utils.set_random_seed(1)
     backbone = BACKBONES.build({"name": "tiny", "width": 4}, image_size=SIZE)
     model = scatter(build_encoder(backbone, 8, pooling=pooling), 0)
     return Encoder(model, {"image": "image"}, SIZE).folded()
@@ -94,6 +95,7 @@ def test_powers_stay_in_float(images, tmp_path):
 
 
 def test_a_unit_that_no_image_activated_stays_in_float(images, tmp_path, caplog):
+    keras.utils.set_random_seed(1)
     image = keras.Input((*SIZE, 3), name="image")
     mean = keras.layers.GlobalAveragePooling2D()(image)
     gate = keras.layers.Dense(1, activation="relu", name="gate", kernel_initializer=keras.initializers.Constant(-0.1))
@@ -124,6 +126,7 @@ def test_a_file_that_the_fast_kernels_refuse_runs_on_the_others(source, images, 
 
 
 def test_half_precision_is_exported_in_float32_with_the_same_preprocessing(images):
+    keras.utils.set_random_seed(1)
     with precision("mixed_bfloat16"):
         image = keras.Input((*SIZE, 3), name="image")
         inner = keras.Input((*SIZE, 3))
