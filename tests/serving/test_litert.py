@@ -104,8 +104,9 @@ def test_a_unit_that_no_image_activated_stays_in_float(images, tmp_path, caplog)
     dead = source_of(Encoder(model, {"image": "image"}, SIZE))
     assert write_litert_int8(dead, tmp_path)["tensors_kept_in_float"] > 0
     found = LiteRTRuntime(tmp_path / "encoder.tflite", 3)({"image": images}, OUTPUT)["embedding"]
-    assert distance_of(found, dead.encoder(list(images))) < 0.3
-    assert caplog.text == ""  # of the fast kernels, which refuse a tensor whose only value is zero
+    np.testing.assert_allclose(found, dead.encoder(list(images)), atol=5)  # of 38 to 70 grey levels
+    # The fast kernels refuse a tensor whose only value is zero, which would be said.
+    assert not [record for record in caplog.records if record.name.startswith("reid_tf")]
 
 
 def test_a_file_that_the_fast_kernels_refuse_runs_on_the_others(source, images, tmp_path, caplog, monkeypatch):
