@@ -239,11 +239,11 @@ def _target(out: Path, format: str) -> Path:
 
 
 def _load_dataset(config: ExperimentConfig, data: str | None) -> ReIDDataset:
-    options = dict(config.dataset)
-    name, root = options.pop("name"), options.pop("root", None)
+    options = {**config.dataset, "root": data} if data else config.dataset
     try:
-        return load_dataset(name, data or root, **options)
+        return load_dataset(**options)
     except InputError as error:
         raise InputError(
-            f"An export is compared with its run on the images of {name!r}, whose folder --data names: {error}"
+            f"An export is compared with its run on the images of {options['name']!r}, whose folder --data names: "
+            f"{error}"
         ) from error

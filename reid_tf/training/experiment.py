@@ -148,8 +148,7 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     """
     strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(config.seed)
-    options = dict(config.dataset)
-    dataset = load_dataset(options.pop("name"), options.pop("root", None), **options)
+    dataset = load_dataset(**config.dataset)
     for split in ("train", "query", "gallery"):
         if not getattr(dataset, split):
             raise InputError(f"The data set {dataset.name!r} has no {split} images: it holds {summarise(dataset)}.")

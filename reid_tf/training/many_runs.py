@@ -49,8 +49,7 @@ def check_files(configs: Sequence[ExperimentConfig]) -> None:
         if path not in (None, "imagenet") and not Path(path).expanduser().is_file():
             raise InputError(f"The runs begin with a weights file that is not there. Received: {path!r}.")
     for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
-        options = json.loads(text)
-        load_dataset(options.pop("name"), options.pop("root", None), **options)
+        load_dataset(**json.loads(text))
 
 
 def _interrupted(folder: Path) -> Path | None:
