@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.models.system import System
 from reid_tf.registry import BACKBONES, MODELS
 

@@ -8,8 +8,8 @@ import numpy as np
 from made_batches import SIZE, build
 
 from reid_tf.config import parse_config, save_config
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.files import write_json
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
 from reid_tf.retrieval.embed import Encoder

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from reid_tf.config import ExperimentConfig, load_config, parse_config
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embed import embed, load_encoder

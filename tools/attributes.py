@@ -22,9 +22,9 @@ def main() -> None:
     parser.add_argument("--junk-scores", metavar="CSV", help="also write the sum of each image's squared outputs")
     arguments = parser.parse_args()
 
-    from reid_tf.datasets.annotation_csv import write_annotations
-    from reid_tf.datasets.attribute_table import write_attribute_table
-    from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+    from reid_tf.datasets.attributes.annotation_csv import write_annotations
+    from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+    from reid_tf.datasets.attributes.table import write_attribute_table
     from reid_tf.datasets.image_list import image_ids, list_images
     from reid_tf.retrieval.embed import embed_with_attributes
     from reid_tf.retrieval.junk import junk_scores, write_junk_scores

@@ -7,7 +7,7 @@ import sys
 
 import command_line
 
-from reid_tf.datasets.check import check
+from reid_tf.datasets.doctor.check import check
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset
 

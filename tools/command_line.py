@@ -22,7 +22,7 @@ from reid_tf.errors import InputError
 from reid_tf.registry import MODELS
 
 if TYPE_CHECKING:
-    from reid_tf.datasets.attribute_coding import AttributeCoding
+    from reid_tf.datasets.attributes.coding import AttributeCoding
     from reid_tf.datasets.record import ReIDDataset
     from reid_tf.retrieval.embed import Encoder
 

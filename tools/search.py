@@ -16,7 +16,7 @@ import numpy as np
 from reid_tf.errors import InputError
 
 if TYPE_CHECKING:
-    from reid_tf.datasets.attribute_coding import AttributeCoding
+    from reid_tf.datasets.attributes.coding import AttributeCoding
     from reid_tf.retrieval.embed import Encoder
     from reid_tf.retrieval.embeddings import Embeddings
 

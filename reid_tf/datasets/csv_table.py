@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from reid_tf.datasets.attribute_columns import ATTRIBUTE_PREFIX, columns_of_schema, schema_of_columns
-from reid_tf.datasets.csv_file import CsvTable, read_csv
-from reid_tf.datasets.folders import Split, contents
+from reid_tf.datasets.attributes.columns import ATTRIBUTE_PREFIX, columns_of_schema, schema_of_columns
 from reid_tf.datasets.landmarks import add_landmarks
+from reid_tf.datasets.readers.csv import CsvTable, read_csv
+from reid_tf.datasets.readers.folders import Split, contents
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS

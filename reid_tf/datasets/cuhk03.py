@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reid_tf.datasets.folders import SPLIT_FOLDERS, Split, contents, existing_root, read_splits
 from reid_tf.datasets.landmarks import add_landmarks
-from reid_tf.datasets.mat_file import read_mat, strings
+from reid_tf.datasets.readers.folders import SPLIT_FOLDERS, Split, contents, existing_root, read_splits
+from reid_tf.datasets.readers.mat import read_mat, strings
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS

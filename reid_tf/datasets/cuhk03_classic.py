@@ -7,8 +7,8 @@ from pathlib import Path
 
 from reid_tf.datasets.cuhk03 import Boxes
 from reid_tf.datasets.cuhk03_release import STAMP_FILE, Person, Release, extract_release, read_release
-from reid_tf.datasets.folders import existing_root, find_root, image_names
 from reid_tf.datasets.landmarks import add_landmarks
+from reid_tf.datasets.readers.folders import existing_root, find_root, image_names
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS

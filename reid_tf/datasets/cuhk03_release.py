@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import tqdm
 
-from reid_tf.datasets.findings import counted
-from reid_tf.datasets.folders import contents, image_names
-from reid_tf.datasets.hdf5_mat import Hdf5Mat, open_hdf5_mat
+from reid_tf.datasets.doctor.findings import counted
+from reid_tf.datasets.readers.folders import contents, image_names
+from reid_tf.datasets.readers.hdf5 import Hdf5Mat, open_hdf5_mat
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
 

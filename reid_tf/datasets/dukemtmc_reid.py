@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from reid_tf.datasets.attribute_files import read_duke_attributes
-from reid_tf.datasets.attribute_labels import AttributeLabels, add_attributes
-from reid_tf.datasets.attributes import DUKEMTMC_SCHEMA
-from reid_tf.datasets.folders import SPLIT_FOLDERS, existing_root, find_root, read_splits
+from reid_tf.datasets.attributes.files import read_duke_attributes
+from reid_tf.datasets.attributes.labels import AttributeLabels, add_attributes
+from reid_tf.datasets.attributes.schema import DUKEMTMC_SCHEMA
 from reid_tf.datasets.landmarks import add_landmarks
+from reid_tf.datasets.readers.folders import SPLIT_FOLDERS, existing_root, find_root, read_splits
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.registry import DATASETS
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reid_tf.datasets.csv_table import csv_table
-from reid_tf.datasets.folders import IMAGE_SUFFIXES
 from reid_tf.datasets.landmarks import add_landmarks_to_records
+from reid_tf.datasets.readers.folders import IMAGE_SUFFIXES
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.map_records import map_records
-from reid_tf.datasets.npz_file import read_npz
+from reid_tf.datasets.readers.npz import read_npz
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside

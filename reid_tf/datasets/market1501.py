@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reid_tf.datasets.attribute_files import read_market_attributes
-from reid_tf.datasets.attribute_labels import AttributeLabels, add_attributes, annotation_labels
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
-from reid_tf.datasets.folders import (
+from reid_tf.datasets.attributes.files import read_market_attributes
+from reid_tf.datasets.attributes.labels import AttributeLabels, add_attributes, annotation_labels
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+from reid_tf.datasets.landmarks import add_landmarks
+from reid_tf.datasets.readers.folders import (
     SPLIT_FOLDERS,
     existing_root,
     find_root,
@@ -16,7 +17,6 @@ from reid_tf.datasets.folders import (
     read_folder,
     read_splits,
 )
-from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS

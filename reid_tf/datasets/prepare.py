@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from reid_tf.datasets.encoded import import_tfds, is_prepared, read_encoded
 from reid_tf.datasets.landmarks import SHAPE
 from reid_tf.datasets.prepared import RECORDS_FILE
+from reid_tf.datasets.readers.encoded import import_tfds, is_prepared, read_encoded
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside

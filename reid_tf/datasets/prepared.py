@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
-from reid_tf.datasets.encoded import place
-from reid_tf.datasets.folders import contents, existing_root
-from reid_tf.datasets.npz_file import read_npz
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
+from reid_tf.datasets.readers.encoded import place
+from reid_tf.datasets.readers.folders import contents, existing_root
+from reid_tf.datasets.readers.npz import read_npz
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeSchema
 
 JUNK = -1
 
@@ -15,7 +15,7 @@ class Record:
     """One image of one person.
 
     Args:
-        path: str. The image file, or a place in a prepared data set (see `datasets/encoded.py`).
+        path: str. The image file, or a place in a prepared data set (see `datasets/readers/encoded.py`).
         identity: int. Who it shows. -1 marks junk; only loaders assign it, and no split holds such a record.
         camera: int. Which camera took it.
         attributes: tuple of int, or None. One class index a group of the data set's schema, -1 where unknown.

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import tqdm
 
-from reid_tf.datasets.box_file import Boxes, read_boxes
-from reid_tf.datasets.findings import counted
-from reid_tf.datasets.folders import contents, image_names
-from reid_tf.datasets.video_frames import read_frames
+from reid_tf.datasets.doctor.findings import counted
+from reid_tf.datasets.readers.box import Boxes, read_boxes
+from reid_tf.datasets.readers.folders import contents, image_names
+from reid_tf.datasets.readers.video import read_frames
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
 

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.layers.attribute_reweighting import AttributeReweighting
 from reid_tf.losses import CrossEntropy, GroupCrossEntropy

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import keras
 
 from reid_tf.backbones.fork import fork
-from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
 from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, augment_batch

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from reid_tf.datasets.encoded import read_encoded
+from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.errors import InputError
 
 ImageSize = tuple[int, int]

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from reid_tf.datasets.attributes import UNKNOWN, AttributeSchema
+from reid_tf.datasets.attributes.schema import UNKNOWN, AttributeSchema
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown

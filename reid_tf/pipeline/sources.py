@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from reid_tf.datasets.encoded import is_prepared, read_encoded
+from reid_tf.datasets.readers.encoded import is_prepared, read_encoded
 from reid_tf.pipeline.decode import ImageSize, decode_batch, load_images
 from reid_tf.pipeline.python_calls import CALLS
 

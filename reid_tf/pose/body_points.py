@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.datasets.folders import SPLIT_FOLDERS, image_names
-from reid_tf.datasets.hdf5_mat import open_hdf5_mat
+from reid_tf.datasets.readers.folders import SPLIT_FOLDERS, image_names
+from reid_tf.datasets.readers.hdf5 import open_hdf5_mat
 from reid_tf.errors import InputError
 from reid_tf.pose.found_landmarks import FoundLandmarks
 from reid_tf.pose.joint_orders import MPII_14, in_coco_18

@@ -1,6 +1,6 @@
 """The size of an image file."""
 
-from reid_tf.datasets.encoded import read_encoded
+from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.errors import InputError
 
 _JPEG = b"\xff\xd8\xff"

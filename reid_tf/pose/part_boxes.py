@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from reid_tf.datasets.findings import counted
+from reid_tf.datasets.doctor.findings import counted
 from reid_tf.errors import InputError
 from reid_tf.pose.joint_orders import PARTS
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import AttributeSchema
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 

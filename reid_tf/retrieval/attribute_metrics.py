@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import UNKNOWN, AttributeSchema
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import UNKNOWN, AttributeSchema
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.retrieval.attribute_score import FIGURES, AttributeScore, json_figure, score_attribute

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 import reid_tf.layers  # noqa: F401 - saved encoders name these layers
-from reid_tf.datasets.attribute_coding import AttributeCoding
+from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import evaluation_batches, input_batches

@@ -26,8 +26,8 @@ from reid_tf.serving.formats.saved_model import write_saved_model
 from reid_tf.serving.formats.source import Source
 from reid_tf.serving.parity import Parity, compare, default_tolerance, whole_identities
 from reid_tf.serving.served import embed_served
-from reid_tf.training.manifest import versions
 from reid_tf.training.verifier import load_verifier
+from reid_tf.versions import versions
 
 WRITERS: dict[str, Callable[[Source, Path], dict[str, Any]]] = {
     "savedmodel": write_saved_model,

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from reid_tf.datasets.encoded import read_encoded
+from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import decode, naming_broken_images

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from reid_tf.datasets.record import Record, ReIDDataset
+from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
 from reid_tf.registry import VALIDATIONS, Component
-from reid_tf.training.manifest import data_hash, summarise
 
 logger = logging.getLogger(__name__)
 

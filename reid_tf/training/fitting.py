@@ -8,16 +8,18 @@ from typing import Any
 import keras
 
 from reid_tf.config import ExperimentConfig, load_config, save_config
+from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.pipeline.decode import naming_broken_images
-from reid_tf.training import callbacks, manifest
+from reid_tf.training import callbacks
 from reid_tf.training.evaluation import Evaluation, make_evaluation
 from reid_tf.training.experiment import Experiment, build_experiment
 from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.strategy import make_strategy, precision
+from reid_tf.versions import git_commit, versions
 
 
 class Fitting:
@@ -67,12 +69,12 @@ class Fitting:
         experiment, state = self.experiment, self.checkpoints.state
         seconds = self.checkpoints.seconds_before + time.monotonic() - self.started
         return {
-            "versions": manifest.versions(),
-            "git_commit": manifest.git_commit(),
+            "versions": versions(),
+            "git_commit": git_commit(),
             "seed": self.config.seed,
             "configuration": dataclasses.asdict(self.config),
-            "dataset": {"name": experiment.dataset.name, **manifest.summarise(experiment.dataset)},
-            "data_hash": manifest.data_hash(experiment.dataset),
+            "dataset": {"name": experiment.dataset.name, **summarise(experiment.dataset)},
+            "data_hash": data_hash(experiment.dataset),
             **self.evaluation.describe(),
             "epochs": state["epoch"],
             "best_epoch_weights": state["best"],

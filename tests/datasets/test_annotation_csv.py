@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from reid_tf.datasets.annotation_csv import COLUMNS, read_annotations, write_annotations
+from reid_tf.datasets.attributes.annotation_csv import COLUMNS, read_annotations, write_annotations
 from reid_tf.errors import InputError
 
 SAMPLE = "trento/annotations_sample.csv"

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import scipy.io
 
-from reid_tf.datasets.attribute_files import (
+from reid_tf.datasets.attributes.files import (
     read_duke_attributes,
     read_market_attributes,
     write_duke_attributes,
     write_market_attributes,
 )
-from reid_tf.datasets.attributes import DUKEMTMC_SCHEMA, MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.schema import DUKEMTMC_SCHEMA, MARKET1501_SCHEMA
 from reid_tf.errors import InputError
 
 REAL_FILE = "market1501-attribute/market_attribute.mat"

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from made_datasets import dataset_of
 
-from reid_tf.datasets.annotation_csv import write_annotations
-from reid_tf.datasets.attribute_labels import AttributeLabels, add_attributes, annotation_labels
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.annotation_csv import write_annotations
+from reid_tf.datasets.attributes.labels import AttributeLabels, add_attributes, annotation_labels
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.errors import InputError
 
 A, B = (0,) * 12, (1,) * 12

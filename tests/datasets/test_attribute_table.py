@@ -1,7 +1,7 @@
 import pandas as pd
 
-from reid_tf.datasets.attribute_table import write_attribute_table
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.table import write_attribute_table
 
 SCHEMA = AttributeSchema((AttributeGroup("shoes", ("dark", "light")), AttributeGroup("top", ("red, pale", "blue"))))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_video import box, box_lines
 
-from reid_tf.datasets.box_file import read_boxes
+from reid_tf.datasets.readers.box import read_boxes
 from reid_tf.errors import InputError
 
 

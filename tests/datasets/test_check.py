@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from made_datasets import dataset_of, encoded_image, records_of
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
-from reid_tf.datasets.check import check
-from reid_tf.datasets.findings import counted, named
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
+from reid_tf.datasets.doctor.check import check
+from reid_tf.datasets.doctor.findings import counted, named
+from reid_tf.datasets.doctor.published_counts import PUBLISHED, check_counts
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
-from reid_tf.datasets.published_counts import PUBLISHED, check_counts
 from reid_tf.datasets.record import Record, ReIDDataset
 
 GOOD = {"train": [(1, 1), (1, 2), (2, 1), (2, 2)], "query": [(5, 1)], "gallery": [(5, 2), (0, 1)]}

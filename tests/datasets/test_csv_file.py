@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reid_tf.datasets.csv_file import read_csv
+from reid_tf.datasets.readers.csv import read_csv
 from reid_tf.errors import InputError
 
 

@@ -9,7 +9,7 @@ import scipy.io
 from made_cuhk03 import PERSONS, TEST_SETS, image_of, write_release
 from made_datasets import places
 
-from reid_tf.datasets.check import check
+from reid_tf.datasets.doctor.check import check
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError

@@ -1,8 +1,8 @@
 import pytest
 from made_datasets import places
 
-from reid_tf.datasets.attribute_files import write_duke_attributes, write_market_attributes
-from reid_tf.datasets.attributes import DUKEMTMC_SCHEMA
+from reid_tf.datasets.attributes.files import write_duke_attributes, write_market_attributes
+from reid_tf.datasets.attributes.schema import DUKEMTMC_SCHEMA
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from reid_tf.datasets.folders import contents, existing_root, find_root, image_names, read_folder
+from reid_tf.datasets.readers.folders import contents, existing_root, find_root, image_names, read_folder
 from reid_tf.errors import InputError
 
 NAME = re.compile(r"(?P<identity>-1|\d+)_c(?P<camera>\d+)\.jpg")

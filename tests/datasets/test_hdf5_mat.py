@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from reid_tf.datasets.hdf5_mat import open_hdf5_mat
+from reid_tf.datasets.readers.hdf5 import open_hdf5_mat
 from reid_tf.errors import InputError
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from made_datasets import MARKET_NAMES, places
 
-from reid_tf.datasets.annotation_csv import write_annotations
-from reid_tf.datasets.attribute_files import write_market_attributes
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.annotation_csv import write_annotations
+from reid_tf.datasets.attributes.files import write_market_attributes
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.market1501 import read_market_layout

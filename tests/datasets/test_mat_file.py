@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from reid_tf.datasets.mat_file import read_mat, strings
+from reid_tf.datasets.readers.mat import read_mat, strings
 from reid_tf.errors import InputError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reid_tf.datasets.npz_file import read_npz
+from reid_tf.datasets.readers.npz import read_npz
 from reid_tf.errors import InputError
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from reid_tf.datasets import synthetic as synthetic_file
-from reid_tf.datasets.attribute_files import read_market_attributes
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.files import read_market_attributes
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.market1501 import market1501
 from reid_tf.datasets.pedestrians import writing

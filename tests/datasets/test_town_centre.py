@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from made_video import WALKERS, box_lines, colour_of, write_boxes, write_frames, write_video
 
-from reid_tf.datasets.annotation_csv import write_annotations
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
-from reid_tf.datasets.check import check
+from reid_tf.datasets.attributes.annotation_csv import write_annotations
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+from reid_tf.datasets.doctor.check import check
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError

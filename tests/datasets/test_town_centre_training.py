@@ -6,8 +6,8 @@ import pytest
 from made_video import WALKERS, write_boxes, write_video
 
 from reid_tf.config import parse_config
-from reid_tf.datasets.annotation_csv import write_annotations
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.annotation_csv import write_annotations
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.training.train import train
 
 

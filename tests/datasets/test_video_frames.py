@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_video import FRAMES, frame, write_frames, write_video
 
-from reid_tf.datasets.video_frames import read_frames
+from reid_tf.datasets.readers.video import read_frames
 from reid_tf.errors import InputError
 
 

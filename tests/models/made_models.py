@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.models.system import System
 from reid_tf.registry import MODELS
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_models import IDENTITIES, build, images, labels
 
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.errors import InputError
 
 

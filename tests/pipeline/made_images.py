@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 
 SCHEMA = AttributeSchema((AttributeGroup("hat", ("no", "yes")), AttributeGroup("age", ("young", "adult", "old"))))
 

@@ -5,7 +5,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.report.attribute_chart import attribute_chart
 from reid_tf.retrieval.attribute_metrics import evaluate_attributes

@@ -1,6 +1,6 @@
 import csv
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.report.attribute_table import attribute_means_table, write_attribute_csv
 from reid_tf.retrieval.attribute_metrics import evaluate_attributes
 

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.report.evaluation import write_report
 from reid_tf.retrieval import Embeddings, evaluate
 from reid_tf.retrieval.attribute_metrics import evaluate_attributes

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.retrieval.attribute_filter import (
     attribute_matches,

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.retrieval.attribute_metrics import check_same_schema, evaluate_attributes, evaluate_records

@@ -3,8 +3,8 @@ import keras
 import numpy as np
 import pytest
 
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embed import Encoder

@@ -12,8 +12,8 @@ from made_batches import SIZE, build
 from made_exports import scatter
 from request_images import drawn, encode
 
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.retrieval.embed import Encoder

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from reid_tf.config import parse_config, save_config
-from reid_tf.datasets.attribute_coding import AttributeCoding
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.files import write_json
 from reid_tf.retrieval.embed import Encoder
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from made_run import colour_encoder, plain_encoder, schema_encoder, write_image, write_run
 
-from reid_tf.datasets.annotation_csv import read_annotations
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.annotation_csv import read_annotations
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 
 HEADER = (
     "id,age,backpack,bag,handbag,clothes,down,up,hair,hat,gender,upmulticolor,upblack,upwhite,upred,uppurple,upyellow,"

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.pedestrians.palette import Colour
 
 

@@ -5,10 +5,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from reid_tf.datasets.folders import SPLIT_FOLDERS
 from reid_tf.datasets.market1501 import DISTRACTOR
 from reid_tf.datasets.pedestrians.look import Look
 from reid_tf.datasets.pedestrians.wardrobe import draw_look, draw_outfit
+from reid_tf.datasets.readers.folders import SPLIT_FOLDERS
 from reid_tf.datasets.record import JUNK
 
 TRAIN, QUERY, GALLERY = (SPLIT_FOLDERS[split] for split in ("train", "query", "gallery"))

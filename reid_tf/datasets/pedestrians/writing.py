@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from reid_tf.datasets.attribute_files import write_market_attributes
-from reid_tf.datasets.folders import SPLIT_FOLDERS
+from reid_tf.datasets.attributes.files import write_market_attributes
 from reid_tf.datasets.landmarks import LANDMARKS_FILE, write_landmarks
 from reid_tf.datasets.market1501 import ATTRIBUTES_FILE
 from reid_tf.datasets.pedestrians.camera import Camera, draw_camera, encode
 from reid_tf.datasets.pedestrians.picture import Person, draw_junk, draw_picture
 from reid_tf.datasets.pedestrians.population import Parameters, Stream, Subject, draw_independent, draw_population
+from reid_tf.datasets.readers.folders import SPLIT_FOLDERS
 from reid_tf.datasets.record import JUNK
 
 PASSERS_BY = 24

@@ -4,7 +4,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.pedestrians import palette
 from reid_tf.datasets.pedestrians.clothes import Cloths
 from reid_tf.datasets.pedestrians.fabric import ROWS

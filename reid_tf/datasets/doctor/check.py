@@ -3,10 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from reid_tf.datasets.attributes import UNKNOWN
-from reid_tf.datasets.check_images import check_images
-from reid_tf.datasets.findings import Finding, counted, named
-from reid_tf.datasets.published_counts import check_counts
+from reid_tf.datasets.attributes.schema import UNKNOWN
+from reid_tf.datasets.doctor.findings import Finding, counted, named
+from reid_tf.datasets.doctor.images import check_images
+from reid_tf.datasets.doctor.published_counts import check_counts
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 
 

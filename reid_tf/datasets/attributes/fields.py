@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reid_tf.datasets.attributes import DUKEMTMC_SCHEMA, MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import DUKEMTMC_SCHEMA, MARKET1501_SCHEMA, AttributeGroup, AttributeSchema
 from reid_tf.errors import InputError
 
 MULTI_COLOUR = "multi-colour"

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tqdm
 
-from reid_tf.datasets.encoded import is_prepared, read_encoded
-from reid_tf.datasets.findings import Finding, counted, named
+from reid_tf.datasets.doctor.findings import Finding, counted, named
+from reid_tf.datasets.readers.encoded import is_prepared, read_encoded
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
 

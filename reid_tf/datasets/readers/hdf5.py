@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from reid_tf.datasets.mat_file import check_variables, first_bytes, unreadable
+from reid_tf.datasets.readers.mat import check_variables, first_bytes, unreadable
 from reid_tf.errors import InputError
 
 _OLDER_KINDS = {b"MATLAB 5.0": "one of the formats 5 to 7.2: save it again with '-v7.3'"}

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reid_tf.datasets.annotation_csv import read_annotations
-from reid_tf.datasets.attributes import MARKET1501_SCHEMA, AttributeSchema
-from reid_tf.datasets.findings import counted, named
+from reid_tf.datasets.attributes.annotation_csv import read_annotations
+from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA, AttributeSchema
+from reid_tf.datasets.doctor.findings import counted, named
 from reid_tf.datasets.map_records import map_records
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError

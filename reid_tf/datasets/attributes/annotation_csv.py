@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.datasets.attribute_fields import MARKET1501_FIELDS
-from reid_tf.datasets.csv_file import CsvTable, read_csv
+from reid_tf.datasets.attributes.fields import MARKET1501_FIELDS
+from reid_tf.datasets.readers.csv import CsvTable, read_csv
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.registry import unknown

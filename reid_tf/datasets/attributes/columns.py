@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from reid_tf.datasets.attributes import SCHEMAS, UNKNOWN, AttributeGroup, AttributeSchema
-from reid_tf.datasets.csv_file import CsvTable
+from reid_tf.datasets.attributes.schema import SCHEMAS, UNKNOWN, AttributeGroup, AttributeSchema
+from reid_tf.datasets.readers.csv import CsvTable
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 

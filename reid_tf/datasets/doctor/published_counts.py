@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from reid_tf.datasets.findings import Finding
+from reid_tf.datasets.doctor.findings import Finding
 from reid_tf.datasets.record import Record, ReIDDataset
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from reid_tf.datasets.attribute_fields import DUKEMTMC_FIELDS, MARKET1501_FIELDS, AttributeFields
-from reid_tf.datasets.mat_file import read_mat, strings
+from reid_tf.datasets.attributes.fields import DUKEMTMC_FIELDS, MARKET1501_FIELDS, AttributeFields
+from reid_tf.datasets.readers.mat import read_mat, strings
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.datasets.csv_file import read_csv
+from reid_tf.datasets.readers.csv import read_csv
 from reid_tf.errors import InputError
 
 COLUMNS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reid_tf.datasets.folders import image_names
+from reid_tf.datasets.readers.folders import image_names
 from reid_tf.errors import InputError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".mpg", ".mpeg", ".m4v")

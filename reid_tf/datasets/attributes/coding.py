@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reid_tf.datasets.attributes import AttributeGroup, AttributeSchema
+from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.errors import InputError
 
 Kind = Literal["binary", "classes"]

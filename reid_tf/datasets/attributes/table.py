@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reid_tf.datasets.attributes import UNKNOWN, AttributeSchema
+from reid_tf.datasets.attributes.schema import UNKNOWN, AttributeSchema
 from reid_tf.files import written_beside
 
 

@@ -1,0 +1,1 @@
+"""What people wear and carry: schemas, the label files that name it, and how outputs are coded."""
