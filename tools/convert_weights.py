@@ -21,9 +21,8 @@ def main() -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="print all of that")
     arguments = parser.parse_args()
 
-    from reid_tf.backbones.conversion import compare, convert_weights, weight_table
-    from reid_tf.backbones.conversion_report import every_tensor, summary
-    from reid_tf.backbones.state_dict import read_state_dict
+    from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
+    from reid_tf.backbones.weights.state_dict import read_state_dict
     from reid_tf.files import written_beside
 
     table = weight_table(arguments.backbone)

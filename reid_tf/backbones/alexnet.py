@@ -5,7 +5,7 @@ from keras import layers
 
 from reid_tf.backbones.blocks import fully_connected_stages
 from reid_tf.backbones.common import image_input, scaled
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import imagenet_normalization
 from reid_tf.registry import BACKBONES
 

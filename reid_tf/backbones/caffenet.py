@@ -7,7 +7,7 @@ from keras import initializers, layers, ops
 
 from reid_tf.backbones.blocks import fully_connected_stages
 from reid_tf.backbones.common import image_input, scaled, smallest_image
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.local_response_normalization import LocalResponseNormalization
 from reid_tf.layers.preprocessing import caffe_normalization
 from reid_tf.registry import BACKBONES

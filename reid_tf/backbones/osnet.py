@@ -15,7 +15,7 @@ from reid_tf.backbones.blocks import (
     residual_sum,
 )
 from reid_tf.backbones.common import image_input
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import imagenet_normalization
 from reid_tf.registry import BACKBONES
 

@@ -8,7 +8,7 @@ from keras import layers
 
 from reid_tf.backbones.blocks import convolution_norm
 from reid_tf.backbones.common import image_input, require_positive, scaled, smallest_image
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import imagenet_normalization
 from reid_tf.registry import BACKBONES
 

@@ -10,7 +10,7 @@ from keras import layers, ops
 from reid_tf.backbones.blocks import convolution_norm, projection, residual_sum
 from reid_tf.backbones.common import require_positive
 from reid_tf.backbones.resnet import Stem, four_stacks
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import imagenet_normalization
 from reid_tf.registry import BACKBONES

@@ -10,7 +10,7 @@ from keras import layers
 
 from reid_tf.backbones.blocks import convolution_norm, max_pool, projection, residual_sum
 from reid_tf.backbones.common import image_input, require_positive
-from reid_tf.backbones.weights import PublishedWeights, load_weights
+from reid_tf.backbones.weights.load import PublishedWeights, load_weights
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
 from reid_tf.registry import BACKBONES

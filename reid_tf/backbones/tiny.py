@@ -4,7 +4,7 @@ import keras
 
 from reid_tf.backbones.common import require_positive
 from reid_tf.backbones.resnet import basic_block, resnet
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import imagenet_normalization
 from reid_tf.registry import BACKBONES
 

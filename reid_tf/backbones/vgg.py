@@ -7,7 +7,7 @@ from keras import layers
 
 from reid_tf.backbones.blocks import fully_connected_stages
 from reid_tf.backbones.common import image_input, scaled, smallest_image
-from reid_tf.backbones.weights import PublishedWeights, load_weights
+from reid_tf.backbones.weights.load import PublishedWeights, load_weights
 from reid_tf.layers.preprocessing import caffe_normalization
 from reid_tf.registry import BACKBONES
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from reid_tf.backbones.alexnet import alexnet
-from reid_tf.backbones.conversion import compare, convert_weights, fill
 from reid_tf.backbones.osnet import osnet_x0_25
-from reid_tf.backbones.provenance import Provenance, write_provenance
 from reid_tf.backbones.resnet import resnet50
-from reid_tf.backbones.state_dict import StateDict
 from reid_tf.backbones.tiny import tiny
-from reid_tf.backbones.torch_tables import TABLES
 from reid_tf.backbones.vgg import vgg16
-from reid_tf.backbones.weight_table import CONVOLUTION, CONVOLUTION_OF_DENSE, DENSE_OF_1X1, DEPTHWISE, WeightTable
-from reid_tf.backbones.weights import PublishedWeights, load_weights
+from reid_tf.backbones.weights.conversion import compare, convert_weights, fill
+from reid_tf.backbones.weights.load import PublishedWeights, load_weights
+from reid_tf.backbones.weights.provenance import Provenance, write_provenance
+from reid_tf.backbones.weights.state_dict import StateDict
+from reid_tf.backbones.weights.table import CONVOLUTION, CONVOLUTION_OF_DENSE, DENSE_OF_1X1, DEPTHWISE, WeightTable
+from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import imagenet_normalization
 

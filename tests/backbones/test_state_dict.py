@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from reid_tf.backbones.state_dict import read_state_dict
+from reid_tf.backbones.weights.state_dict import read_state_dict
 from reid_tf.errors import InputError
 
 WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from reid_tf.backbones.conversion import fill
-from reid_tf.backbones.state_dict import StateDict
-from reid_tf.backbones.torch_tables import TABLES
+from reid_tf.backbones.weights.conversion import fill
+from reid_tf.backbones.weights.state_dict import StateDict
+from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.registry import BACKBONES
 
 torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from reid_tf.backbones.vgg import KERAS_VGG16, convert_keras_vgg, vgg
-from reid_tf.backbones.weights import PublishedWeights, load_weights
+from reid_tf.backbones.weights.load import PublishedWeights, load_weights
 from reid_tf.errors import InputError
 
 STRUCTURE = {"stackwise_num_convolutions": (2, 2, 3, 3, 3), "stackwise_channels": (4, 4, 6, 8, 8)}

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from reid_tf.backbones import download as download_module
-from reid_tf.backbones.download import download
 from reid_tf.backbones.resnet import resnet18, resnet50
 from reid_tf.backbones.tiny import tiny
 from reid_tf.backbones.vgg import vgg16
+from reid_tf.backbones.weights import download as download_module
+from reid_tf.backbones.weights.download import download
 from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES
 

@@ -6,8 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 from safetensors.numpy import save_file
 
-from reid_tf.backbones.torch_tables import TABLES
-from reid_tf.backbones.weights import load_weights
+from reid_tf.backbones.weights.load import load_weights
+from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.registry import BACKBONES
 
 NAME = "osnet_x0_25"

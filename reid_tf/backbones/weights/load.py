@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import keras
 
-from reid_tf.backbones.download import download
-from reid_tf.backbones.provenance import Provenance, read_provenance
-from reid_tf.backbones.torch_tables import TABLES
+from reid_tf.backbones.weights.download import download
+from reid_tf.backbones.weights.provenance import Provenance, read_provenance
+from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError, one_line
 from reid_tf.layers.preprocessing import STORED
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from reid_tf.backbones.weight_table import (
+from reid_tf.backbones.weights.table import (
     CONVOLUTION,
     CONVOLUTION_OF_DENSE,
     DENSE_OF_1X1,
