@@ -11,4 +11,3 @@ from reid_tf.losses.masked_binary_crossentropy import masked_binary_crossentropy
 from reid_tf.losses.pairwise_distances import DISTANCES as DISTANCES
 from reid_tf.losses.pose_triplet import PoseTripletLoss as PoseTripletLoss
 from reid_tf.losses.triplet import TripletLoss as TripletLoss
-from reid_tf.losses.triplet_metrics import triplet_metrics as triplet_metrics

@@ -7,8 +7,8 @@ from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.layers.attribute_reweighting import AttributeReweighting
 from reid_tf.losses import CrossEntropy, GroupCrossEntropy
-from reid_tf.models.attribute_accuracy import GroupAccuracy
-from reid_tf.models.encoder import Pooling, as_output, pool, project
+from reid_tf.metrics.attribute_accuracy import GroupAccuracy
+from reid_tf.models.embedding import Pooling, as_output, pool, project
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System

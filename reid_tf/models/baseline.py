@@ -3,7 +3,7 @@
 import keras
 
 from reid_tf.losses import CrossEntropy
-from reid_tf.models.encoder import Pooling, build_encoder
+from reid_tf.models.embedding import Pooling, build_encoder
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System

@@ -9,7 +9,7 @@ from reid_tf.backbones.blocks import convolution_norm
 from reid_tf.backbones.common import require_positive
 from reid_tf.errors import InputError
 from reid_tf.losses import BeliefMapError
-from reid_tf.models.encoder import as_output
+from reid_tf.models.embedding import as_output
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.registry import MODELS

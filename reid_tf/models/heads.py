@@ -9,7 +9,7 @@ from reid_tf.errors import InputError
 from reid_tf.layers.pairs import SplitPairs, StackPairs
 from reid_tf.layers.square_difference import SquareDifference
 from reid_tf.losses import TripletLoss
-from reid_tf.models.encoder import as_output
+from reid_tf.models.embedding import as_output
 
 
 class IdentityHead:

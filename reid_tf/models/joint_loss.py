@@ -8,8 +8,9 @@ from keras import layers
 from reid_tf.backbones.fork import branch, trunk
 from reid_tf.errors import InputError
 from reid_tf.layers.roi_pooling import RoIMaxPooling
-from reid_tf.losses import CrossEntropy, PoseTripletLoss, triplet_metrics
-from reid_tf.models.encoder import Pooling, as_output, pool
+from reid_tf.losses import CrossEntropy, PoseTripletLoss
+from reid_tf.metrics import triplet_metrics
+from reid_tf.models.embedding import Pooling, as_output, pool
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System

@@ -6,9 +6,10 @@ import keras
 
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
-from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
-from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.encoder import Pooling, build_encoder
+from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss
+from reid_tf.metrics import triplet_metrics
+from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy
+from reid_tf.models.embedding import Pooling, build_encoder
 from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System

@@ -8,9 +8,10 @@ import keras
 from reid_tf.backbones.fork import fork
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
-from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss, triplet_metrics
-from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.encoder import EmbeddingLayer, Pooling, as_output, attribute_sigmoids, pool, project
+from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss
+from reid_tf.metrics import triplet_metrics
+from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy
+from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, attribute_sigmoids, pool, project
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 import keras
 
 from reid_tf.errors import InputError
-from reid_tf.losses import CrossEntropy, TripletLoss, triplet_metrics
-from reid_tf.models.encoder import EmbeddingLayer, Pooling, as_output, embed_features
+from reid_tf.losses import CrossEntropy, TripletLoss
+from reid_tf.metrics import triplet_metrics
+from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, embed_features
 from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from naive_triplets import distance, mined
 
-from reid_tf.losses import TripletLoss, triplet_metrics
+from reid_tf.losses import TripletLoss
+from reid_tf.metrics import triplet_metrics
 
 IDENTITIES = np.array([0, 0, 1, 1, 2, 2])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reid_tf.models.attribute_accuracy import BinaryAttributeAccuracy, GroupAccuracy
+from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy, GroupAccuracy
 
 
 def test_binary_accuracy_counts_known_targets_only():

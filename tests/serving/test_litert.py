@@ -8,7 +8,7 @@ from made_batches import SIZE
 from made_exports import pictures, scatter
 
 from reid_tf.layers.preprocessing import caffe_normalization
-from reid_tf.models.encoder import build_encoder
+from reid_tf.models.embedding import build_encoder
 from reid_tf.pipeline.decode import resize_images
 from reid_tf.registry import BACKBONES
 from reid_tf.retrieval.embed import Encoder

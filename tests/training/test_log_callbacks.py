@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from reid_tf.losses import CrossEntropy, TripletLoss, triplet_metrics
+from reid_tf.losses import CrossEntropy, TripletLoss
+from reid_tf.metrics import triplet_metrics
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
 
 

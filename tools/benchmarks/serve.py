@@ -94,7 +94,7 @@ def random_source(backbone: str, image_size: tuple[int, int]) -> "Source":
     import cv2
     import keras
 
-    from reid_tf.models.encoder import build_encoder
+    from reid_tf.models.embedding import build_encoder
     from reid_tf.registry import BACKBONES
     from reid_tf.retrieval.embed import Encoder
     from reid_tf.serving.formats.source import Source
