@@ -11,11 +11,11 @@ from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, augment_batch
 from reid_tf.pipeline.decode import ImageSize
-from reid_tf.pipeline.fields import as_inputs, check_fields, landmark_table, mirrored, need_landmarks
 from reid_tf.pipeline.labels import Labels
 from reid_tf.pipeline.python_calls import CALLS
 from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.pipeline.sources import Cache, image_source
+from reid_tf.pose.fields import as_inputs, check_fields, landmark_table, mirrored, need_landmarks
 from reid_tf.pose.part_boxes import log_regions
 
 

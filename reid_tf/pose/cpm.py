@@ -3,17 +3,18 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-import reid_tf.layers  # noqa: F401 - saved models name these layers
 from reid_tf.errors import InputError, one_line
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.pose.joint_orders import JOINTS
 from reid_tf.registry import DETECTORS
+
+if TYPE_CHECKING:
+    import keras  # in use only where a pose machine is: landmarks can come from elsewhere
 
 
 @DETECTORS.register("cpm")
@@ -55,7 +56,11 @@ class _PoseMachine:
         return landmarks_of(self._model.predict_on_batch({"image": images}))
 
 
-def _load(path: Path) -> keras.Model:
+def _load(path: Path) -> "keras.Model":
+    import keras
+
+    import reid_tf.layers  # noqa: F401 - saved models name these layers
+
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -63,17 +68,19 @@ def _load(path: Path) -> keras.Model:
         raise InputError(f"The model file {str(path)!r} cannot be read: {reason}.") from error
 
 
-def last_beliefs(model: keras.Model) -> keras.Model:
+def last_beliefs(model: "keras.Model") -> "keras.Model":
     """Returns a pose machine that gives the belief maps of its last stage alone; the weights are shared.
 
     Args:
         model: keras.Model from {"image"} to {"stage1", "stage2", ...}.
     """
+    import keras
+
     # By number: in alphabetical order stage9 stands behind stage10.
     return keras.Model(model.input, model.output[f"stage{len(model.output)}"], name="last_beliefs")
 
 
-def _check_stages(model: keras.Model, path: Path) -> None:
+def _check_stages(model: "keras.Model", path: Path) -> None:
     """Raises an `InputError` unless the model is a pose machine."""
     outputs = model.output if isinstance(model.output, dict) else {}
     stages = [f"stage{stage}" for stage in range(1, len(outputs) + 1)]

@@ -1,17 +1,18 @@
 """Boxes of body parts from landmarks: head, trunk and lower limbs.
 
-TensorFlow's operations, so that one function serves NumPy arrays, the training pipeline and an exported model.
+One function serves NumPy arrays, the training pipeline's tensors and an exported model's.
 """
 
 import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from reid_tf.datasets.doctor.findings import counted
 from reid_tf.errors import InputError
+from reid_tf.pose.arrays import functions_of
 from reid_tf.pose.joint_orders import PARTS
 
 # The lowest score at which a landmark lies, to the eye, where it should on real crops (MoveNet).
@@ -48,13 +49,13 @@ _TABLE = (_HEAD, _TRUNK, _LOWER_LIMBS)
 
 
 def part_boxes(
-    landmarks: tf.Tensor,
+    landmarks: Any,
     *,
     least_confidence: float = LEAST_CONFIDENCE,
     margin: float = 0.1,
     image_margin: float = 0.03,
     arms: bool = False,
-) -> tf.Tensor:
+) -> Any:
     """Boxes of head, trunk and lower limbs: the extremes of each part's visible landmarks, widened.
 
     The head has nose, eyes, ears and neck; the trunk neck, shoulders and hips; the lower limbs hips, knees and ankles.
@@ -75,22 +76,24 @@ def part_boxes(
     References:
         Pose-guided network with joint loss: three local regions from the extreme coordinates of their landmarks.
     """
-    landmarks = tf.cast(landmarks, tf.float32)
+    functions = functions_of(landmarks)
+    landmarks = functions.float32(landmarks)
     boxes = []
     for part in _TABLE:
         joints = (*part.upper, *part.between, *part.lower, *(_ARMS if arms and part is _TRUNK else ()))
         low, high = _extremes(landmarks, joints, least_confidence)  # [batch, 2] each
         size = high - low
         wider = margin * size + image_margin
-        low -= wider + size * (0.0, part.above)
-        high += wider + size * (0.0, part.below)
-        box = _box(low, high, part.least)
+        above, below, region = (
+            np.array(values, np.float32) for values in ((0.0, part.above), (0.0, part.below), part.region)
+        )
+        box = _box(low - (wider + size * above), high + (wider + size * below), part.least)
         seen = _is_seen(landmarks, part, least_confidence)
-        boxes.append(tf.where(seen[:, tf.newaxis], box, tf.constant(part.region)))
-    return tf.stack(boxes, axis=1)
+        boxes.append(functions.where(seen[:, np.newaxis], box, np.array(part.region, np.float32)))
+    return functions.stack(boxes, axis=1)
 
 
-def parts_seen(landmarks: tf.Tensor, *, least_confidence: float = LEAST_CONFIDENCE) -> tf.Tensor:
+def parts_seen(landmarks: Any, *, least_confidence: float = LEAST_CONFIDENCE) -> Any:
     """Says which parts have boxes from landmarks; the others have the fixed region of the image.
 
     A part is seen when both its ends are (face and neck, shoulders or neck and hips, hips and ankles) and they lie
@@ -103,21 +106,9 @@ def parts_seen(landmarks: tf.Tensor, *, least_confidence: float = LEAST_CONFIDEN
     Returns:
         bool [batch, 3], in the order of `PARTS`.
     """
-    landmarks = tf.cast(landmarks, tf.float32)
-    return tf.stack([_is_seen(landmarks, part, least_confidence) for part in _TABLE], axis=1)
-
-
-def mirrored_boxes(boxes: tf.Tensor) -> tf.Tensor:
-    """Returns the boxes of the images with left and right exchanged.
-
-    Args:
-        boxes: float [..., 4]. Left, top, right, bottom in [0, 1].
-
-    Returns:
-        float [..., 4].
-    """
-    left, top, right, bottom = tf.unstack(boxes, axis=-1)
-    return tf.stack([1.0 - right, top, 1.0 - left, bottom], axis=-1)
+    functions = functions_of(landmarks)
+    landmarks = functions.float32(landmarks)
+    return functions.stack([_is_seen(landmarks, part, least_confidence) for part in _TABLE], axis=1)
 
 
 def check_part_boxes(boxes: np.ndarray) -> None:
@@ -168,25 +159,28 @@ def describe_regions(landmarks: np.ndarray | Sequence[np.ndarray]) -> str:
     )
 
 
-def _extremes(landmarks: tf.Tensor, joints: Sequence[int], least_confidence: float) -> tuple[tf.Tensor, tf.Tensor]:
-    points = tf.gather(landmarks, joints, axis=1)  # [batch, joints, 3]
+def _extremes(landmarks: Any, joints: Sequence[int], least_confidence: float) -> tuple[Any, Any]:
+    functions = functions_of(landmarks)
+    points = functions.take(landmarks, joints, axis=1)  # [batch, joints, 3]
     visible = points[..., 2:] >= least_confidence
-    low = tf.reduce_min(tf.where(visible, points[..., :2], 1.0), axis=1)
-    high = tf.reduce_max(tf.where(visible, points[..., :2], 0.0), axis=1)
+    low = functions.min(functions.where(visible, points[..., :2], 1.0), axis=1)
+    high = functions.max(functions.where(visible, points[..., :2], 0.0), axis=1)
     return low, high
 
 
-def _is_seen(landmarks: tf.Tensor, part: _Part, least_confidence: float) -> tf.Tensor:
+def _is_seen(landmarks: Any, part: _Part, least_confidence: float) -> Any:
+    functions = functions_of(landmarks)
     visible = landmarks[..., 2] >= least_confidence
-    ends = [tf.reduce_any(tf.gather(visible, joints, axis=1), axis=1) for joints in (part.upper, part.lower)]
+    ends = [functions.any(functions.take(visible, joints, axis=1), axis=1) for joints in (part.upper, part.lower)]
     low, high = _extremes(landmarks, (*part.upper, *part.lower), least_confidence)
-    apart = tf.reduce_any(high - low >= _LEAST_EXTENT, axis=-1)
+    apart = functions.any(high - low >= _LEAST_EXTENT, axis=-1)
     return ends[0] & ends[1] & apart
 
 
-def _box(low: tf.Tensor, high: tf.Tensor, least: tuple[float, float]) -> tf.Tensor:
+def _box(low: Any, high: Any, least: tuple[float, float]) -> Any:
     """Clips boxes to the image and brings them to a least size, still inside the image."""
-    low, high = tf.clip_by_value(low, 0.0, 1.0), tf.clip_by_value(high, 0.0, 1.0)
-    half = tf.maximum(high - low, least) / 2
-    centre = tf.clip_by_value((low + high) / 2, half, 1.0 - half)
-    return tf.clip_by_value(tf.concat([centre - half, centre + half], axis=-1), 0.0, 1.0)
+    functions = functions_of(low)
+    low, high = functions.clip(low, 0.0, 1.0), functions.clip(high, 0.0, 1.0)
+    half = functions.maximum(high - low, np.array(least, np.float32)) / 2
+    centre = functions.clip((low + high) / 2, half, 1.0 - half)
+    return functions.clip(functions.concatenate([centre - half, centre + half], axis=-1), 0.0, 1.0)

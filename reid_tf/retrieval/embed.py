@@ -16,8 +16,8 @@ from reid_tf.errors import InputError
 from reid_tf.pipeline.build import evaluation_batches, input_batches
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pipeline.detect import detect_missing
-from reid_tf.pipeline.fields import as_inputs, mirrored, need_landmarks
 from reid_tf.pose.detector import LandmarkDetector
+from reid_tf.pose.fields import as_inputs, mirrored, need_landmarks
 from reid_tf.pose.part_boxes import log_regions
 from reid_tf.registry import DETECTORS, Component
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_tf.errors import InputError
-from reid_tf.pipeline.fields import need_landmarks
+from reid_tf.pose.fields import need_landmarks
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.retrieval.exported_runtimes import LiteRTRuntime, OnnxRuntime, SavedModelRuntime
 from reid_tf.retrieval.runtime import Runtime

@@ -11,7 +11,7 @@ from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import decode, naming_broken_images
-from reid_tf.pipeline.fields import landmark_table
+from reid_tf.pose.fields import landmark_table
 from reid_tf.serving.images import JPEG, PNG
 
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from reid_tf.errors import InputError
-from reid_tf.pipeline.fields import as_inputs, mirrored
+from reid_tf.pose.fields import as_inputs, mirrored
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.retrieval.embed import Encoder
 from reid_tf.serving.images import decode_images, resize_batch

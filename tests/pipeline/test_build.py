@@ -14,9 +14,9 @@ from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
-from reid_tf.pipeline.augment.geometry import mirror_landmarks
 from reid_tf.pipeline.build import build_batches, evaluation_batches, input_batches
 from reid_tf.pipeline.decode import load_images, naming_broken_images
+from reid_tf.pose.mirror import mirror_landmarks
 from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import AUGMENTATIONS, SAMPLERS
 
@@ -243,7 +243,7 @@ def test_mirrored_input_batches_are_those_of_mirrored_files_and_landmarks(record
     for record in records:
         path = tmp_path / Path(record.path).name
         cv2.imwrite(str(path), cv2.imread(record.path)[:, ::-1])
-        landmarks = mirror_landmarks(record.landmarks[np.newaxis]).numpy()[0]
+        landmarks = mirror_landmarks(record.landmarks[np.newaxis])[0]
         others.append(dataclasses.replace(record, path=str(path), landmarks=landmarks))
     mirrored = input_batches(records, WITH_PARTS, SIZE, 10, mirror=True).as_numpy_iterator()
     for batch, expected in zip(mirrored, input_batches(others, WITH_PARTS, SIZE, 10).as_numpy_iterator(), strict=True):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from reid_tf.pipeline.augment.flip import flip
-from reid_tf.pipeline.augment.geometry import MIRRORED_LANDMARKS
+from reid_tf.pose.mirror import MIRRORED_LANDMARKS
 
 ARM, LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
 NAMES = [

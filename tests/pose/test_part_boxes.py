@@ -5,13 +5,12 @@ import pytest
 import tensorflow as tf
 
 from reid_tf.errors import InputError
-from reid_tf.pipeline.augment.geometry import MIRRORED_LANDMARKS
+from reid_tf.pose.mirror import MIRRORED_LANDMARKS, mirrored_boxes
 from reid_tf.pose.part_boxes import (
     PARTS,
     check_part_boxes,
     describe_regions,
     log_regions,
-    mirrored_boxes,
     part_boxes,
     parts_seen,
 )
@@ -48,8 +47,8 @@ def naive(landmarks, part):
 
 def test_without_margins_boxes_are_the_extremes(standing, anywhere):
     landmarks = np.concatenate([standing, anywhere])
-    boxes = part_boxes(landmarks, margin=0.0, image_margin=0.0).numpy()
-    seen = parts_seen(landmarks).numpy()
+    boxes = part_boxes(landmarks, margin=0.0, image_margin=0.0)
+    seen = parts_seen(landmarks)
     assert boxes.dtype == np.float32
     assert boxes.shape == (501, 3, 4)
     assert 0.3 < seen.mean() < 1.0
@@ -68,8 +67,8 @@ def test_without_margins_boxes_are_the_extremes(standing, anywhere):
 
 def test_margins_widen_every_side(standing):
     standing[0, [2, 5], 0] = 0.3, 0.7
-    plain = part_boxes(standing, margin=0.0, image_margin=0.0).numpy()
-    trunk = part_boxes(standing, margin=0.1, image_margin=0.02).numpy()[0, TRUNK]
+    plain = part_boxes(standing, margin=0.0, image_margin=0.0)
+    trunk = part_boxes(standing, margin=0.1, image_margin=0.02)[0, TRUNK]
     left, top, right, bottom = plain[0, TRUNK]
     wider, higher = 0.1 * (right - left) + 0.02, 0.1 * (bottom - top) + 0.02
     np.testing.assert_allclose(trunk, [left - wider, top - higher, right + wider, bottom + higher], atol=1e-6)
@@ -77,8 +76,8 @@ def test_margins_widen_every_side(standing):
 
 def test_arms_widen_the_trunk_alone(standing):
     standing[0, 4, 0], standing[0, 7, 1] = 0.1, 0.7
-    without = part_boxes(standing).numpy()[0]
-    with_arms = part_boxes(standing, arms=True).numpy()[0]
+    without = part_boxes(standing)[0]
+    with_arms = part_boxes(standing, arms=True)[0]
     assert with_arms[TRUNK, 0] < without[TRUNK, 0]
     assert with_arms[TRUNK, 3] > without[TRUNK, 3]
     np.testing.assert_array_equal(with_arms[[HEAD, LIMBS]], without[[HEAD, LIMBS]])
@@ -100,24 +99,24 @@ def test_arms_widen_the_trunk_alone(standing):
 )
 def test_a_part_needs_both_its_ends(standing, hidden, seen):
     standing[0, list(hidden), 2] = 0.1
-    assert parts_seen(standing).numpy()[0].tolist() == list(seen)
-    boxes = part_boxes(standing).numpy()[0]
-    nothing = part_boxes(np.zeros((1, 18, 3))).numpy()[0]
+    assert parts_seen(standing)[0].tolist() == list(seen)
+    boxes = part_boxes(standing)[0]
+    nothing = part_boxes(np.zeros((1, 18, 3)))[0]
     for part in range(3):
         assert (boxes[part] == nothing[part]).all() == (not seen[part])
 
 
 def test_landmarks_in_one_place_have_no_extent(standing):
     standing[0, :, :2] = 0.5
-    assert not parts_seen(standing).numpy().any()
+    assert not parts_seen(standing).any()
 
 
 def test_the_least_confidence_is_a_parameter(standing):
     standing[..., 2] = 0.1
-    assert not parts_seen(standing).numpy().any()
-    assert parts_seen(standing, least_confidence=0.1).numpy().all()
+    assert not parts_seen(standing).any()
+    assert parts_seen(standing, least_confidence=0.1).all()
     np.testing.assert_array_equal(part_boxes(standing), part_boxes(np.zeros((1, 18, 3))))
-    assert (part_boxes(standing, least_confidence=0.1) != part_boxes(standing)).numpy().any()
+    assert (part_boxes(standing, least_confidence=0.1) != part_boxes(standing)).any()
 
 
 def test_no_box_is_degenerate_or_leaves_the_image(anywhere):
@@ -127,7 +126,7 @@ def test_no_box_is_degenerate_or_leaves_the_image(anywhere):
     anywhere[100:200, ::2, 1] = 0.0
     anywhere[200:300, :, 2] = 0.0
     anywhere[200:300, :, :2] = 30.0
-    boxes = part_boxes(anywhere).numpy()
+    boxes = part_boxes(anywhere)
     check_part_boxes(boxes)
     assert (boxes[..., 2:] - boxes[..., :2] >= np.array(LEAST) - 1e-6).all()
 
@@ -141,7 +140,7 @@ def test_the_mirrored_image_has_the_mirrored_boxes(anywhere, arms):
 
 
 def test_eager_pipeline_and_saved_model_agree(anywhere, tmp_path):
-    expected = part_boxes(anywhere).numpy()
+    expected = part_boxes(anywhere)
     dataset = tf.data.Dataset.from_tensor_slices(anywhere).batch(200).map(part_boxes)
     assert dataset.element_spec.shape.as_list() == [None, 3, 4]
     np.testing.assert_array_equal(np.concatenate(list(dataset.as_numpy_iterator())), expected)
@@ -162,7 +161,7 @@ def test_eager_pipeline_and_saved_model_agree(anywhere, tmp_path):
     ],
 )
 def test_what_is_no_box_is_named(standing, box, message):
-    boxes = np.repeat(part_boxes(standing).numpy(), 2, axis=0)
+    boxes = np.repeat(part_boxes(standing), 2, axis=0)
     check_part_boxes(boxes)
     boxes[1, TRUNK] = box
     with pytest.raises(InputError, match=message):

@@ -11,9 +11,9 @@ import pytest
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
-from reid_tf.pipeline.augment.geometry import mirror_landmarks
 from reid_tf.pipeline.decode import load_images
-from reid_tf.pose.part_boxes import mirrored_boxes, part_boxes
+from reid_tf.pose.mirror import mirror_landmarks, mirrored_boxes
+from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import BACKBONES, MODELS
 from reid_tf.retrieval.embed import Encoder, embed, load_encoder
 
@@ -90,10 +90,10 @@ def assert_close(ours, others):
 @pytest.mark.parametrize("flip", [False, True])
 def test_records_arrays_and_paths_with_landmarks_or_boxes_agree(make, model, records, landmarks, pixels, flip):
     encoder = make(flip=flip)
-    boxes = part_boxes(landmarks).numpy()
+    boxes = part_boxes(landmarks)
     expected = model({"image": np.float32(pixels), "part_boxes": boxes})["embedding"]
     if flip:
-        mirrored = {"image": np.float32(pixels)[:, :, ::-1], "part_boxes": mirrored_boxes(boxes).numpy()}
+        mirrored = {"image": np.float32(pixels)[:, :, ::-1], "part_boxes": mirrored_boxes(boxes)}
         expected = (expected + model(mirrored)["embedding"]) / 2
     assert_close(embed(encoder, records, batch_size=2, verbose=0).vectors, expected)
     assert_close(encoder(pixels, landmarks=landmarks, batch_size=2), expected)
@@ -113,7 +113,7 @@ def test_the_boxes_matter_and_are_preferred_to_landmarks(make, landmarks, pixels
 def test_a_flipping_encoder_is_symmetric(make, landmarks, pixels):
     """An image and its mirror image, with its mirrored landmarks, have one embedding."""
     mirrored = [image[:, ::-1] for image in pixels]
-    swapped = mirror_landmarks(landmarks).numpy()
+    swapped = mirror_landmarks(landmarks)
     flipping, straight = make(flip=True), make()
     assert_close(flipping(mirrored, landmarks=swapped), flipping(pixels, landmarks=landmarks))
     both = [straight(pixels, landmarks=landmarks), straight(mirrored, landmarks=swapped)]
@@ -156,7 +156,7 @@ def test_images_without_landmarks_are_looked_at_in_batches(make, records, landma
     assert detector.calls == [[f"image {index}" for index in range(5)]]
     detector.calls.clear()
     encoder(pixels, landmarks=landmarks)
-    encoder(pixels, part_boxes=part_boxes(landmarks).numpy())
+    encoder(pixels, part_boxes=part_boxes(landmarks))
     assert encoder([]).shape == (0, encoder.dim)
     assert detector.calls == []
 
@@ -230,7 +230,7 @@ def changed(values, place, value):
 
 
 def test_landmarks_and_boxes_that_are_wrong_are_named(make, landmarks, pixels):
-    boxes = part_boxes(landmarks).numpy()
+    boxes = part_boxes(landmarks)
     cases = [
         ({"landmarks": landmarks[:4]}, "landmarks must be as many as the images. Received: 4 for 5 images"),
         ({"part_boxes": boxes[:3]}, "part_boxes must be as many as the images. Received: 3 for 5 images"),

@@ -152,7 +152,7 @@ def steps(folders: Mapping[str, Path], source: "Source", batch: int) -> dict[str
     """
     import tensorflow as tf
 
-    from reid_tf.pipeline.fields import need_landmarks
+    from reid_tf.pose.fields import need_landmarks
     from reid_tf.retrieval.embed import load_encoder
 
     if need_landmarks(source.encoder.inputs.values()):

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, check_probability, chosen
-from reid_tf.pipeline.augment.geometry import mirror_landmarks, take_windows
+from reid_tf.pipeline.augment.geometry import take_windows
+from reid_tf.pose.mirror import mirror_landmarks
 from reid_tf.registry import AUGMENTATIONS
 
 

@@ -4,10 +4,6 @@ import tensorflow as tf
 
 from reid_tf.pipeline.decode import ImageSize
 
-# Left and right joints change places in a mirror. In OpenPose's COCO-18 order: right and left arm are 2-4 and 5-7, legs
-# 8-10 and 11-13, eyes 14 and 15, ears 16 and 17.
-MIRRORED_LANDMARKS = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
-
 
 def take_windows(
     images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, size: ImageSize, mirrored: tf.Tensor | None = None
@@ -34,12 +30,6 @@ def take_windows(
         first_x, last_x = tf.where(mirrored, last_x, first_x), tf.where(mirrored, first_x, last_x)
     boxes = tf.stack([first_y, first_x, last_y, last_x], axis=1)  # [batch, 4]
     return tf.image.crop_and_resize(images, boxes, tf.range(tf.shape(images)[0]), size, method="nearest")
-
-
-def mirror_landmarks(landmarks: tf.Tensor) -> tf.Tensor:
-    """Returns the landmarks float32 [batch, 18, 3] of the mirror images, where right joints are left ones."""
-    swapped = tf.gather(landmarks, MIRRORED_LANDMARKS, axis=1)
-    return tf.concat([1.0 - swapped[..., :1], swapped[..., 1:]], axis=-1)
 
 
 def move_landmarks(landmarks: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:

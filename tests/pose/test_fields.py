@@ -4,10 +4,29 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
-from reid_tf.pipeline.augment.geometry import mirror_landmarks
-from reid_tf.pipeline.fields import FIELDS, as_inputs, check_fields, landmark_table, mirrored, need_landmarks
+from reid_tf.pose.fields import FIELDS, as_inputs, check_fields, landmark_table, mirrored, need_landmarks
+from reid_tf.pose.mirror import mirror_landmarks
 from reid_tf.pose.part_boxes import part_boxes
+
+
+@pytest.fixture
+def records() -> tuple[Record, ...]:
+    """25 images that nobody reads, with landmarks."""
+    rng = np.random.default_rng(0)
+    return tuple(
+        Record(f"{index:02d}.png", index, 1, landmarks=rng.uniform(0.1, 0.9, (18, 3)).astype(np.float32))
+        for index in range(25)
+    )
+
+
+@pytest.fixture(params=[np.asarray, tf.constant], ids=["numpy", "tensor"])
+def image_batch(request) -> dict:
+    """Six images with landmarks, as arrays or as tensors."""
+    rng = np.random.default_rng(0)
+    fields = {"image": rng.uniform(0, 255, (6, 24, 12, 3)), "landmarks": rng.uniform(0, 1, (6, 18, 3))}
+    return {field: request.param(values.astype(np.float32)) for field, values in fields.items()}
 
 
 def test_fields_that_there_are_pass_and_others_are_named():

@@ -1,16 +1,17 @@
 """What models take beside pixels: the landmarks of an image and the boxes of its body parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
-from reid_tf.pipeline.augment.augmentation import Batch
-from reid_tf.pipeline.augment.geometry import mirror_landmarks
-from reid_tf.pose.part_boxes import mirrored_boxes, part_boxes
+from reid_tf.pose.mirror import mirror_landmarks, mirrored_boxes
+from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import unknown
 
+Batch = dict[str, Any]  # from record field to NumPy array or tensor
 FIELDS = ("image", "landmarks", "part_boxes")
 
 
