@@ -10,9 +10,9 @@ from made_batches import SIZE, build
 from reid_tf.config import parse_config, save_config
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.files import write_json
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
-from reid_tf.retrieval.embed import Encoder
 
 CALIBRATION = Calibration("cosine", threshold=0.125, false_accept_rate=0.01, slope=30.0, intercept=1.5)
 

@@ -12,8 +12,9 @@ import pytest
 from reid_tf.config import ExperimentConfig, load_config, parse_config
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.load import load_dataset
+from reid_tf.encoder.embed import embed
+from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
-from reid_tf.retrieval.embed import embed, load_encoder
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.experiment import build_experiment
@@ -283,7 +284,7 @@ def test_flip_averaging_is_the_mean_of_both_views(finished):
     encoder = load_encoder(finished.run_directory)
     image = np.random.default_rng(0).integers(0, 255, (32, 16, 3), dtype=np.uint8)
     expected = (encoder([image]) + encoder([image[:, ::-1]])) / 2
-    encoder.flip = True
+    encoder = encoder.with_options(flip=True)
     np.testing.assert_allclose(encoder([image]), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -22,6 +22,7 @@ ORDER = [
     "metrics",
     "models",
     "retrieval",
+    "encoder",
     "report",
     "training",
     "serving",

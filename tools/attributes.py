@@ -26,7 +26,7 @@ def main() -> None:
     from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
     from reid_tf.datasets.attributes.table import write_attribute_table
     from reid_tf.datasets.image_list import image_ids, list_images
-    from reid_tf.retrieval.embed import embed_with_attributes
+    from reid_tf.encoder.embed import embed_with_attributes
     from reid_tf.retrieval.junk import junk_scores, write_junk_scores
 
     records = list_images(arguments.images)

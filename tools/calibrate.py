@@ -37,11 +37,11 @@ def main() -> None:
     command_line.add_detector_arguments(parser, "finds the landmarks of images without, where the run needs them")
     arguments = parser.parse_args()
 
+    from reid_tf.encoder.load import load_encoder
+    from reid_tf.encoder.verifier import load_verifier
     from reid_tf.report.verification_table import verification_table
     from reid_tf.retrieval.calibration import CALIBRATION_FILE, check_rate
-    from reid_tf.retrieval.embed import load_encoder
     from reid_tf.training.calibrate import calibrate, write_calibration
-    from reid_tf.training.verifier import load_verifier
 
     check_rate(arguments.false_accept_rate)
     run = Path(arguments.run)

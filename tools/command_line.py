@@ -24,7 +24,7 @@ from reid_tf.registry import MODELS
 if TYPE_CHECKING:
     from reid_tf.datasets.attributes.coding import AttributeCoding
     from reid_tf.datasets.record import ReIDDataset
-    from reid_tf.retrieval.embed import Encoder
+    from reid_tf.encoder.encoder import Encoder
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -157,11 +157,10 @@ def detector(arguments: argparse.Namespace) -> dict[str, Any] | None:
 
 def encoder(arguments: argparse.Namespace) -> "Encoder":
     """Returns the encoder of the run that the arguments name."""
-    from reid_tf.retrieval.embed import load_encoder
+    from reid_tf.encoder.load import load_encoder
 
     loaded = load_encoder(arguments.run, detector(arguments))
-    loaded.flip = loaded.flip or arguments.flip
-    return loaded
+    return loaded.with_options(flip=loaded.flip or arguments.flip)
 
 
 def attribute_coding(encoder: "Encoder", arguments: argparse.Namespace) -> "AttributeCoding":

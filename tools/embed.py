@@ -16,7 +16,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from reid_tf.datasets.image_list import list_images
-    from reid_tf.retrieval.embed import embed
+    from reid_tf.encoder.embed import embed
 
     records = list_images(arguments.images)
     embeddings = embed(command_line.encoder(arguments), records)

@@ -30,15 +30,15 @@ def main() -> None:
     parser.add_argument("--out", metavar="DIR", help="where pictures and tables go (default: DIR/evaluation-DATASET)")
     arguments = parser.parse_args()
 
+    from reid_tf.encoder.embed import embed
+    from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
     from reid_tf.files import write_json
     from reid_tf.pipeline.decode import read_image
     from reid_tf.report.attribute_table import attribute_means_table
     from reid_tf.report.evaluation import write_report
     from reid_tf.report.table import metrics_table
-    from reid_tf.retrieval.embed import embed
     from reid_tf.retrieval.metrics import evaluate
     from reid_tf.retrieval.multi_query import pool_queries
-    from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
 
     encoder = command_line.encoder(arguments)
     config, dataset = command_line.run_and_dataset(arguments)
@@ -48,7 +48,7 @@ def main() -> None:
     draws = draw_options(arguments, protocol)
 
     if arguments.skip_attributes:
-        encoder.attributes = None
+        encoder = encoder.with_options(attributes=None)
     query, gallery, attributes = embed_query_and_gallery(encoder, dataset)
     if arguments.multi_query:
         if not dataset.multi_query:

@@ -17,7 +17,7 @@ from reid_tf.errors import InputError
 
 if TYPE_CHECKING:
     from reid_tf.datasets.attributes.coding import AttributeCoding
-    from reid_tf.retrieval.embed import Encoder
+    from reid_tf.encoder.encoder import Encoder
     from reid_tf.retrieval.embeddings import Embeddings
 
 WITHOUT_QUERY = "attributes"  # what a line begins with where no query image names it
@@ -99,8 +99,8 @@ def parse() -> argparse.Namespace:
 def search_by_images(arguments: argparse.Namespace, encoder: "Encoder") -> Found:
     """Ranks the gallery, or those of its images on which the wanted attributes are seen, for every query image."""
     from reid_tf.datasets.image_list import list_images
+    from reid_tf.encoder.embed import embed
     from reid_tf.retrieval.attribute_filter import attribute_matches
-    from reid_tf.retrieval.embed import embed
     from reid_tf.retrieval.ranking import rank
 
     records = list_images(arguments.query)
@@ -133,8 +133,8 @@ def gallery_with_attributes(
 ) -> tuple["Embeddings", "AttributeCoding", np.ndarray, dict[str, str]]:
     """Returns the gallery, how its attribute outputs are read, those outputs, and the attributes wanted of it."""
     from reid_tf.datasets.image_list import list_images
+    from reid_tf.encoder.embed import embed_with_attributes
     from reid_tf.retrieval.attribute_filter import parse_attributes
-    from reid_tf.retrieval.embed import embed_with_attributes
 
     coding = command_line.attribute_coding(encoder, arguments)
     wanted = parse_attributes(arguments.attributes, coding.schema)
@@ -150,7 +150,7 @@ def gallery_with_attributes(
 def read_gallery(source: str, encoder: "Encoder") -> "Embeddings":
     """Returns the embeddings of a gallery's images, or those that an .npz file holds."""
     from reid_tf.datasets.image_list import list_images
-    from reid_tf.retrieval.embed import embed
+    from reid_tf.encoder.embed import embed
     from reid_tf.retrieval.embeddings import Embeddings
 
     if not is_archive(source):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from reid_tf.datasets.readers.encoded import read_encoded
+from reid_tf.datasets.readers.pixels import check_image, not_an_image
 from reid_tf.errors import InputError
 
 ImageSize = tuple[int, int]
@@ -120,24 +121,8 @@ def resize_images(images: Sequence[np.ndarray], image_size: ImageSize) -> np.nda
     resized = np.empty((len(images), *image_size, 3), np.uint8)
     with tf.device("CPU:0"):
         for position, image in enumerate(images):
-            resized[position] = _compiled_resize(_checked(np.asarray(image), position), image_size)
+            resized[position] = _compiled_resize(check_image(np.asarray(image), position), image_size)
     return resized
-
-
-def _checked(image: np.ndarray, position: int) -> np.ndarray:
-    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
-        raise InputError(f"An image is an array [height, width, 3]. Received: shape {image.shape} as image {position}.")
-    if image.dtype == np.uint8:
-        return image
-    if not np.issubdtype(image.dtype, np.floating):
-        raise InputError(f"An image is uint8, or float from 0 to 255. Received: {image.dtype} as image {position}.")
-    low, high = image.min(), image.max()
-    # Values that end at 1 are an image scaled to 0..1, on which every encoder would give a wrong answer in silence.
-    if not 0.0 <= low <= high <= 255.0 or 0.0 < high <= 1.0:
-        raise InputError(
-            f"A float image has values from 0 to 255. Received: values from {low:g} to {high:g} as image {position}."
-        )
-    return image.astype(np.float32)
 
 
 def read_image(path: str) -> np.ndarray:
@@ -209,5 +194,5 @@ def _problem(path: str) -> str | None:
     try:
         decode(tf.constant(encoded))
     except tf.errors.InvalidArgumentError:
-        return f"The file {path!r} ({len(encoded)} bytes) is not a sound JPEG, PNG, BMP, GIF or WebP image."
+        return not_an_image(path, encoded)
     return None

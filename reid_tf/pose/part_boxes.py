@@ -84,9 +84,7 @@ def part_boxes(
         low, high = _extremes(landmarks, joints, least_confidence)  # [batch, 2] each
         size = high - low
         wider = margin * size + image_margin
-        above, below, region = (
-            np.array(values, np.float32) for values in ((0.0, part.above), (0.0, part.below), part.region)
-        )
+        above, below = (np.array((0.0, share), np.float32) for share in (part.above, part.below))
         box = _box(low - (wider + size * above), high + (wider + size * below), part.least)
         seen = _is_seen(landmarks, part, least_confidence)
         boxes.append(functions.where(seen[:, np.newaxis], box, np.array(part.region, np.float32)))

@@ -11,14 +11,17 @@ import numpy as np
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset
+from reid_tf.encoder.embed import embed
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.encoder.exported import EXPORT_FILE, find_export
+from reid_tf.encoder.load import load_encoder
+from reid_tf.encoder.runtimes.base import Arrays
+from reid_tf.encoder.verifier import load_verifier
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
 from reid_tf.pipeline.build import input_batches
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.registry import unknown
-from reid_tf.retrieval.embed import Encoder, embed, load_encoder
-from reid_tf.retrieval.exported import EXPORT_FILE, find_export
-from reid_tf.retrieval.runtime import Arrays
 from reid_tf.serving.formats.litert import write_litert
 from reid_tf.serving.formats.litert_int8 import write_litert_int8
 from reid_tf.serving.formats.onnx import write_onnx
@@ -26,7 +29,6 @@ from reid_tf.serving.formats.saved_model import write_saved_model
 from reid_tf.serving.formats.source import Source
 from reid_tf.serving.parity import Parity, compare, default_tolerance, whole_identities
 from reid_tf.serving.served import embed_served
-from reid_tf.training.verifier import load_verifier
 from reid_tf.versions import versions
 
 WRITERS: dict[str, Callable[[Source, Path], dict[str, Any]]] = {
@@ -144,8 +146,7 @@ def load_source(
     """
     if find_export(run):
         raise InputError(f"{str(run)!r} is an export already; name the run that it was made of.")
-    encoder = load_encoder(run)
-    encoder.normalize = normalize
+    encoder = load_encoder(run).with_options(normalize=normalize)
     config = load_config(run / "config.yaml")
     dataset = _load_dataset(config, data)
     shown = representative_inputs(encoder, dataset.train, representative_images)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.record import Record, ReIDDataset
+from reid_tf.encoder.embed import embed
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
-from reid_tf.retrieval.embed import Encoder, embed
 from reid_tf.retrieval.metrics import evaluate
 
 EmbedRecords = Callable[[Sequence[Record]], np.ndarray]

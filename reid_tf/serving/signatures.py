@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.pose.fields import as_inputs, mirrored
 from reid_tf.retrieval.calibration import Calibration
-from reid_tf.retrieval.embed import Encoder
 from reid_tf.serving.images import decode_images, resize_batch
 from reid_tf.serving.landmarks import checked_landmarks
 from reid_tf.serving.pair_distance import pair_distance, unit_length

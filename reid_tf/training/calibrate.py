@@ -10,15 +10,15 @@ import keras
 import numpy as np
 
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.embed import embed
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.encoder.verifier import verifier_probabilities
 from reid_tf.errors import InputError
 from reid_tf.report.verification_curves import det_curve_picture, roc_curve_picture
 from reid_tf.report.verification_table import write_verification_csv
-from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration, check_rate
-from reid_tf.retrieval.embed import Encoder, embed
-from reid_tf.retrieval.logistic import fit_logistic
+from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration, check_rate, fit_logistic
 from reid_tf.retrieval.verification_metrics import VerificationMetrics, smallest_rate, verification_metrics
 from reid_tf.retrieval.verification_pairs import VerificationPairs, pair_distances, verification_pairs
-from reid_tf.training.verifier import verifier_probabilities
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,9 +13,10 @@ import keras
 import pandas as pd
 
 from reid_tf.datasets.record import ReIDDataset
+from reid_tf.encoder.embed import embed
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.files import write_json, written_beside
-from reid_tf.retrieval.embed import Encoder, embed
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.averaging import averaged_weights, exchange_averages

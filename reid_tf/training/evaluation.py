@@ -4,13 +4,13 @@ from typing import Any, Protocol
 
 import keras
 
+from reid_tf.encoder.embed import embed_colour_histogram
+from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
 from reid_tf.pipeline.decode import read_image
 from reid_tf.report.attribute_table import attribute_means_table
 from reid_tf.report.evaluation import write_report
 from reid_tf.report.table import metrics_table
-from reid_tf.retrieval.embed import embed_colour_histogram
 from reid_tf.retrieval.metrics import evaluate
-from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
 from reid_tf.training.callbacks import RetrievalValidation, embed_test_set
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.judgement import Figures, Judgement

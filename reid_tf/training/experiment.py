@@ -16,13 +16,13 @@ from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.datasets.summary import summarise
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError, one_line
 from reid_tf.losses import TripletLoss
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SAMPLERS, SCHEDULES, VALIDATIONS
-from reid_tf.retrieval.embed import Encoder
 
 logger = logging.getLogger(__name__)
 

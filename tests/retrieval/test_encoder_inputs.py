@@ -10,12 +10,14 @@ import pytest
 
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.embed import embed
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import load_images
 from reid_tf.pose.mirror import mirror_landmarks, mirrored_boxes
 from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import BACKBONES, MODELS
-from reid_tf.retrieval.embed import Encoder, embed, load_encoder
 
 SIZE = (32, 16)
 

@@ -12,11 +12,12 @@ from made_batches import SIZE
 from made_exports import CALIBRATION, attribute_encoder, pictures, pose_encoder
 
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.embed import embed, embed_with_attributes
+from reid_tf.encoder.exported import find_export
+from reid_tf.encoder.load import load_encoder
+from reid_tf.encoder.runtimes.keras_model import KerasRuntime
 from reid_tf.errors import InputError
 from reid_tf.retrieval.calibration import Calibration
-from reid_tf.retrieval.embed import embed, embed_with_attributes, load_encoder
-from reid_tf.retrieval.exported import find_export
-from reid_tf.retrieval.runtime import KerasRuntime
 from reid_tf.serving.export import write_export
 from reid_tf.serving.formats.source import Source
 

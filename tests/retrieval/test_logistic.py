@@ -3,8 +3,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import log_expit
 
-from reid_tf.retrieval.calibration import Calibration
-from reid_tf.retrieval.logistic import fit_logistic
+from reid_tf.retrieval.calibration import Calibration, fit_logistic
 
 
 def test_finds_what_distances_were_drawn_from():

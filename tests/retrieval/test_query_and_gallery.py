@@ -6,9 +6,9 @@ import pytest
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.datasets.record import Record, ReIDDataset
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
 from reid_tf.errors import InputError
-from reid_tf.retrieval.embed import Encoder
-from reid_tf.retrieval.query_and_gallery import embed_query_and_gallery
 
 SCHEMA = AttributeSchema((AttributeGroup("bright", ("no", "yes")),))
 

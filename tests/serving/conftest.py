@@ -14,9 +14,9 @@ from request_images import drawn, encode
 
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.retrieval.calibration import Calibration
-from reid_tf.retrieval.embed import Encoder
 from reid_tf.serving.signatures import build_serving_module, save_serving_module
 
 

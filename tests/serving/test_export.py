@@ -11,9 +11,9 @@ from made_batches import SIZE
 from made_exports import CALIBRATION, attribute_encoder, scatter, write_data, write_run
 
 from reid_tf.datasets.load import load_dataset
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
-from reid_tf.retrieval.embed import Encoder
 from reid_tf.serving import export as module
 from reid_tf.serving.export import WRITERS, export, representative_inputs, write_export
 from reid_tf.serving.formats.source import Source

@@ -7,12 +7,13 @@ from ai_edge_litert.interpreter import Interpreter
 from made_batches import SIZE
 from made_exports import pictures, scatter
 
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.encoder.runtimes import litert
+from reid_tf.encoder.runtimes.litert import LiteRTRuntime
 from reid_tf.layers.preprocessing import caffe_normalization
 from reid_tf.models.embedding import build_encoder
 from reid_tf.pipeline.decode import resize_images
 from reid_tf.registry import BACKBONES
-from reid_tf.retrieval.embed import Encoder
-from reid_tf.retrieval.exported_runtimes import LiteRTRuntime
 from reid_tf.serving.formats.litert import write_litert
 from reid_tf.serving.formats.litert_int8 import write_litert_int8
 from reid_tf.serving.formats.source import Source, portable
@@ -111,16 +112,14 @@ def test_a_unit_that_no_image_activated_stays_in_float(images, tmp_path, caplog)
 
 def test_a_file_that_the_fast_kernels_refuse_runs_on_the_others(source, images, tmp_path, caplog, monkeypatch):
     write_litert(source, tmp_path)
-    from reid_tf.retrieval import exported_runtimes
-
-    signature = exported_runtimes._signature
+    signature = litert._signature
 
     def refuse(content, threads, plain=False):
         if not plain:
             raise RuntimeError("failed to create XNNPACK runtime")
         return signature(content, threads, plain)
 
-    monkeypatch.setattr(exported_runtimes, "_signature", refuse)
+    monkeypatch.setattr(litert, "_signature", refuse)
     runtime = LiteRTRuntime(tmp_path / "encoder.tflite", 8)
     assert distance_of(runtime({"image": images}, OUTPUT)["embedding"], source.encoder(list(images))) < 1e-4
     assert "XNNPACK refuses" in caplog.text

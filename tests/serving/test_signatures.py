@@ -15,10 +15,11 @@ from request_images import drawn, encode
 from tensorflow.python.tools import saved_model_cli
 
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.embed import embed_with_attributes
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import read_image
 from reid_tf.retrieval.distances import DISTANCES, distance_blocks
-from reid_tf.retrieval.embed import Encoder, embed_with_attributes
 from reid_tf.serving.images import decode_images
 from reid_tf.serving.pair_distance import pair_distance
 from reid_tf.serving.signatures import build_serving_module, describe_signatures

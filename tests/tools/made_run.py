@@ -9,8 +9,8 @@ import numpy as np
 from reid_tf.config import parse_config, save_config
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.files import write_json
-from reid_tf.retrieval.embed import Encoder
 
 SCHEMA = AttributeSchema(
     (AttributeGroup("bright", ("no", "yes")), AttributeGroup("colour", ("blue", "green", "red")))

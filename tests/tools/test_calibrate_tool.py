@@ -11,10 +11,10 @@ from reid_tf.config import load_config, save_config
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.splits import held_out
 from reid_tf.datasets.summary import data_hash, summarise
+from reid_tf.encoder.load import load_encoder
 from reid_tf.files import write_json
 from reid_tf.models.heads import VerificationHead
 from reid_tf.retrieval.calibration import Calibration
-from reid_tf.retrieval.embed import load_encoder
 
 VALIDATION = {"name": "held_out", "share": 0.6}
 

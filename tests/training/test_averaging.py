@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reid_tf.config import parse_config
+from reid_tf.encoder.load import load_encoder
 from reid_tf.registry import VALIDATIONS
-from reid_tf.retrieval.embed import load_encoder
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training import callbacks, fitting
 from reid_tf.training.averaging import averaged_weights

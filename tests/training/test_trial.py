@@ -5,8 +5,8 @@ import pytest
 
 from reid_tf.config import load_config, parse_config
 from reid_tf.datasets.load import load_dataset
+from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
-from reid_tf.retrieval.embed import load_encoder
 from reid_tf.training import callbacks
 from reid_tf.training.evaluation import RetrievalEvaluation
 from reid_tf.training.train import train

@@ -26,7 +26,7 @@ from reid_tf.errors import InputError
 if TYPE_CHECKING:
     from reid_tf.config import ExperimentConfig
     from reid_tf.datasets.record import ReIDDataset
-    from reid_tf.retrieval.embed import Encoder
+    from reid_tf.encoder.encoder import Encoder
     from reid_tf.serving.formats.source import Source
 
 FORMATS = {
@@ -94,9 +94,9 @@ def random_source(backbone: str, image_size: tuple[int, int]) -> "Source":
     import cv2
     import keras
 
+    from reid_tf.encoder.encoder import Encoder
     from reid_tf.models.embedding import build_encoder
     from reid_tf.registry import BACKBONES
-    from reid_tf.retrieval.embed import Encoder
     from reid_tf.serving.formats.source import Source
 
     keras.utils.set_random_seed(0)
@@ -152,8 +152,8 @@ def steps(folders: Mapping[str, Path], source: "Source", batch: int) -> dict[str
     """
     import tensorflow as tf
 
+    from reid_tf.encoder.load import load_encoder
     from reid_tf.pose.fields import need_landmarks
-    from reid_tf.retrieval.embed import load_encoder
 
     if need_landmarks(source.encoder.inputs.values()):
         raise InputError(f"The encoder takes images alone. Received: {source.encoder.inputs}.")
@@ -189,7 +189,8 @@ def precision(
     Returns:
         dict from row, and from "run", to mAP in per cent.
     """
-    from reid_tf.retrieval.embed import embed, load_encoder
+    from reid_tf.encoder.embed import embed
+    from reid_tf.encoder.load import load_encoder
     from reid_tf.retrieval.metrics import evaluate
     from reid_tf.serving.parity import whole_identities
 

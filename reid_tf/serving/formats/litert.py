@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 
+from reid_tf.encoder.exported import LITERT_FILE
 from reid_tf.errors import InputError, one_line
-from reid_tf.retrieval.exported import LITERT_FILE
 from reid_tf.serving.formats.source import Source, encoder_module, lacking_operation, refuse_python
 
 

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from reid_tf.encoder.exported import LITERT_FILE
 from reid_tf.errors import InputError
 from reid_tf.layers.gem_pooling import GeneralizedMeanPooling
 from reid_tf.layers.local_response_normalization import LocalResponseNormalization
-from reid_tf.retrieval.exported import LITERT_FILE
 from reid_tf.serving.formats.litert import converting
 from reid_tf.serving.formats.source import Source, encoder_module, refuse_python
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from reid_tf.encoder.exported import ONNX_FILE
 from reid_tf.errors import InputError, one_line
-from reid_tf.retrieval.exported import ONNX_FILE
 from reid_tf.serving.formats.source import Source, encoder_module, lacking_operation, refuse_python
 
 _FORMAT = "onnx"

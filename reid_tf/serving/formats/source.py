@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.encoder.runtimes.base import Arrays
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import ChannelNormalization
-from reid_tf.retrieval.embed import Encoder
-from reid_tf.retrieval.runtime import Arrays
 
 # They call back into the process that made the graph: no file holds what they do.
 _PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")

@@ -6,21 +6,40 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reid_tf.encoder.runtimes.base import Runtime
 from reid_tf.errors import InputError
 from reid_tf.pose.fields import need_landmarks
 from reid_tf.retrieval.calibration import Calibration
-from reid_tf.retrieval.exported_runtimes import LiteRTRuntime, OnnxRuntime, SavedModelRuntime
-from reid_tf.retrieval.runtime import Runtime
 
 EXPORT_FILE = "export.json"
 LITERT_FILE, ONNX_FILE = "encoder.tflite", "encoder.onnx"
 
 _DESCRIPTION = ("inputs", "image_size", "distance", "flip", "dim", "attributes", "normalize")  # of `Encoder.describe`
+
+
+def _saved_model(folder: Path, dim: int) -> Runtime:
+    from reid_tf.encoder.runtimes.saved_model import SavedModelRuntime
+
+    return SavedModelRuntime(folder, dim)
+
+
+def _litert(folder: Path, dim: int) -> Runtime:
+    from reid_tf.encoder.runtimes.litert import LiteRTRuntime
+
+    return LiteRTRuntime(folder / LITERT_FILE, dim)
+
+
+def _onnx(folder: Path, dim: int) -> Runtime:
+    from reid_tf.encoder.runtimes.onnx import OnnxRuntime
+
+    return OnnxRuntime(folder / ONNX_FILE, dim)
+
+
 _RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
-    "savedmodel": SavedModelRuntime,
-    "litert": lambda folder, dim: LiteRTRuntime(folder / LITERT_FILE, dim),
-    "litert-int8": lambda folder, dim: LiteRTRuntime(folder / LITERT_FILE, dim),
-    "onnx": lambda folder, dim: OnnxRuntime(folder / ONNX_FILE, dim),
+    "savedmodel": _saved_model,
+    "litert": _litert,
+    "litert-int8": _litert,
+    "onnx": _onnx,
 }
 
 

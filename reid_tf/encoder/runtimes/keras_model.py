@@ -1,34 +1,16 @@
-"""What an encoder's pixels go through: a Keras model here, exported files in `exported_runtimes.py`."""
+"""A Keras model as the runtime of an encoder."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 
 from reid_tf.backbones.folding import fold_normalization
-
-Arrays = dict[str, np.ndarray]
-
-
-class Runtime(Protocol):
-    """Runs a network on named arrays; `dim` is the width of its output "embedding"."""
-
-    @property
-    def dim(self) -> int:
-        """Width of the embeddings."""
-
-    def __call__(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> Arrays:
-        """Runs one batch and returns those of its outputs that are asked for."""
-
-    def over(self, batches: Any, outputs: Sequence[str], verbose: int) -> Arrays:
-        """Runs a tf.data.Dataset of batches and returns the outputs of all, with a progress bar where `verbose`."""
-
-    def folded(self) -> "Runtime":
-        """Returns a copy that is as fast as it can be and no longer trains."""
+from reid_tf.encoder.runtimes.base import Arrays, Runtime
 
 
-class KerasRuntime:
+class KerasRuntime(Runtime):
     """Runs a Keras model, which may go on training.
 
     Args:

@@ -1,34 +1,28 @@
 """Images -> embeddings, with an encoder that knows its own inputs and asks its runtime for the rest."""
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import keras
 import numpy as np
 
-import reid_tf.layers  # noqa: F401 - saved encoders name these layers
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.images import given_beside, load_pixels, paths_and_arrays, record_batches
+from reid_tf.encoder.runtimes.base import Arrays, Runtime
 from reid_tf.errors import InputError
-from reid_tf.pipeline.build import evaluation_batches, input_batches
-from reid_tf.pipeline.decode import naming_broken_images
-from reid_tf.pipeline.detect import detect_missing
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.pose.fields import as_inputs, mirrored, need_landmarks
-from reid_tf.pose.part_boxes import log_regions
-from reid_tf.registry import DETECTORS, Component
-from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
-from reid_tf.retrieval.colour_histogram import colour_histogram
-from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.encoder_images import given_beside, load_pixels, paths_and_arrays
-from reid_tf.retrieval.exported import find_export, read_export
-from reid_tf.retrieval.runtime import Arrays, KerasRuntime, Runtime
+from reid_tf.registry import unknown
+from reid_tf.retrieval.calibration import Calibration
+
+if TYPE_CHECKING:
+    import keras  # exported encoders need none
 
 # Squares of shorter vectors leave the range of float32: they count as zero vectors, and stay as they are.
 _SHORTEST = 1e-18
+_OPTIONS = ("distance", "flip", "attributes", "detector", "normalize", "calibration")
 
 
 class Encoder:
@@ -54,7 +48,7 @@ class Encoder:
 
     def __init__(
         self,
-        model: keras.Model | Runtime,
+        model: "keras.Model | Runtime",
         inputs: Mapping[str, str],
         image_size: tuple[int, int],
         distance: str = "cosine",
@@ -64,7 +58,7 @@ class Encoder:
         normalize: bool = False,
         calibration: Calibration | None = None,
     ) -> None:
-        self.runtime: Runtime = KerasRuntime(model) if isinstance(model, keras.Model) else model
+        self.runtime: Runtime = model if isinstance(model, Runtime) else _keras_runtime(model)
         self.inputs = dict(inputs)
         self.image_size = (image_size[0], image_size[1])
         self.distance, self.flip, self.attributes, self.detector = distance, flip, attributes, detector
@@ -113,14 +107,36 @@ class Encoder:
 
         Its embeddings differ by rounding, which in half precision can be seen.
         """
-        folded = copy.copy(self)
-        folded.runtime = self.runtime.folded()
-        return folded
+        return self._changed(runtime=self.runtime.folded())
+
+    def with_options(self, **options: Any) -> "Encoder":
+        """Returns a copy with other options, on the same model.
+
+        Args:
+            **options: any of `distance`, `flip`, `attributes`, `detector`, `normalize` and `calibration`, as in the
+                constructor.
+
+        Returns:
+            `Encoder`.
+
+        Raises:
+            InputError: there is no such option.
+        """
+        for name in options:
+            if name not in _OPTIONS:
+                raise InputError(unknown("option of an encoder", name, _OPTIONS))
+        return self._changed(**options)
+
+    def _changed(self, **fields: Any) -> "Encoder":
+        changed = copy.copy(self)
+        for name, value in fields.items():
+            setattr(changed, name, value)
+        return changed
 
     @property
-    def model(self) -> keras.Model:
+    def model(self) -> "keras.Model":
         """The Keras model; an exported encoder has none, and raises `AttributeError`."""
-        return cast(KerasRuntime, self.runtime).model
+        return cast(Any, self.runtime).model
 
     @property
     def needs_landmarks(self) -> bool:
@@ -197,7 +213,7 @@ class Encoder:
             dict from output to float32 [len(records), ...].
         """
         views = [
-            input_batches(records, self.inputs, self.image_size, batch_size, mirror)
+            record_batches(records, self.inputs, self.image_size, batch_size, mirror)
             for mirror in ([False, True] if self.flip else [False])
         ]
         return self._together([self.runtime.over(view, outputs, verbose) for view in views])
@@ -208,128 +224,7 @@ def _unit_length(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths < _SHORTEST, 1.0, lengths)
 
 
-def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
-    """Embeds the images of records, read and resized in parallel.
+def _keras_runtime(model: "keras.Model") -> Runtime:
+    from reid_tf.encoder.runtimes.keras_model import KerasRuntime
 
-    Args:
-        encoder: `Encoder`.
-        records: sequence of `Record`.
-        batch_size: int. Images that go through the model at once.
-        verbose: int. 1 shows a progress bar, 0 nothing.
-
-    Returns:
-        `Embeddings` in the order of the records.
-
-    Raises:
-        InputError: there are no records, an image cannot be read, or landmarks that the encoder needs are neither in
-            the records nor to be found by its detector.
-    """
-    return _of_records(records, _outputs(encoder, records, ("embedding",), batch_size, verbose)["embedding"])
-
-
-def embed_with_attributes(
-    encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1
-) -> tuple[Embeddings, np.ndarray]:
-    """Embeds the images of records and predicts their attributes, in one pass.
-
-    Args:
-        encoder: `Encoder` with `attributes`.
-        records: sequence of `Record`.
-        batch_size: int. Images that go through the model at once.
-        verbose: int. 1 shows a progress bar, 0 nothing.
-
-    Returns:
-        `Embeddings`, and float32 [N, size], which `encoder.attributes` reads.
-
-    Raises:
-        InputError: the encoder knows no attributes, or as `embed()`.
-    """
-    if encoder.attributes is None:
-        raise InputError(
-            f"This encoder predicts no attributes: attributes={encoder.attributes}; train one of the models attribute, "
-            "sharenet, or multitask with the output attributes."
-        )
-    outputs = _outputs(encoder, records, ("embedding", "attributes"), batch_size, verbose)
-    return _of_records(records, outputs["embedding"]), outputs["attributes"]
-
-
-def _outputs(
-    encoder: Encoder, records: Sequence[Record], outputs: Sequence[str], batch_size: int, verbose: int
-) -> Arrays:
-    if not records:
-        raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
-    if encoder.needs_landmarks and encoder.detector is not None:
-        records = detect_missing(encoder.detector, records, batch_size)
-    if "part_boxes" in encoder.inputs.values() and verbose:
-        log_regions([record.landmarks for record in records if record.landmarks is not None])
-    with naming_broken_images(record.path for record in records):
-        return encoder.over(records, outputs, batch_size, verbose)
-
-
-def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 64) -> Embeddings:
-    """Describes the images of records by their colours, as a reference without learning.
-
-    Args:
-        records: sequence of `Record`.
-        image_size: (int, int). Height and width that images are resized to.
-        batch_size: int. Images read at once.
-
-    Returns:
-        `Embeddings` of `colour_histogram` descriptors in the order of the records.
-
-    Raises:
-        InputError: an image cannot be read.
-    """
-    batches = evaluation_batches(records, image_size, batch_size).as_numpy_iterator()
-    with naming_broken_images(record.path for record in records):
-        vectors = np.stack([colour_histogram(image) for batch in batches for image in batch])
-    return _of_records(records, vectors)
-
-
-def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
-    return Embeddings(
-        vectors=vectors,
-        identities=np.array([record.identity for record in records], np.int64),
-        cameras=np.array([record.camera for record in records], np.int64),
-        paths=tuple(record.path for record in records),
-    )
-
-
-def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
-    """Loads the encoder of a finished run, or an exported one.
-
-    The batch normalisations of a run's encoder are folded into the layers before them, as when the run was judged (see
-    `Encoder.folded`). An encoder that was calibrated knows from which distance on two images are two people.
-
-    Args:
-        run: str or Path. A run directory; an export folder of any format; or a version folder in one.
-        detector: component, or None. Finds the landmarks of images that come without, where the encoder needs them:
-            `{"name": "movenet", "model_file": ...}`.
-
-    Returns:
-        `Encoder`.
-
-    Raises:
-        InputError: the folder is missing, unfinished or holds no encoder, a file in it is broken, the runtime of the
-            export's format is not installed, or the detector cannot be made.
-    """
-    folder = Path(run)
-    export = None if (folder / "manifest.json").exists() else find_export(folder)
-    model, description, calibration = read_export(export) if export else _read_run(folder)
-    del description["dim"]
-    if description.get("attributes"):
-        description["attributes"] = AttributeCoding.from_dict(description["attributes"])
-    finds = DETECTORS.build(detector) if detector else None
-    return Encoder(model, **description, detector=finds, calibration=calibration).folded()
-
-
-def _read_run(run: Path) -> tuple[keras.Model, dict[str, Any], Calibration | None]:
-    manifest, model, calibration = (run / name for name in ("manifest.json", "encoder.keras", CALIBRATION_FILE))
-    for path in (run, manifest):
-        if not path.exists():
-            raise InputError(f"{str(run)!r} is not a finished run: there is no {str(path)!r}.")
-    if not model.exists():
-        raise InputError(f"The run {str(run)!r} holds no encoder: there is no {str(model)!r}.")
-    description = json.loads(manifest.read_text())["encoder"]
-    loaded = keras.models.load_model(model, compile=False)
-    return loaded, description, Calibration.load(calibration) if calibration.exists() else None
+    return KerasRuntime(model)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from reid_tf.datasets.record import ReIDDataset
+from reid_tf.encoder.embed import embed, embed_with_attributes
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.retrieval.attribute_metrics import AttributeMetrics, check_same_schema, evaluate_records
-from reid_tf.retrieval.embed import Encoder, embed, embed_with_attributes
 from reid_tf.retrieval.embeddings import Embeddings
 
 

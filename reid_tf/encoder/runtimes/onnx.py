@@ -1,0 +1,47 @@
+"""ONNX files, run by ONNX Runtime."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file
+from reid_tf.errors import InputError, one_line
+from reid_tf.retrieval.threads import cores
+
+_ONNX_TYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
+
+
+class OnnxRuntime(ExportedRuntime):
+    """Runs an ONNX file with ONNX Runtime.
+
+    Args:
+        path: Path. An `.onnx` file.
+        dim: int. Width of the embeddings.
+        threads: int, or None for one per core. Of the kernels.
+
+    Raises:
+        InputError: ONNX Runtime is not installed, or the file is missing or is not an ONNX file.
+    """
+
+    def __init__(self, path: Path, dim: int, threads: int | None = None) -> None:
+        super().__init__(dim)
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as state
+        except ImportError as error:
+            raise InputError(f"{str(path)!r} needs ONNX Runtime: pip install onnxruntime ({error}).") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or cores()
+        content = read_export_file(path)
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented) as error:
+            reason = one_line(error).rstrip(".")
+            raise InputError(f"{str(path)!r} is not a valid ONNX file ({reason}).") from error
+        self._types = {node.name: _ONNX_TYPES[node.type] for node in self._session.get_inputs()}
+
+    def __call__(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> Arrays:
+        """Runs one batch."""
+        given = {name: np.asarray(values, self._types[name]) for name, values in inputs.items()}
+        return dict(zip(outputs, self._session.run(list(outputs), given), strict=True))
