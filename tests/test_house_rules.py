@@ -24,6 +24,7 @@ ORDER = [
     "retrieval",
     "encoder",
     "report",
+    "calibration",
     "training",
     "serving",
 ]

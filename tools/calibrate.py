@@ -37,11 +37,11 @@ def main() -> None:
     command_line.add_detector_arguments(parser, "finds the landmarks of images without, where the run needs them")
     arguments = parser.parse_args()
 
+    from reid_tf.calibration.calibrate import calibrate, write_calibration
     from reid_tf.encoder.load import load_encoder
     from reid_tf.encoder.verifier import load_verifier
     from reid_tf.report.verification_table import verification_table
     from reid_tf.retrieval.calibration import CALIBRATION_FILE, check_rate
-    from reid_tf.training.calibrate import calibrate, write_calibration
 
     check_rate(arguments.false_accept_rate)
     run = Path(arguments.run)
@@ -63,7 +63,7 @@ def main() -> None:
 
 def records_of(run: Path, arguments: argparse.Namespace) -> tuple[Record, ...]:
     """Returns the images of people that the run has not learnt from, its own or another data set's."""
-    from reid_tf.training.calibration_people import held_out_records, searched_records
+    from reid_tf.calibration.people import held_out_records, searched_records
 
     config, dataset = command_line.run_and_dataset(arguments)
     if arguments.dataset is None:

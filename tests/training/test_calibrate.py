@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
+from reid_tf.calibration.people import held_out_records, searched_records
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.datasets.splits import by_order
 from reid_tf.datasets.summary import data_hash, summarise
+from reid_tf.encoder import verifier as verifier_module
 from reid_tf.encoder.verifier import load_verifier, verifier_probabilities
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.models.heads import VerificationHead
 from reid_tf.retrieval.verification_pairs import verification_pairs
 from reid_tf.training import calibrate as module
-from reid_tf.training import verifier as verifier_module
-from reid_tf.training.calibration_people import held_out_records, searched_records
 
 
 def records(split, identities):

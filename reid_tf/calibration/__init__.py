@@ -1,0 +1,1 @@
+"""Distances to decisions: from which distance on two images show two people."""
