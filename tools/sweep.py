@@ -30,8 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from reid_tf.report.sweep import sweep_table
-    from reid_tf.training.sweep import plan_sweep, run_sweep
-    from reid_tf.training.sweep_file import load_sweep
+    from reid_tf.studies.sweep import plan_sweep, run_sweep
+    from reid_tf.studies.sweep_file import load_sweep
 
     if arguments.sweep:
         check_alone(arguments)

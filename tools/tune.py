@@ -32,9 +32,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from reid_tf.report.tuning import tuning_table
-    from reid_tf.training.tuning import run_search
-    from reid_tf.training.tuning_file import load_tuning
-    from reid_tf.training.tuning_plan import plan_search
+    from reid_tf.studies.plan import plan_search
+    from reid_tf.studies.ranges import load_tuning
+    from reid_tf.studies.search import run_search
 
     tuning = load_tuning(arguments.config)
 

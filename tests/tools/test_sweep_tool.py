@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from reid_tf.training import sweep
+from reid_tf.studies import sweep
 
 SMALL = (
     "dataset.identities=12", "dataset.images_per_identity=6", "image_size=[32,16]", "batches.batch_size=16",

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from reid_tf.config import load_config
-from reid_tf.training import tuner
+from reid_tf.studies import tuner
 
 FILE = """config: base.yaml
 set: [epochs=2, dataset.identities=12]

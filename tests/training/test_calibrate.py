@@ -11,7 +11,7 @@ from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.models.heads import VerificationHead
 from reid_tf.retrieval.verification_pairs import verification_pairs
-from reid_tf.training import calibrate as module
+from reid_tf.calibration import calibrate as module
 
 
 def records(split, identities):

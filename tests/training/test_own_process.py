@@ -10,7 +10,7 @@ import pytest
 
 from reid_tf.config import load_config
 from reid_tf.errors import InputError
-from reid_tf.training import own_process
+from reid_tf.studies import own_process
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -9,10 +9,10 @@ import pytest
 from reid_tf.config import load_config, save_config
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
-from reid_tf.training import sweep
+from reid_tf.studies import sweep
+from reid_tf.studies.sweep import plan_sweep, run_name, run_sweep
+from reid_tf.studies.sweep_file import ReportedCurves, load_sweep
 from reid_tf.training.run_directory import RunDirectory
-from reid_tf.training.sweep import plan_sweep, run_name, run_sweep
-from reid_tf.training.sweep_file import ReportedCurves, load_sweep
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 RATE = "augment.random_erasing.probability"

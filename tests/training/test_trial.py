@@ -7,10 +7,10 @@ from reid_tf.config import load_config, parse_config
 from reid_tf.datasets.load import load_dataset
 from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
+from reid_tf.studies.trial import train_trial
 from reid_tf.training import callbacks
 from reid_tf.training.evaluation import RetrievalEvaluation
 from reid_tf.training.train import train
-from reid_tf.training.trial import train_trial
 
 
 class Interruption(callbacks.LearningRate):
@@ -72,7 +72,7 @@ def test_a_trial_without_a_validation_of_its_own_is_refused(tree, tmp_path, monk
     with pytest.raises(InputError, match="judged by val_mAP, and the model 'baseline' by val_PCK"):
         train_trial(parse_config(tree), tmp_path / "a")
     monkeypatch.setattr(RetrievalEvaluation, "score", "val_mAP")
-    monkeypatch.setattr("reid_tf.training.trial.Fitting.fit", lambda self: None)
+    monkeypatch.setattr("reid_tf.studies.trial.Fitting.fit", lambda self: None)
     with pytest.raises(InputError, match="No epoch of the trial has a finite val_mAP. Received: 0 epochs"):
         train_trial(parse_config(tree), tmp_path / "a")
     assert not (tmp_path / "a").exists()

@@ -10,11 +10,11 @@ import pytest
 from reid_tf.config import load_config, save_config
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
-from reid_tf.training import tuner
+from reid_tf.studies import tuner
+from reid_tf.studies.plan import plan_search
+from reid_tf.studies.ranges import Range, load_tuning
+from reid_tf.studies.search import run_search
 from reid_tf.training.run_directory import RunDirectory
-from reid_tf.training.tuning import run_search
-from reid_tf.training.tuning_file import Range, load_tuning
-from reid_tf.training.tuning_plan import plan_search
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 RATE = "optimizer.learning_rate"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reid_tf.errors import InputError
-from reid_tf.training.tuning_file import Range, load_tuning, parse_tuning
+from reid_tf.studies.ranges import Range, load_tuning, parse_tuning
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.report.tuning import TrialRow
-from reid_tf.training.many_runs import check_files
-from reid_tf.training.tuner import TrialTuner, quiet
-from reid_tf.training.tuning_plan import Search
+from reid_tf.studies.plan import Search
+from reid_tf.studies.runs import check_files
+from reid_tf.studies.tuner import TrialTuner, quiet
 
 logger = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.report.option_values import option_text
 from reid_tf.report.tuning import TrialRow, best_first, write_tuning_report
-from reid_tf.training.many_runs import check_same, is_interrupted
-from reid_tf.training.own_process import train_in_own_process
-from reid_tf.training.trial import OBJECTIVE, VALIDATION_FILE, train_trial
-from reid_tf.training.tuning_oracle import make_oracle
-from reid_tf.training.tuning_plan import Search
+from reid_tf.studies.oracle import make_oracle
+from reid_tf.studies.own_process import train_in_own_process
+from reid_tf.studies.plan import Search
+from reid_tf.studies.runs import check_same, is_interrupted
+from reid_tf.studies.trial import OBJECTIVE, VALIDATION_FILE, train_trial
 
 logger = logging.getLogger(__name__)
 

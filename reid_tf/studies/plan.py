@@ -8,10 +8,10 @@ from typing import Any
 from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
 from reid_tf.report.option_values import spans_decades
-from reid_tf.training.many_runs import overrides
-from reid_tf.training.trial import check_validation
-from reid_tf.training.tuning_file import Range, check_ranges
-from reid_tf.training.tuning_oracle import option_values, rung_epochs
+from reid_tf.studies.oracle import option_values, rung_epochs
+from reid_tf.studies.ranges import Range, check_ranges
+from reid_tf.studies.runs import overrides
+from reid_tf.studies.trial import check_validation
 
 
 @dataclasses.dataclass(frozen=True)

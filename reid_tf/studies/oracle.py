@@ -10,8 +10,8 @@ import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
-from reid_tf.training.trial import OBJECTIVE
-from reid_tf.training.tuning_file import Range
+from reid_tf.studies.ranges import Range
+from reid_tf.studies.trial import OBJECTIVE
 
 Method = Literal["random", "bayesian", "hyperband"]
 METHODS = ("random", "bayesian", "hyperband")

@@ -13,9 +13,9 @@ from typing import Any
 from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
 from reid_tf.report.sweep import SweepRow, write_sweep_report
-from reid_tf.training.many_runs import check_files, check_same, is_interrupted, overrides
-from reid_tf.training.own_process import train_in_own_process
-from reid_tf.training.sweep_file import ReportedCurves, check_values
+from reid_tf.studies.own_process import train_in_own_process
+from reid_tf.studies.runs import check_files, check_same, is_interrupted, overrides
+from reid_tf.studies.sweep_file import ReportedCurves, check_values
 
 logger = logging.getLogger(__name__)
 
