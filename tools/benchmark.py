@@ -1,29 +1,6 @@
-"""Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
+"""Launches `reid_tf/commands/benchmark.py` from a checkout."""
 
-import command_line
-from benchmarks import backbones, evaluate, load, pipeline, serve, single_shot, step
+import launch
 
-SUBCOMMANDS = {
-    "backbones": backbones,
-    "evaluate": evaluate,
-    "load": load,
-    "pipeline": pipeline,
-    "serve": serve,
-    "single_shot": single_shot,
-    "step": step,
-}
-
-
-def main() -> None:
-    """Parses the command line and runs one benchmark."""
-    parser = command_line.parser(__doc__, "python tools/benchmark.py evaluate")
-    subparsers = parser.add_subparsers(dest="benchmark", required=True)
-    for name, module in SUBCOMMANDS.items():
-        subparser = subparsers.add_parser(name, help=str(module.__doc__).splitlines()[0], description=module.__doc__)
-        module.add_arguments(subparser)
-    arguments = parser.parse_args()
-    SUBCOMMANDS[arguments.benchmark].main(arguments)
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+if __name__ == "__main__":  # processes that a command starts import this file too
+    launch.command("benchmark")

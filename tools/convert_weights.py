@@ -1,45 +1,6 @@
-"""Make a backbone's weights file of a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
+"""Launches `reid_tf/commands/convert_weights.py` from a checkout."""
 
-import json
-import re
+import launch
 
-import command_line
-
-SHOWN = 10  # names of a list on the screen; --report has them all
-
-
-def main() -> None:
-    """Parses the command line and converts."""
-    parser = command_line.parser(
-        __doc__,
-        "python tools/convert_weights.py --backbone resnet50 --weights resnet50.safetensors --out resnet50.weights.h5",
-    )
-    parser.add_argument("--backbone", required=True, metavar="NAME", help="the backbone that is to have the weights")
-    parser.add_argument("--weights", required=True, metavar="FILE", help="the .safetensors, .pth or .pt file")
-    parser.add_argument("--out", required=True, metavar="FILE.weights.h5", help="the file to write")
-    parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, also where they do not fit")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print all of that")
-    arguments = parser.parse_args()
-
-    from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
-    from reid_tf.backbones.weights.state_dict import read_state_dict
-    from reid_tf.files import written_beside
-
-    table = weight_table(arguments.backbone)
-    state = read_state_dict(arguments.weights)
-    comparison = compare(table, state.tensors)
-    print("\n".join(summary(table, state, comparison, None if arguments.verbose else SHOWN)))
-    if arguments.verbose:
-        print("\n".join(every_tensor(state, comparison)))
-    if arguments.report:
-        lines = [*summary(table, state, comparison), *every_tensor(state, comparison)]
-        with written_beside(arguments.report) as beside:
-            beside.write_text("\n".join(lines) + "\n")
-    convert_weights(arguments.backbone, state, arguments.out)
-    path = arguments.out if re.fullmatch(r"[\w./-]+", arguments.out) else json.dumps(arguments.out)  # both are YAML
-    options = "".join(f"{option}: {value}, " for option, value in table.options.items())
-    print(f"Written. In a configuration:\nbackbone: {{name: {arguments.backbone}, {options}weights: {path}}}")
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+if __name__ == "__main__":  # processes that a command starts import this file too
+    launch.command("convert_weights")

@@ -1,47 +1,6 @@
-"""Train a re-identification system, evaluate it, and write a run directory.
+"""Launches `reid_tf/commands/train.py` from a checkout."""
 
-With --model alone, the built-in synthetic pedestrians are drawn and a narrow version is trained on them in minutes.
-"""
+import launch
 
-import datetime
-from pathlib import Path
-
-import command_line
-
-
-def main() -> None:
-    """Parses the command line and trains."""
-    parser = command_line.parser(__doc__, "python tools/train.py --model multitask --set epochs=2 --out runs/short")
-    command_line.add_experiment_arguments(parser)
-    command_line.add_data_argument(parser)
-    parser.add_argument(
-        "--out", metavar="DIR", help="the run directory (default: runs/CONFIG; runs/CONFIG-TIME where that is taken)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
-    arguments = parser.parse_args()
-    config, name = command_line.experiment(arguments)
-    if arguments.resume and not arguments.out:
-        parser.error("--resume needs --out, the directory of the interrupted run")
-    out = arguments.out or free_folder(Path("runs") / name)
-
-    from reid_tf.training.train import train
-
-    result = train(config, out, arguments.resume)
-    for table in result.tables:
-        print(f"\n{table}")
-    print()
-    print(f"pictures: {result.run_directory / 'report'}")
-    for name in ("encoder", "model"):
-        if (result.run_directory / f"{name}.keras").exists():
-            print(f"{name + ':':9} {result.run_directory / name}.keras")
-
-
-def free_folder(wanted: Path) -> Path:
-    """The folder itself, or, where a run has that name or was interrupted under it, one with the time behind."""
-    if not any(path.exists() for path in (wanted, wanted.with_name(f"{wanted.name}.unfinished"))):
-        return wanted
-    return wanted.with_name(f"{wanted.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+if __name__ == "__main__":  # processes that a command starts import this file too
+    launch.command("train")

@@ -1,56 +1,6 @@
-"""Search good values of options, judged on people held out of the training images: a table, a plot, the best as YAML.
+"""Launches `reid_tf/commands/tune.py` from a checkout."""
 
-The same command again goes on where it was interrupted, and with more --trials it continues.
-"""
+import launch
 
-import argparse
-from collections.abc import Sequence
-
-import command_line
-
-from reid_tf.config import ExperimentConfig
-from reid_tf.errors import InputError
-
-
-def main() -> None:
-    """Parses the command line, trains the trials and prints their table."""
-    parser = command_line.parser(
-        __doc__, "python tools/tune.py --config configs/tuning/loss_weights_synthetic.yaml --trials 4 --out runs/tuning"
-    )
-    parser.add_argument(
-        "--config", required=True, metavar="YAML", help="a tuning file, such as those in configs/tuning/"
-    )
-    parser.add_argument("--trials", required=True, type=int, metavar="N", help="of the whole search")
-    parser.add_argument(
-        "--method", default="random", metavar="NAME", help="random, bayesian or hyperband (default: %(default)s)"
-    )
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the trials, tables and plot")
-    command_line.add_data_argument(parser)
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as epochs=3; repeatable"
-    )
-    arguments = parser.parse_args()
-
-    from reid_tf.report.tuning import tuning_table
-    from reid_tf.studies.plan import plan_search
-    from reid_tf.studies.ranges import load_tuning
-    from reid_tf.studies.search import run_search
-
-    tuning = load_tuning(arguments.config)
-
-    def load(overrides: Sequence[str]) -> ExperimentConfig:
-        given = {"config": tuning.config, "model": None, "data": arguments.data}
-        settings = [*tuning.set, *arguments.set, *overrides]
-        return command_line.experiment(argparse.Namespace(**given, set=settings))[0]
-
-    result = run_search(plan_search(tuning.ranges, load, arguments.method), arguments.trials, arguments.out)
-    print(f"\n{tuning_table(result.rows)}\n")
-    print(f"tables and plot: {arguments.out}")
-    if any(row.score is not None for row in result.rows):
-        print(f"best:            python tools/train.py --config {arguments.out}/best.yaml")
-    if result.error:
-        raise InputError(result.error)
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+if __name__ == "__main__":  # processes that a command starts import this file too
+    launch.command("tune")

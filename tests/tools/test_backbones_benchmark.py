@@ -1,8 +1,8 @@
 import argparse
 
 import pytest
-from benchmarks import backbones
 
+from reid_tf.commands.benchmarks import backbones
 from reid_tf.errors import InputError
 
 SMALL = ("--backbones", "tiny", "--image-size", "32", "16", "--batch", "4", "--rounds", "1")
@@ -51,7 +51,7 @@ def test_pytorch_in_both_ways_of_bfloat16(capsys, monkeypatch):
 
 def test_pytorchs_networks_are_torchvisions_in_size():
     torch = pytest.importorskip("torch")
-    from benchmarks.torch_resnet import bottleneck_resnet
+    from reid_tf.commands.benchmarks.torch_resnet import bottleneck_resnet
 
     with torch.device("meta"):
         networks = [bottleneck_resnet(blocks) for blocks in ((3, 4, 6, 3), (3, 4, 23, 3))]

@@ -1,9 +1,9 @@
 import argparse
 
 import pytest
-from benchmarks import load, serve
 from made_exports import attribute_encoder, write_data, write_run
 
+from reid_tf.commands.benchmarks import load, serve
 from reid_tf.errors import InputError
 
 

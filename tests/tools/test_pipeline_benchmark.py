@@ -3,8 +3,9 @@ import time
 
 import pytest
 import yaml
-from benchmarks import pipeline
 from test_preview import experiment
+
+from reid_tf.commands.benchmarks import pipeline
 
 
 def test_the_waiting_share_is_the_time_inside_next():

@@ -2,10 +2,10 @@ import sys
 
 import cv2
 import numpy as np
-import preview
 import pytest
 import yaml
 
+from reid_tf.commands import preview
 from reid_tf.errors import InputError
 
 

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from benchmarks import single_shot
 from made_run import plain_encoder, write_run
+
+from reid_tf.commands.benchmarks import single_shot
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 

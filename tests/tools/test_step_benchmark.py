@@ -2,8 +2,8 @@ import argparse
 import time
 
 import pytest
-from benchmarks import step
 
+from reid_tf.commands.benchmarks import step
 from reid_tf.errors import InputError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from train import free_folder
 
+from reid_tf.commands.train import free_folder
 from reid_tf.retrieval.embeddings import Embeddings
 
 SMALL = (

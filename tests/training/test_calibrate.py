@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from reid_tf.calibration import calibrate as module
 from reid_tf.calibration.people import held_out_records, searched_records
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.datasets.splits import by_order
@@ -11,7 +12,6 @@ from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.models.heads import VerificationHead
 from reid_tf.retrieval.verification_pairs import verification_pairs
-from reid_tf.calibration import calibrate as module
 
 
 def records(split, identities):

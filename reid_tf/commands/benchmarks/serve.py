@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import command_line
 import numpy as np
-from benchmarks.step import take_turns
 from tqdm import tqdm
 
+from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks.step import take_turns
 from reid_tf.errors import InputError
 
 if TYPE_CHECKING:

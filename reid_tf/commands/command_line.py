@@ -1,4 +1,4 @@
-"""What every tool shares: one parser style, one way to report what the user got wrong."""
+"""What every command shares: one parser style, one way to report what the user got wrong."""
 
 import argparse
 import dataclasses
@@ -15,7 +15,6 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow, which reads it
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works without installing it
 
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.errors import InputError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from reid_tf.datasets.record import ReIDDataset
     from reid_tf.encoder.encoder import Encoder
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def parser(description: str, example: str) -> argparse.ArgumentParser:

@@ -10,9 +10,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-import command_line
 import numpy as np
 
+from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
 

@@ -8,8 +8,8 @@ import argparse
 import statistics
 
 import numpy as np
-from benchmarks.evaluate import MATCHABLE, embeddings, seconds
 
+from reid_tf.commands.benchmarks.evaluate import MATCHABLE, embeddings, seconds
 from reid_tf.retrieval.metrics import evaluate
 
 

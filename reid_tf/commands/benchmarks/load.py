@@ -10,10 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import command_line
 import numpy as np
 from tqdm import tqdm
 
+from reid_tf.commands import command_line
 from reid_tf.errors import InputError
 
 PROGRAM = """
@@ -62,7 +62,7 @@ def measure(run: str, crops: int) -> tuple[float, float]:
     Raises:
         InputError: the encoder cannot be loaded.
     """
-    root = Path(command_line.__file__).resolve().parents[1]
+    root = Path(command_line.__file__).resolve().parents[2]
     command = [sys.executable, "-c", PROGRAM, str(Path(run).resolve()), str(crops)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root)
     if done.returncode:

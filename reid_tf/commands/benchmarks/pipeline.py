@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import command_line
 import numpy as np
 
+from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from benchmarks.step import take_turns
 from tqdm import tqdm
 
+from reid_tf.commands.benchmarks.step import take_turns
 from reid_tf.registry import BACKBONES
 
 IDENTITIES = 751  # Market-1501's training identities
@@ -134,7 +134,7 @@ def peer_table(arguments: argparse.Namespace) -> None:
     if importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: its ResNet-50 was not measured.")
         return
-    from benchmarks import torch_resnet
+    from reid_tf.commands.benchmarks import torch_resnet
 
     images, identities = batch(arguments)
     theirs = torch_resnet.steps(PEER_BLOCKS, images, identities, IDENTITIES, training=not arguments.no_training)

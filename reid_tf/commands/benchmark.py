@@ -1,0 +1,25 @@
+"""Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
+
+from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks import backbones, evaluate, load, pipeline, serve, single_shot, step
+
+SUBCOMMANDS = {
+    "backbones": backbones,
+    "evaluate": evaluate,
+    "load": load,
+    "pipeline": pipeline,
+    "serve": serve,
+    "single_shot": single_shot,
+    "step": step,
+}
+
+
+def main() -> None:
+    """Parses the command line and runs one benchmark."""
+    parser = command_line.parser(__doc__, "python tools/benchmark.py evaluate")
+    subparsers = parser.add_subparsers(dest="benchmark", required=True)
+    for name, module in SUBCOMMANDS.items():
+        subparser = subparsers.add_parser(name, help=str(module.__doc__).splitlines()[0], description=module.__doc__)
+        module.add_arguments(subparser)
+    arguments = parser.parse_args()
+    SUBCOMMANDS[arguments.benchmark].main(arguments)

@@ -1,0 +1,117 @@
+"""Draws what a training sees: an augmented batch of an experiment, or random samples of a data set.
+
+Pairs of a batch stand side by side. Each image has its identity and its camera beneath it.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from reid_tf.commands import command_line
+from reid_tf.config import ExperimentConfig
+from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.record import Record, ReIDDataset, class_of_identity
+from reid_tf.errors import InputError
+
+
+def main() -> None:
+    """Parses the command line and writes one picture."""
+    parser = command_line.parser(
+        __doc__, "python tools/preview.py --dataset synthetic --what samples --out samples.png"
+    )
+    parser.add_argument("--what", choices=["batch", "samples"], required=True, help="what to draw")
+    parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
+    command_line.add_experiment_arguments(parser)
+    command_line.add_dataset_arguments(parser, default=None)
+    parser.add_argument("--split", default="train", help="split that samples are drawn from (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=32, help="images to draw (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of samples (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.images < 1:
+        raise InputError(f"--images must be at least 1. Received: {arguments.images}.")
+    images, captions = batch(arguments) if arguments.what == "batch" else samples(arguments)
+
+    from reid_tf.report.image_grid import image_grid
+    from reid_tf.report.picture import write_png
+
+    write_png(arguments.out, image_grid(images, captions))
+    print(f"Drew {len(images)} images into {arguments.out}")
+
+
+def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
+    """Returns the images of an experiment's first batch, as the model gets them, and their captions."""
+    config, _ = command_line.experiment(arguments)
+    dataset = _dataset_of(config)
+    if not dataset.train:
+        raise InputError(f"The data set {dataset.name!r} has no training image: train={dataset.train}.")
+
+    from reid_tf.pipeline.build import build_batches
+    from reid_tf.pipeline.decode import naming_broken_images
+    from reid_tf.registry import AUGMENTATIONS, SAMPLERS
+
+    classes = class_of_identity(dataset.train)
+    sampler = SAMPLERS.build(
+        config.batches,
+        identities=[record.identity for record in dataset.train],
+        cameras=[record.camera for record in dataset.train],
+        epochs=config.epochs,
+        seed=config.seed,
+    )
+    batches = build_batches(
+        dataset.train,
+        classes,
+        sampler,
+        image_size=config.image_size,
+        load_size=config.load_size,
+        augment=[AUGMENTATIONS.build(op, image_size=config.image_size) for op in config.augment],
+        inputs={"image": "image"},
+        targets={},
+        seed=config.seed,
+    )
+    with naming_broken_images(record.path for record in dataset.train):
+        inputs, _ = next(batches.as_numpy_iterator())
+    indices = next(iter(sampler.epoch(0)))
+    records = [dataset.train[index] for index in indices.reshape(-1)]
+    captions = [_caption(record, dataset) for record in records]
+    if sampler.kind == "pairs":
+        images = np.stack([inputs["image_a"], inputs["image_b"]], axis=1)  # [pairs, 2, height, width, 3]
+        images = images.reshape(-1, *images.shape[2:])
+        for first in range(0, len(captions), 2):
+            same = records[first].identity == records[first + 1].identity
+            captions[first] += "\nsame >" if same else "\ndifferent >"
+    else:
+        images = inputs["image"]
+    return list(np.rint(images).astype(np.uint8)[: arguments.images]), captions[: arguments.images]
+
+
+def samples(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
+    """Returns random images of a data set, as they are, and their captions."""
+    if arguments.dataset and (arguments.config or arguments.model):
+        raise InputError(f"Samples come from --dataset or from an experiment. Received both: {arguments.dataset!r}.")
+    if arguments.dataset:
+        dataset = load_dataset(arguments.dataset, arguments.data, **command_line.dataset_options(arguments))
+    else:
+        dataset = _dataset_of(command_line.experiment(arguments)[0])
+    records: Sequence[Record] = dataset.splits().get(arguments.split, ())
+    if not records:
+        splits = ", ".join(f"{name} {len(of_split)}" for name, of_split in dataset.splits().items())
+        raise InputError(f"The split {arguments.split!r} of {dataset.name!r} holds no image; there are: {splits}.")
+
+    from reid_tf.pipeline.decode import read_image
+
+    drawn = np.random.default_rng(arguments.seed).permutation(len(records))[: arguments.images]
+    return (
+        [read_image(records[index].path) for index in drawn],
+        [_caption(records[index], dataset) for index in drawn],
+    )
+
+
+def _dataset_of(config: ExperimentConfig) -> ReIDDataset:
+    options = dict(config.dataset)
+    return load_dataset(options.pop("name"), options.pop("root", None), **options)
+
+
+def _caption(record: Record, dataset: ReIDDataset) -> str:
+    name = (dataset.identity_names or {}).get(record.identity, str(record.identity))
+    return f"{name}\ncamera {record.camera}"

@@ -1,0 +1,72 @@
+"""Run one configuration over values of one or more options: a run directory each, one table, one plot.
+
+The same command again goes on where it was interrupted. Finished runs are read and not repeated.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from reid_tf.commands import command_line
+from reid_tf.config import ExperimentConfig
+from reid_tf.errors import InputError
+
+
+def main() -> None:
+    """Parses the command line, trains and prints the table."""
+    parser = command_line.parser(
+        __doc__,
+        "python tools/sweep.py --sweep configs/sweeps/random_erasing_synthetic.yaml --out runs/erasing\n  "
+        "python tools/sweep.py --model multitask --vary 'optimizer.learning_rate=[1.0e-3,2.0e-3]' --out runs/rates",
+    )
+    parser.add_argument("--sweep", metavar="YAML", help="a sweep file, such as those in configs/sweeps/")
+    command_line.add_experiment_arguments(parser)
+    command_line.add_data_argument(parser)
+    parser.add_argument(
+        "--vary", action="append", default=[], metavar="KEY=[VALUES]", help="repeatable: every combination is run"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the run directories, table and plot")
+    arguments = parser.parse_args()
+
+    from reid_tf.report.sweep import sweep_table
+    from reid_tf.studies.sweep import plan_sweep, run_sweep
+    from reid_tf.studies.sweep_file import load_sweep
+
+    if arguments.sweep:
+        check_alone(arguments)
+        sweep = load_sweep(arguments.sweep)
+        arguments.config, arguments.set = sweep.config, [*sweep.set, *arguments.set]
+    vary, reported = (sweep.vary, sweep.reported) if arguments.sweep else (values(arguments.vary), None)
+
+    def load(overrides: Sequence[str]) -> ExperimentConfig:
+        given = {**vars(arguments), "set": [*arguments.set, *overrides]}
+        return command_line.experiment(argparse.Namespace(**given))[0]
+
+    source = reported.source if reported else None
+    rows = run_sweep(plan_sweep(vary, load, reported), arguments.out, source)
+    print(f"\n{sweep_table(rows, source)}\n")
+    print(f"tables and plot: {arguments.out}")
+    failed = [f"{row.run} ({row.error.rstrip('.')})" for row in rows if row.error]
+    if failed:
+        raise InputError(f"{len(failed)} of {len(rows)} runs failed: {'; '.join(failed)}.")
+
+
+def check_alone(arguments: argparse.Namespace) -> None:
+    """Raises an `InputError` where an argument says again what the sweep file says."""
+    given = [f"--{flag} {getattr(arguments, flag)}" for flag in ("config", "model", "vary") if getattr(arguments, flag)]
+    if given:
+        raise InputError(f"The sweep file {arguments.sweep!r} says what is varied; leave out {', '.join(given)}.")
+
+
+def values(given: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Returns what `--vary KEY=[VALUES]` gave, the list read as YAML."""
+    read: dict[str, tuple[Any, ...]] = {}
+    for one in given:
+        option, _, text = one.partition("=")
+        listed = command_line.key_values("--vary", [f"values={text}"], "epochs=[1,2]")["values"]
+        if not option or option in read or not isinstance(listed, list):
+            raise InputError(
+                f"--vary is an option and a list, each option once, such as epochs=[1,2]. Received: {one!r}."
+            )
+        read[option] = tuple(listed)
+    return read
