@@ -5,7 +5,6 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
-from made_batches import SIZE, build
 
 from reid_tf.config import parse_config, save_config
 from reid_tf.datasets.attributes.coding import AttributeCoding
@@ -13,6 +12,7 @@ from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.files import write_json
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
+from tests.made_batches import SIZE, build
 
 CALIBRATION = Calibration("cosine", threshold=0.125, false_accept_rate=0.01, slope=30.0, intercept=1.5)
 

@@ -205,3 +205,29 @@ def test_a_command_shows_an_example_and_has_a_launcher(path):
 def test_a_launcher_launches_a_command():
     launchers = {path.stem for path in (ROOT / "tools").glob("*.py")} - {"launch"}
     assert launchers == {path.stem for path in COMMANDS}
+
+
+# Tests of something that several files do together; every other one is named after the file that it tests.
+ACROSS = {
+    "backbones/test_branch.py",
+    "backbones/test_contract.py",
+    "backbones/test_published_sizes.py",
+    "backbones/weights/test_torch_parity.py",
+    "commands/test_dataset_tools.py",
+    "commands/test_pose_tools.py",
+    "commands/test_single_shot_tools.py",
+    "datasets/test_town_centre_training.py",
+    "losses/test_triplet_published.py",
+    "models/test_systems.py",
+    "pipeline/test_parts_follow_pixels.py",
+    "pipeline/test_samplers.py",
+    "serving/test_serving_files.py",
+    "training/test_replicas.py",
+    "training/test_stages.py",
+}
+
+
+def test_tests_mirror_the_package():
+    tests = {path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*/test_*.py")}
+    alone = {test for test in tests if not (PACKAGE / test.parent / test.name.removeprefix("test_")).exists()}
+    assert {test.as_posix() for test in alone} == ACROSS

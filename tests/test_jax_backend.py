@@ -13,7 +13,7 @@ from reid_tf.registry import MODELS
 ONE_STEP = """
 import sys, keras, numpy as np
 sys.path.insert(0, {folder!r})
-import made_batches
+from tests import made_batches
 from reid_tf.registry import MODELS
 
 assert keras.backend.backend() == "jax"
@@ -39,7 +39,7 @@ def test_every_system_takes_a_training_step():
     # Optimising the compiled steps takes longer than running each of them twice.
     compiler = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
     environment = {**os.environ, **compiler, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    script = ONE_STEP.format(folder=str(Path(__file__).parent))
+    script = ONE_STEP.format(folder=str(Path(__file__).resolve().parents[1]))
     result = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300
     )

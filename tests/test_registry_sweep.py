@@ -5,15 +5,15 @@ import typing
 from pathlib import Path
 
 import keras
-import made_batches
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_batches import SIZE
 
 from reid_tf import registry
 from reid_tf.config import load_config
 from reid_tf.registry import Registry
+from tests import made_batches
+from tests.made_batches import SIZE
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TABLES = [table for table in vars(registry).values() if isinstance(table, Registry)]

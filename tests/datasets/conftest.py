@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from made_datasets import MARKET_NAMES, encoded_image
+
+from tests.datasets.made_datasets import MARKET_NAMES, encoded_image
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from made_datasets import places
 
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA, AttributeGroup
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import places
 
 TABLE = """\
 path,identity,camera,split

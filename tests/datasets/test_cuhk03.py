@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import scipy.io
-from made_datasets import places
 
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import places
 
 FILES = ("1_001_1_01.png", "1_001_2_06.png", "1_002_1_01.png", "1_002_2_06.png", "1_002_2_07.png")
 

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 import scipy.io
-from made_cuhk03 import PERSONS, TEST_SETS, image_of, write_release
-from made_datasets import places
 
 from reid_tf.datasets.doctor.check import check
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
 from reid_tf.retrieval import Embeddings, evaluate
+from tests.datasets.made_cuhk03 import PERSONS, TEST_SETS, image_of, write_release
+from tests.datasets.made_datasets import places
 
 BEFORE = {1: 0, 2: 3, 3: 5, 4: 6, 5: 7}  # persons of the camera pairs before
 

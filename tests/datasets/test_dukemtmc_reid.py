@@ -1,10 +1,10 @@
 import pytest
-from made_datasets import places
 
 from reid_tf.datasets.attributes.files import write_duke_attributes, write_market_attributes
 from reid_tf.datasets.attributes.schema import DUKEMTMC_SCHEMA
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import places
 
 NAMES = (
     "bounding_box_train/0001_c2_f0046182.jpg",

@@ -2,11 +2,11 @@ import os
 
 import numpy as np
 import pytest
-from made_datasets import encoded_image
 
 from reid_tf.datasets.image_list import image_ids, list_images
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import encoded_image
 
 
 def test_a_folder_gives_its_images_sorted(tmp_path, write_images):

@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from made_datasets import dataset_of
 
 from reid_tf.datasets.landmarks import (
     add_landmarks,
@@ -16,6 +15,7 @@ from reid_tf.datasets.map_records import map_records
 from reid_tf.datasets.market1501 import market1501
 from reid_tf.datasets.splits import held_out
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import dataset_of
 
 
 @pytest.fixture

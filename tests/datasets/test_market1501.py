@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from made_datasets import MARKET_NAMES, places
 
 from reid_tf.datasets.attributes.annotation_csv import write_annotations
 from reid_tf.datasets.attributes.files import write_market_attributes
@@ -9,6 +8,7 @@ from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.market1501 import read_market_layout
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import MARKET_NAMES, places
 
 ANSWERS = {1: (0,) * 12, 2: (1,) * 12, 3: (0, 1) * 6, 7: (1, 0) * 6}
 

@@ -3,7 +3,6 @@ import shutil
 
 import numpy as np
 import pytest
-from made_datasets import MARKET_NAMES
 
 from reid_tf.datasets.attributes.files import write_market_attributes
 from reid_tf.datasets.landmarks import write_landmarks
@@ -12,6 +11,7 @@ from reid_tf.datasets.prepare import prepare
 from reid_tf.datasets.readers.encoded import is_prepared, place, read_encoded
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import MARKET_NAMES
 
 
 @pytest.fixture

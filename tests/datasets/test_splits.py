@@ -2,7 +2,6 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from made_datasets import dataset_of
 
 from reid_tf.datasets import splits
 from reid_tf.datasets.record import class_of_identity
@@ -10,6 +9,7 @@ from reid_tf.errors import InputError
 from reid_tf.registry import VALIDATIONS
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
+from tests.datasets.made_datasets import dataset_of
 
 # 20 identities under two cameras, three images each camera, and 5 under one camera.
 ROWS = [(identity, camera) for identity in range(20) for camera in (1, 2) for _ in range(3)]

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_video import WALKERS, box_lines, colour_of, write_boxes, write_frames, write_video
 
 from reid_tf.datasets.attributes.annotation_csv import write_annotations
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
@@ -15,6 +14,7 @@ from reid_tf.datasets.doctor.check import check
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
+from tests.datasets.made_video import WALKERS, box_lines, colour_of, write_boxes, write_frames, write_video
 
 SMALL = {"min_height": 12, "min_width": 8}
 

@@ -3,12 +3,12 @@
 import logging
 
 import pytest
-from made_video import WALKERS, write_boxes, write_video
 
 from reid_tf.config import parse_config
 from reid_tf.datasets.attributes.annotation_csv import write_annotations
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.training.train import train
+from tests.datasets.made_video import WALKERS, write_boxes, write_video
 
 
 @pytest.fixture

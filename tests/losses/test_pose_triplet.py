@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from naive_triplets import naive_triplet_loss
 
 from reid_tf.errors import InputError
 from reid_tf.losses import PoseTripletLoss, TripletLoss
 from reid_tf.losses.pose_distances import pose_distances, poses
 from reid_tf.metrics import triplet_metrics
+from tests.losses.naive_triplets import naive_triplet_loss
 
 IDENTITIES = np.array([3, 3, 3, 3, 7, 7, 7, 1, 1, 1, 5, 1])  # one identity has a single image
 COUNT = len(IDENTITIES)

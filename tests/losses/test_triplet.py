@@ -5,10 +5,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from naive_triplets import naive_triplet_loss
 
 from reid_tf.errors import InputError
 from reid_tf.losses import TripletLoss
+from tests.losses.naive_triplets import naive_triplet_loss
 
 IDENTITIES = np.array([3, 3, 3, 7, 7, 1, 1, 1, 1, 5])  # one identity has a single image
 

@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_models import SIZE, build, images, labels, small_backbone
 
 from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES, MODELS
+from tests.models.made_models import SIZE, build, images, labels, small_backbone
 
 SMALL = {"width": 4, "stages": 3, "refinement_convolutions": 2}
 

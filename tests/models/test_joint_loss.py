@@ -2,11 +2,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_models import IDENTITIES, SIZE, build, images, labels, part_boxes
 
 from reid_tf.errors import InputError
 from reid_tf.pose.joint_orders import PARTS
 from reid_tf.registry import BACKBONES, MODELS
+from tests.models.made_models import IDENTITIES, SIZE, build, images, labels, part_boxes
 
 FORKED = {"shared_layers": 1, "grids": [[4, 3], [5, 3], [5, 4]]}
 SLICES = {"global": slice(0, 256), "head": slice(256, 320), "trunk": slice(320, 448), "lower_limbs": slice(448, 576)}

@@ -3,10 +3,10 @@ import logging
 import keras
 import numpy as np
 import pytest
-from made_models import SCHEMA, build, images, labels
 
 from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES, MODELS
+from tests.models.made_models import SCHEMA, build, images, labels
 
 
 def test_outputs_weights_and_the_papers_mining():

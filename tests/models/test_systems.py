@@ -3,9 +3,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from made_models import IDENTITIES, build, images, labels
 
 from reid_tf.errors import InputError
+from tests.models.made_models import IDENTITIES, build, images, labels
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_images import draw
 
 from reid_tf.datasets.record import Record
+from tests.pipeline.made_images import draw
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_images import SCHEMA
 
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
@@ -19,6 +18,7 @@ from reid_tf.pipeline.decode import load_images, naming_broken_images
 from reid_tf.pose.mirror import mirror_landmarks
 from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import AUGMENTATIONS, SAMPLERS
+from tests.pipeline.made_images import SCHEMA
 
 SIZE = (32, 16)
 AUGMENT = ("flip", "random_crop", "random_erasing", "colour_jitter")
@@ -324,7 +324,7 @@ import sys, numpy as np, tensorflow as tf
 sys.path.insert(0, {folder!r})
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-from test_build import build
+from tests.pipeline.test_build import build
 from reid_tf.datasets.record import Record
 records = [Record(path, index // 4, 1 + index % 3) for index, path in enumerate({paths!r})]
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -341,7 +341,7 @@ for name in ("pairs", "identity_pairs"):
 
 
 def test_replicas_share_a_batch_in_halves(records):
-    script = REPLICAS.format(folder=str(Path(__file__).parent), paths=[record.path for record in records])
+    script = REPLICAS.format(folder=str(Path(__file__).resolve().parents[2]), paths=[record.path for record in records])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "shard" not in done.stderr.lower()  # no warning about a policy

@@ -3,7 +3,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_images import SCHEMA, draw
 
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
@@ -18,6 +17,7 @@ from reid_tf.pipeline.decode import (
     read_image,
     resize_images,
 )
+from tests.pipeline.made_images import SCHEMA, draw
 
 
 def encode(image, suffix=".png"):

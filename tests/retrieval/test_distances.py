@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from naive_retrieval import naive_distance
 from scipy.spatial.distance import cdist
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval.distances import DISTANCES, distance_blocks
+from tests.retrieval.naive_retrieval import naive_distance
 
 SCIPY = {"cosine": "cosine", "euclidean": "euclidean", "mean_squared": "sqeuclidean"}
 

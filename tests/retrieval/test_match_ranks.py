@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from naive_retrieval import naive_ranked
 
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.match_ranks import count_nearer, match_ranks
 from reid_tf.retrieval.protocols import PROTOCOLS
+from tests.retrieval.naive_retrieval import naive_ranked
 
 
 def embeddings_with_ties(count, identities, seed):

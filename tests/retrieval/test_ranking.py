@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from naive_retrieval import naive_order
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval import Embeddings, rank
 from reid_tf.retrieval.distances import DISTANCES
+from tests.retrieval.naive_retrieval import naive_order
 
 
 def embeddings(count, seed, whole_numbers=True):

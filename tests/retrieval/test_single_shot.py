@@ -3,12 +3,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from naive_retrieval import naive_distance
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval import Embeddings, evaluate
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.single_shot import draw_single_shots, single_shot_ranks
+from tests.retrieval.naive_retrieval import naive_distance
 
 PROTOCOL = "cuhk03_single_shot"
 

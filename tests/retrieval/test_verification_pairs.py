@@ -2,12 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
-from naive_retrieval import naive_distance
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval import verification_pairs as module
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.verification_pairs import pair_distances, verification_pairs
+from tests.retrieval.naive_retrieval import naive_distance
 
 IDENTITIES = np.arange(60) % 11
 CAMERAS = np.arange(60) // 13

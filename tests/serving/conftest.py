@@ -7,10 +7,6 @@ from pathlib import Path
 import keras
 import pytest
 import tensorflow as tf
-from conformance_server import make_server
-from made_batches import SIZE, build
-from made_exports import scatter
-from request_images import drawn, encode
 
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
@@ -18,6 +14,10 @@ from reid_tf.encoder.encoder import Encoder
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.serving.signatures import build_serving_module, save_serving_module
+from tests.made_batches import SIZE, build
+from tests.made_exports import scatter
+from tests.serving.conformance_server import make_server
+from tests.serving.request_images import drawn, encode
 
 
 @pytest.fixture(scope="session")

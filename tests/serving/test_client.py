@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from request_images import drawn, encode
 
 import reid_tf.serving
 from reid_tf.errors import InputError
 from reid_tf.serving import Client, ServerError
 from reid_tf.serving.signatures import save_serving_module
+from tests.serving.request_images import drawn, encode
 
 
 @pytest.fixture

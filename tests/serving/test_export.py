@@ -7,8 +7,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_batches import SIZE
-from made_exports import CALIBRATION, attribute_encoder, scatter, write_data, write_run
 
 from reid_tf.datasets.load import load_dataset
 from reid_tf.encoder.encoder import Encoder
@@ -17,6 +15,8 @@ from reid_tf.files import write_json
 from reid_tf.serving import export as module
 from reid_tf.serving.export import WRITERS, export, representative_inputs, write_export
 from reid_tf.serving.formats.source import Source
+from tests.made_batches import SIZE
+from tests.made_exports import CALIBRATION, attribute_encoder, scatter, write_data, write_run
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from made_exports import attribute_encoder, write_data
 
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.encoder.embed import embed
 from reid_tf.errors import InputError
 from reid_tf.serving.parity import Tolerance, compare, default_tolerance, whole_identities
+from tests.made_exports import attribute_encoder, write_data
 
 SAME = Tolerance(1e-3, 0.1)
 

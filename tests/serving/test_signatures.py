@@ -9,9 +9,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
-from made_batches import SIZE
 from PIL import Image
-from request_images import drawn, encode
 from tensorflow.python.tools import saved_model_cli
 
 from reid_tf.datasets.record import Record
@@ -23,6 +21,8 @@ from reid_tf.retrieval.distances import DISTANCES, distance_blocks
 from reid_tf.serving.images import decode_images
 from reid_tf.serving.pair_distance import pair_distance
 from reid_tf.serving.signatures import build_serving_module, describe_signatures
+from tests.made_batches import SIZE
+from tests.serving.request_images import drawn, encode
 
 MOST = 100_000
 ENCODED = tf.TensorSpec([None], tf.string)

@@ -3,7 +3,6 @@ import re
 
 import numpy as np
 import pytest
-from made_datasets import dataset_of, encoded_image, records_of
 
 from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.datasets.doctor.check import check
@@ -12,6 +11,7 @@ from reid_tf.datasets.doctor.published_counts import PUBLISHED, check_counts
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
 from reid_tf.datasets.record import Record, ReIDDataset
+from tests.datasets.made_datasets import dataset_of, encoded_image, records_of
 
 GOOD = {"train": [(1, 1), (1, 2), (2, 1), (2, 2)], "query": [(5, 1)], "gallery": [(5, 2), (0, 1)]}
 

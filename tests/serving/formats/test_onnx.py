@@ -4,13 +4,13 @@ import sys
 
 import numpy as np
 import pytest
-from made_batches import SIZE
-from made_exports import attribute_encoder, pictures
 
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import resize_images
 from reid_tf.serving.formats.onnx import write_onnx
 from reid_tf.serving.formats.source import Source
+from tests.made_batches import SIZE
+from tests.made_exports import attribute_encoder, pictures
 
 
 def test_another_library_gets_the_same_outputs_from_the_file(tmp_path):

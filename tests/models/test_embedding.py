@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from made_models import build, images
 
 from reid_tf.errors import InputError
 from reid_tf.layers import GeneralizedMeanPooling
+from tests.models.made_models import build, images
 
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:

@@ -2,7 +2,8 @@ import json
 
 import pandas as pd
 import pytest
-from made_run import colour_encoder, write_image, write_run
+
+from tests.commands.made_run import colour_encoder, write_image, write_run
 
 ROWS = (  # red, green, blue; identity, camera, split; bright, colour: the third answer of "colour" is mistaken
     ((200, 10, 10), 1, 1, "query", "no", "red"),

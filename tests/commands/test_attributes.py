@@ -3,10 +3,10 @@ import re
 
 import numpy as np
 import pytest
-from made_run import colour_encoder, plain_encoder, schema_encoder, write_image, write_run
 
 from reid_tf.datasets.attributes.annotation_csv import read_annotations
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+from tests.commands.made_run import colour_encoder, plain_encoder, schema_encoder, write_image, write_run
 
 HEADER = (
     "id,age,backpack,bag,handbag,clothes,down,up,hair,hat,gender,upmulticolor,upblack,upwhite,upred,uppurple,upyellow,"

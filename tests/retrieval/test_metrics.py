@@ -3,12 +3,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from naive_retrieval import naive_evaluate
 from sklearn.metrics import average_precision_score
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval import Embeddings, evaluate
 from reid_tf.retrieval.distances import BLOCK_BYTES, DISTANCES
+from tests.retrieval.naive_retrieval import naive_evaluate
 
 
 def random_embeddings(count, identities, seed, whole_numbers=False, first_path=0):

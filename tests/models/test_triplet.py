@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from made_models import IDENTITIES, build, images, labels
 
 from reid_tf.errors import InputError
+from tests.models.made_models import IDENTITIES, build, images, labels
 
 
 def test_alone_it_is_the_embedding_and_nothing_else():

@@ -8,8 +8,6 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from made_batches import SIZE
-from made_exports import CALIBRATION, attribute_encoder, pictures, pose_encoder
 
 from reid_tf.datasets.record import Record
 from reid_tf.encoder.embed import embed, embed_with_attributes
@@ -20,6 +18,8 @@ from reid_tf.errors import InputError
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.serving.export import write_export
 from reid_tf.serving.formats.source import Source
+from tests.made_batches import SIZE
+from tests.made_exports import CALIBRATION, attribute_encoder, pictures, pose_encoder
 
 FORMATS = ("savedmodel", "litert", "onnx")
 

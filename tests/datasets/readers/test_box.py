@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from made_video import box, box_lines
 
 from reid_tf.datasets.readers.box import read_boxes
 from reid_tf.errors import InputError
+from tests.datasets.made_video import box, box_lines
 
 
 @pytest.fixture

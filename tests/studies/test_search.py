@@ -1,4 +1,4 @@
-"""Searches with a trainer that writes what a trial writes, at once; tests/tools/test_tuning_tool.py has a real one."""
+"""Searches with a trainer that writes what a trial writes, at once; tests/commands/test_tune.py has a real one."""
 
 import json
 import math

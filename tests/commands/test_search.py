@@ -2,10 +2,10 @@ import re
 
 import cv2
 import pytest
-from made_run import colour_encoder, plain_encoder, write_image, write_run
 
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranked_file import read_ranked_lists
+from tests.commands.made_run import colour_encoder, plain_encoder, write_image, write_run
 
 GALLERY = {
     "blue": (10, 20, 200),

@@ -1,4 +1,4 @@
-"""What becomes known of a training in another process; a real one is in tests/tools/test_sweep_tool.py."""
+"""What becomes known of a training in another process; a real one is in tests/commands/test_sweep.py."""
 
 import multiprocessing
 import os

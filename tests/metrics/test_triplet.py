@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from naive_triplets import distance, mined
 
 from reid_tf.losses import TripletLoss
 from reid_tf.metrics import triplet_metrics
+from tests.losses.naive_triplets import distance, mined
 
 IDENTITIES = np.array([0, 0, 1, 1, 2, 2])
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from made_models import IDENTITIES, build, images, labels
 
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.errors import InputError
+from tests.models.made_models import IDENTITIES, build, images, labels
 
 
 def test_the_papers_sizes():

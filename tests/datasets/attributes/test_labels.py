@@ -2,12 +2,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from made_datasets import dataset_of
 
 from reid_tf.datasets.attributes.annotation_csv import write_annotations
 from reid_tf.datasets.attributes.labels import AttributeLabels, add_attributes, annotation_labels
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.errors import InputError
+from tests.datasets.made_datasets import dataset_of
 
 A, B = (0,) * 12, (1,) * 12
 DATASET = dataset_of([(2, 1), (7, 1)], [(1, 1), (3, 1)], [(0, 1), (1, 2), (3, 2)])

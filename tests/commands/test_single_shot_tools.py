@@ -1,20 +1,16 @@
 import argparse
 import json
 import re
-from pathlib import Path
 
 import pytest
-from made_run import plain_encoder, write_run
 
 from reid_tf.commands.benchmarks import single_shot
-
-DATASETS = Path(__file__).parents[1] / "datasets"
+from tests.commands.made_run import plain_encoder, write_run
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(DATASETS)
-    from made_cuhk03 import write_release
+def root(tmp_path):
+    from tests.datasets.made_cuhk03 import write_release
 
     (tmp_path / "data").mkdir()
     write_release(tmp_path / "data" / "cuhk-03.mat")

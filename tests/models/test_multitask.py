@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from made_models import IDENTITIES, build, images, labels
 
 from reid_tf.errors import InputError
 from reid_tf.losses import TripletLoss
+from tests.models.made_models import IDENTITIES, build, images, labels
 
 ALL = ("identity_a", "identity_b", "verification", "attributes", "embedding")
 PAIR = {"image_a": images(0), "image_b": images(1)}

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from made_video import FRAMES, frame, write_frames, write_video
 
 from reid_tf.datasets.readers.video import read_frames
 from reid_tf.errors import InputError
+from tests.datasets.made_video import FRAMES, frame, write_frames, write_video
 
 
 def test_the_wanted_frames_of_a_video(tmp_path):

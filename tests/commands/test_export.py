@@ -1,10 +1,10 @@
 import argparse
 
 import pytest
-from made_exports import attribute_encoder, write_data, write_run
 
 from reid_tf.commands.benchmarks import load, serve
 from reid_tf.errors import InputError
+from tests.made_exports import attribute_encoder, write_data, write_run
 
 
 @pytest.fixture(scope="module")

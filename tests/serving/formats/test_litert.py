@@ -4,8 +4,6 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from made_batches import SIZE
-from made_exports import pictures, scatter
 
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.runtimes import litert
@@ -18,6 +16,8 @@ from reid_tf.serving.formats.litert import write_litert
 from reid_tf.serving.formats.litert_int8 import write_litert_int8
 from reid_tf.serving.formats.source import Source, portable
 from reid_tf.training.strategy import precision
+from tests.made_batches import SIZE
+from tests.made_exports import pictures, scatter
 
 OUTPUT = ("embedding",)
 

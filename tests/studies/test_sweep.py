@@ -1,4 +1,4 @@
-"""Sweeps with a trainer that writes what a run writes, at once; tests/tools/test_sweep_tool.py has real ones."""
+"""Sweeps with a trainer that writes what a run writes, at once; tests/commands/test_sweep.py has real ones."""
 
 import json
 from pathlib import Path

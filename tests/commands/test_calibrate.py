@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from made_run import plain_encoder, write_image, write_run
 
 from reid_tf.config import load_config, save_config
 from reid_tf.datasets.load import load_dataset
@@ -15,6 +14,7 @@ from reid_tf.encoder.load import load_encoder
 from reid_tf.files import write_json
 from reid_tf.models.heads import VerificationHead
 from reid_tf.retrieval.calibration import Calibration
+from tests.commands.made_run import plain_encoder, write_image, write_run
 
 VALIDATION = {"name": "held_out", "share": 0.6}
 
