@@ -1,24 +1,32 @@
 """Names in a configuration become functions here, and only here.
 
-A component is a mapping `{"name": ..., option: value, ...}`. Parameters of a registered function that stand before its
-`*` come from the caller (the image size, the backbone); those behind it, keyword-only, are the options that a
-configuration may set, and their defaults in that signature are the only ones.
+A component is a mapping `{"name": ..., option: value, ...}`. Parameters of a registered function before its `*` come
+from the caller (the image size, the backbone); those after it, keyword-only, are the options that a configuration may
+set, and their defaults in that signature are the only ones. A registered function checks its options whoever calls it:
+Python gets the same sentences as YAML.
 """
 
 import dataclasses
 import difflib
+import functools
 import importlib
+import importlib.metadata
 import inspect
+import os
+import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import pydantic
 
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, one_line
 
 Component = Mapping[str, Any]
 Options = Mapping[str, Any] | None
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ENTRY_POINTS = "reid_tf.components"
 
 
 class Registry:
@@ -27,36 +35,52 @@ class Registry:
     Args:
         kind: str. What the functions make, in the words of an error message ("backbone").
         room: str. The package whose import enters them; it is imported at the first look-up, so that a registry costs
-            nothing until it is used.
+            nothing until it is used. Installed packages enter theirs through the entry-point group
+            `reid_tf.components`.
     """
 
     def __init__(self, kind: str, room: str) -> None:
         self.kind = kind
         self.room = room
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._renamed: dict[str, Mapping[str, str]] = {}
 
-    def register(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Returns a decorator that enters a function under `name`; a name taken twice raises `ValueError`."""
+    def register(self, name: str, renamed: Mapping[str, str] | None = None) -> Callable[[Function], Function]:
+        """Returns a decorator that enters a function, or a class, under a name.
 
-        def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-            if name in self._functions:
-                raise ValueError(f"The {self.kind} {name!r} is registered already, by {self._functions[name]!r}.")
-            self._functions[name] = function
-            return function
+        The function that it returns checks the options of each call; a class stays as it is.
+
+        Args:
+            name: str.
+            renamed: mapping from an option's former name to that of today, or None. Both are accepted.
+
+        Raises:
+            InputError: another function has the name already. (The same one may be entered again, as a notebook does.)
+        """
+
+        def enter(function: Function) -> Function:
+            other = self._functions.get(name)
+            if other is not None and _place(other) != _place(function):
+                raise InputError(
+                    f"The {self.kind} {name!r} is registered already, by {_place(other)}; another one needs another "
+                    f"name. Received: {_place(function)}."
+                )
+            entered = function if inspect.isclass(function) else self._checking(name, function)
+            self._functions[name], self._renamed[name] = entered, renamed or {}
+            return typing.cast(Function, entered)
 
         return enter
 
     def names(self) -> tuple[str, ...]:
         """Returns the registered names in alphabetical order."""
-        importlib.import_module(self.room)
-        return tuple(sorted(self._functions))
+        return tuple(sorted(self._entered()))
 
     def get(self, name: str) -> Callable[..., Any]:
         """Returns the function entered under `name`; an unknown name raises `InputError` with the nearest one."""
-        importlib.import_module(self.room)
-        if name not in self._functions:
-            raise InputError(unknown(self.kind, name, self._functions))
-        return self._functions[name]
+        functions = self._entered()
+        if name not in functions:
+            raise InputError(unknown(self.kind, name, functions))
+        return functions[name]
 
     def options(self, component: Component) -> dict[str, Any]:
         """Checks a component against its function's signature, without calling it.
@@ -74,7 +98,8 @@ class Registry:
             raise InputError(f"A {self.kind} is given as {{name: ..., option: value}}. Received: {component!r}.")
         name = component["name"]
         given = {option: value for option, value in component.items() if option != "name"}
-        return check_options(self.get(name), given, f"{self.kind} {name!r}")
+        function = self.get(name)
+        return self._check(name, function, given)
 
     def build(self, component: Component, **given: Any) -> Any:
         """Calls the function that a component names.
@@ -95,20 +120,152 @@ class Registry:
         wanted = {key: value for key, value in given.items() if key in parameters and key not in _options_of(function)}
         return function(**wanted, **options)
 
+    def from_module(self, module: str) -> bool:
+        """Returns whether a module, or one inside it, has entered a function."""
+        homes = (function.__module__ for function in self._functions.values())
+        return any(f"{home}.".startswith(f"{module}.") for home in homes)
+
+    def _entered(self) -> dict[str, Callable[..., Any]]:
+        importlib.import_module(self.room)
+        load_entry_points()
+        return self._functions
+
+    def _checking(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def checked(*arguments: Any, **given: Any) -> Any:
+            positional = {key: p for key, p in inspect.signature(function).parameters.items() if not _is_option(p)}
+            passed = dict(zip(positional, arguments, strict=False))
+            passed |= {key: value for key, value in given.items() if key in positional}
+            self._check_types(name, function, passed)
+            options = {key: value for key, value in given.items() if key not in positional}
+            return function(*arguments, **(given | self._check(name, function, options)))
+
+        return checked
+
+    def _check(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        return check_options(function, options, f"{self.kind} {name!r}", self._renamed[name])
+
+    def _check_types(self, name: str, function: Callable[..., Any], passed: Mapping[str, Any]) -> None:
+        """Refuses another object where a function takes one of a certain class, such as a name for a backbone."""
+        hints = typing.get_type_hints(function)
+        for parameter, value in passed.items():
+            kind = hints.get(parameter)
+            if inspect.isclass(kind) and kind.__module__ != "builtins" and not isinstance(value, kind):
+                raise InputError(
+                    f"{parameter!r} of the {self.kind} {name!r} must be a {kind.__name__}. Received: {value!r}."
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class ComponentOf:
+    """Marks an option that holds a component itself: `Annotated[Options, ComponentOf(METRIC_LOSSES, {...})]`.
+
+    Args:
+        table: `Registry`. Knows its name.
+        default: component. What stands for None; a component of the same name, or of none, changes its options.
+        without: tuple of str. Options that are settled otherwise.
+    """
+
+    table: Registry
+    default: Component
+    without: tuple[str, ...] = ()
+
+    def check(self, given: Options, what: str) -> dict[str, Any]:
+        """Returns the whole component, checked as `Registry.options` does.
+
+        Args:
+            given: mapping, or None.
+            what: str. How error messages name the option: "model 'triplet', metric_loss".
+        """
+        name = (given or {}).get("name", self.default["name"])
+        for option in given or {}:
+            if option in self.without:
+                raise InputError(f"The option {option!r} of the {what}, is settled elsewhere. Received: {given!r}.")
+        component = {**(self.default if name == self.default["name"] else {}), **(given or {}), "name": name}
+        return {"name": name, **self.table.options(component)}
+
+    def build(self, given: Options, **settled: Any) -> Any:
+        """Builds the component.
+
+        Args:
+            given: mapping, or None.
+            **settled: options that the caller decides, where the component has such an option.
+        """
+        component = self.check(given, self.table.kind)
+        allowed = _options_of(self.table.get(component["name"]))
+        return self.table.build({**component, **{key: value for key, value in settled.items() if key in allowed}})
+
+
+def import_components(modules: Iterable[str]) -> None:
+    """Imports modules that enter components of their own, from the current folder too.
+
+    Args:
+        modules: iterable of str. Dotted names.
+
+    Raises:
+        InputError: a module cannot be imported, or enters nothing.
+    """
+    for module in modules:
+        if module not in _imported:
+            _import_one(module)
+            _imported.add(module)
+
+
+_imported: set[str] = set()
+
+
+def _import_one(module: str) -> None:
+    before = sum(len(table._functions) for table in TABLES)
+    here = os.getcwd()
+    sys.path.append(here)  # at the end: a file of the folder must not hide an installed module
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        raise InputError(
+            f"The module {module!r} in `imports` cannot be imported: {type(error).__name__}: {one_line(error)}."
+        ) from error
+    finally:
+        sys.path.remove(here)
+    after = sum(len(table._functions) for table in TABLES)
+    if after == before and not any(table.from_module(module) for table in TABLES):
+        kinds = ", ".join(table.kind for table in TABLES)
+        raise InputError(
+            f"The module {module!r} in `imports` registers no component, with a decorator of `reid_tf.registry` "
+            f"({kinds}). Received: imports with {module!r}."
+        )
+
+
+@functools.cache
+def load_entry_points() -> None:
+    """Imports what installed packages name in the group `reid_tf.components`, once."""
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            entry.load()
+        except Exception as error:
+            package = entry.dist.name if entry.dist else "an unknown package"
+            raise InputError(
+                f"The entry point {entry.name!r} of {package} in {ENTRY_POINTS!r} cannot be imported "
+                f"({entry.value}): {type(error).__name__}: {one_line(error)}."
+            ) from error
+
+
+def _place(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
 
 def check_options(
-    function: Callable[..., Any], given: Mapping[str, Any], what: str, without: Sequence[str] = ()
+    function: Callable[..., Any], given: Mapping[str, Any], what: str, renamed: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Checks options against a function's keyword-only parameters, without calling it.
 
-    A parameter annotated `Annotated[..., OptionsOf(other)]` takes a mapping of options itself, which is checked against
-    `other` in the same way.
+    A parameter annotated `Annotated[..., ComponentOf(table, default)]` takes a component, which is checked in the same
+    way.
 
     Args:
         function: function, or class, whose options they are.
         given: mapping from option to value.
         what: str. How error messages name the function: "backbone 'tiny'".
-        without: sequence of str. Parameters that are no options here.
+        renamed: mapping from an option's former name to that of today, or None.
 
     Returns:
         The options given, each converted to its annotated type.
@@ -116,17 +273,17 @@ def check_options(
     Raises:
         InputError: an option is unknown, a value has the wrong type, or a required option is missing.
     """
-    allowed = {name: parameter for name, parameter in _options_of(function).items() if name not in without}
+    allowed = _options_of(function)
     hinted = function.__init__ if inspect.isclass(function) else function
     hints = typing.get_type_hints(hinted, include_extras=True)
     checked = {}
-    for option, value in given.items():
+    for option, value in _in_todays_names(given, renamed or {}, what).items():
         if option not in allowed:
             raise InputError(unknown(f"option of the {what}", option, allowed))
         hint = hints.get(option, Any)
         checked[option] = convert(value, hint, f"Option {option!r} of the {what}")
         for nested in getattr(hint, "__metadata__", ()):
-            if isinstance(nested, OptionsOf) and value is not None:
+            if isinstance(nested, ComponentOf) and value is not None:
                 checked[option] = nested.check(value, f"{what}, {option}")
     for option, parameter in allowed.items():
         if parameter.default is inspect.Parameter.empty and option not in checked:
@@ -134,26 +291,23 @@ def check_options(
     return checked
 
 
-@dataclasses.dataclass(frozen=True)
-class OptionsOf:
-    """Marks a parameter that holds the options of another function: `Annotated[Options, OptionsOf(TripletLoss)]`.
-
-    Args:
-        function: function or class.
-        without: tuple of str. Those of its options that are settled otherwise.
-    """
-
-    function: Callable[..., Any]
-    without: tuple[str, ...] = ()
-
-    def check(self, given: Mapping[str, Any], what: str) -> dict[str, Any]:
-        """Checks options as `check_options()` does."""
-        return check_options(self.function, given, what, self.without)
+def _in_todays_names(given: Mapping[str, Any], renamed: Mapping[str, str], what: str) -> dict[str, Any]:
+    for former, today in renamed.items():
+        if former in given and today in given:
+            raise InputError(
+                f"The option {former!r} of the {what} is called {today!r} today; give one of them. "
+                f"Received: {given[former]!r} and {given[today]!r}."
+            )
+    return {renamed.get(option, option): value for option, value in given.items()}
 
 
 def _options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters
-    return {key: p for key, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {key: p for key, p in parameters.items() if _is_option(p)}
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def unknown(what: str, received: str, allowed: Iterable[str]) -> str:
@@ -191,6 +345,21 @@ DETECTORS = Registry("landmark detector", "reid_tf.pose")
 AUGMENTATIONS = Registry("augmentation", "reid_tf.pipeline.augment")
 SAMPLERS = Registry("sampler of batches", "reid_tf.pipeline.samplers")
 BACKBONES = Registry("backbone", "reid_tf.backbones")
+METRIC_LOSSES = Registry("metric loss", "reid_tf.losses")
 MODELS = Registry("model", "reid_tf.models")
 OPTIMIZERS = Registry("optimizer", "reid_tf.training")
 SCHEDULES = Registry("learning-rate schedule", "reid_tf.training")
+CALLBACKS = Registry("callback", "reid_tf.training")
+TABLES = (
+    DATASETS,
+    VALIDATIONS,
+    DETECTORS,
+    AUGMENTATIONS,
+    SAMPLERS,
+    BACKBONES,
+    METRIC_LOSSES,
+    MODELS,
+    OPTIMIZERS,
+    SCHEDULES,
+    CALLBACKS,
+)

@@ -48,7 +48,7 @@ def labels(system: System) -> dict[str, np.ndarray]:
         "identity": np.array([[0, 1], [1, 0], [2, 2], [0, 1]]) if pairs else identity,
         "identity_a": identity,
         "identity_b": np.array([1, 0, 1, 0]),
-        "different": np.array([0, 1, 0, 1]),
+        "verification": np.array([0, 1, 0, 1]),
         "attributes": rng.integers(0, 2, (4, len(MARKET1501_SCHEMA.groups))),
         "binary_attributes": rng.integers(-1, 2, (4, 2, binary) if pairs else (4, binary)),
         "landmarks": landmarks,

@@ -144,7 +144,10 @@ def test_the_library_neither_prints_nor_asserts_nor_swallows(path):
             assert all(alias.name != "*" for alias in node.names), where
         if isinstance(node, ast.ExceptHandler):
             caught = ast.unparse(node.type) if node.type else ""
-            assert caught not in ("", "Exception", "BaseException"), where
+            turned_into_another = isinstance(
+                node.body[-1], ast.Raise
+            )  # what a user's own module raises can be anything
+            assert caught not in ("", "Exception", "BaseException") or turned_into_another, where
             assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), where
 
 
@@ -177,18 +180,19 @@ def test_public_docstrings_name_every_argument(path):
 
 
 @pytest.mark.parametrize(
-    "folder", ["datasets", "pose", "pipeline/augment", "pipeline/samplers", "backbones", "models", "training"]
+    "folder", ["datasets", "pose", "pipeline/augment", "pipeline/samplers", "backbones", "losses", "models", "training"]
 )
-def test_an_init_enters_each_registered_file_with_one_line(folder):
+def test_an_init_enters_each_registered_file(folder):
     registered = {
         path.stem
         for path in (PACKAGE / folder).glob("*.py")
-        if re.search(r"^@[A-Z]+\.register\(", path.read_text(), re.MULTILINE)
+        if re.search(r"^@[A-Z_]+\.register\(", path.read_text(), re.MULTILINE)
     }
-    lines = (PACKAGE / folder / "__init__.py").read_text().splitlines()
     package = "reid_tf." + folder.replace("/", ".")
-    entered = [line.split()[3] for line in lines if line.startswith(f"from {package} import ")]
-    assert sorted(entered) == sorted(registered)
+    entered = {
+        module.removeprefix(f"{package}.").split(".")[0] for module in imported(TREES[PACKAGE / folder / "__init__.py"])
+    }
+    assert registered <= entered
 
 
 COMMANDS = [

@@ -11,14 +11,14 @@ import numpy as np
 
 from reid_tf.datasets.map_records import map_records
 from reid_tf.datasets.readers.npz import read_npz
-from reid_tf.datasets.record import Record, ReIDDataset
+from reid_tf.datasets.record import NUM_LANDMARKS, Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 
 logger = logging.getLogger(__name__)
 
 LANDMARKS_FILE = "landmarks.npz"
-SHAPE = (18, 3)
+SHAPE = (NUM_LANDMARKS, 3)
 _TOLERANCE = 1e-4  # of the image: rounding in float32 is no error
 
 

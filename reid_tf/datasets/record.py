@@ -8,9 +8,11 @@ import numpy as np
 from reid_tf.datasets.attributes.schema import AttributeSchema
 
 JUNK = -1
+NUM_LANDMARKS = 18  # OpenPose's COCO-18, see `Record.landmarks`
+SAME, DIFFERENT = 0, 1  # the classes of a pair of images: one person, two people
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Record:
     """One image of one person.
 
@@ -30,8 +32,13 @@ class Record:
     attributes: tuple[int, ...] | None = None
     landmarks: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        attributes = f", {len(self.attributes)} attributes" if self.attributes is not None else ""
+        landmarks = ", landmarks" if self.landmarks is not None else ""
+        return f"Record({self.path!r}, identity={self.identity}, camera={self.camera}{attributes}{landmarks})"
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class ReIDDataset:
     """A data set in its splits.
 
@@ -55,6 +62,19 @@ class ReIDDataset:
     identity_names: Mapping[int, str] | None = None
     multi_query: tuple[Record, ...] = ()
     root: str | None = None
+
+    def __repr__(self) -> str:
+        splits = (
+            f"{split} {len(records):,} images of {len({record.identity for record in records}):,} people"
+            for split, records in self.splits().items()
+            if records
+        )
+        return f"{self.name}: {', '.join(splits) or 'no images'}"
+
+    @property
+    def num_identities(self) -> int:
+        """Number of people to learn from: the classes of an identity softmax."""
+        return len({record.identity for record in self.train})
 
     def splits(self) -> dict[str, tuple[Record, ...]]:
         """Returns the records of every split by its name."""

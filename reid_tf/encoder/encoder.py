@@ -20,6 +20,8 @@ from reid_tf.retrieval.calibration import Calibration
 if TYPE_CHECKING:
     import keras  # exported encoders need none
 
+    from reid_tf.models.system import System
+
 # Squares of shorter vectors leave the range of float32: they count as zero vectors, and stay as they are.
 _SHORTEST = 1e-18
 _OPTIONS = ("distance", "flip", "attributes", "detector", "normalize", "calibration")
@@ -29,13 +31,16 @@ class Encoder:
     """A trained encoder, called with images of any size.
 
     Args:
-        model: keras.Model from named inputs to {"embedding": [batch, dim]} and, where it knows attributes,
-            {"attributes": [batch, size of the coding]}; or a `Runtime` of an exported one.
-        inputs: mapping from input name to record field, as in `System.inputs`.
-        image_size: (int, int). Height and width that images are resized to.
-        distance: str. What its embeddings are meant to be ranked with.
+        model: `System`, whose encoder shares its weights with the model in training; keras.Model from named inputs to
+            {"embedding": [batch, dim]} and, where it knows attributes, {"attributes": [batch, size of the coding]}; or
+            a `Runtime` of an exported one.
+        inputs: mapping from input name to record field, as in `System.inputs`; None for those of the system, or those
+            that bear their field's name. A `Runtime` needs them, as it does the next.
+        image_size: (int, int), or None for that of the system or model. Height and width that images are resized to.
+        distance: str, or None for that of the system, else "cosine". What its embeddings are meant to be ranked with.
         flip: bool. Whether an output is the mean over an image and its mirror image.
-        attributes: `AttributeCoding`, or None. How the model's "attributes" are to be read.
+        attributes: `AttributeCoding`, or None for that of the system, if any. How the model's "attributes" are to be
+            read.
         detector: `LandmarkDetector`, or None. Finds the landmarks of images that come without, for a model that needs
             them.
         normalize: bool. Whether embeddings are scaled to unit length; a zero vector stays one.
@@ -48,21 +53,35 @@ class Encoder:
 
     def __init__(
         self,
-        model: "keras.Model | Runtime",
-        inputs: Mapping[str, str],
-        image_size: tuple[int, int],
-        distance: str = "cosine",
+        model: "System | keras.Model | Runtime",
+        inputs: Mapping[str, str] | None = None,
+        image_size: tuple[int, int] | None = None,
+        distance: str | None = None,
         flip: bool = False,
         attributes: AttributeCoding | None = None,
         detector: LandmarkDetector | None = None,
         normalize: bool = False,
         calibration: Calibration | None = None,
     ) -> None:
-        self.runtime: Runtime = model if isinstance(model, Runtime) else _keras_runtime(model)
-        self.inputs = dict(inputs)
-        self.image_size = (image_size[0], image_size[1])
-        self.distance, self.flip, self.attributes, self.detector = distance, flip, attributes, detector
-        self.normalize, self.calibration = normalize, calibration
+        self.runtime, known = _runtime_of(model)
+        self.inputs = dict(known["inputs"] if inputs is None else inputs)
+        height, width = known["image_size"] if image_size is None else image_size
+        self.image_size = (int(height), int(width))
+        if not self.inputs or min(self.image_size) < 1:
+            raise InputError(
+                "An encoder needs the record fields of its inputs and a fixed image size, where the model does not say "
+                f"them. Received: inputs={self.inputs}, image_size={self.image_size}."
+            )
+        self.distance: str = distance or known["distance"]
+        self.attributes: AttributeCoding | None = attributes or known["attributes"]
+        self.flip, self.detector, self.normalize, self.calibration = flip, detector, normalize, calibration
+
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        options = [name for name in ("flip", "normalize") if getattr(self, name)]
+        known = [name for name in ("attributes", "detector", "calibration") if getattr(self, name) is not None]
+        what = ", ".join(["/".join(self.inputs), f"{height} x {width} -> {self.dim}", self.distance, *options, *known])
+        return f"Encoder({type(self.runtime).__name__}: {what})"
 
     def __call__(
         self,
@@ -224,7 +243,10 @@ def _unit_length(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths < _SHORTEST, 1.0, lengths)
 
 
-def _keras_runtime(model: "keras.Model") -> Runtime:
-    from reid_tf.encoder.runtimes.keras_model import KerasRuntime
+def _runtime_of(model: "System | keras.Model | Runtime") -> tuple[Runtime, dict[str, Any]]:
+    """The runtime of a model, and what the model itself says of an encoder's arguments."""
+    if isinstance(model, Runtime):
+        return model, {"inputs": {}, "image_size": (0, 0), "distance": "cosine", "attributes": None}
+    from reid_tf.encoder.of_keras import of_keras_model
 
-    return KerasRuntime(model)
+    return of_keras_model(model)

@@ -1,4 +1,10 @@
-"""Pairs of images through one encoder: stacked before it, taken apart behind it."""
+"""Pairs of images through one encoder: stacked before it, taken apart after it.
+
+image_a [B, ...] \\                                                  / f(a_0), f(a_1), ... [B, dim]
+                  StackPairs: a_0, b_0, a_1, ... [2 B] -> encoder -> SplitPairs
+image_b [B, ...] /                                                  \\ f(b_0), f(b_1), ... [B, dim]
+the pipeline samples [B, 2] images and hands over both sides; an output over both images stacks them to [B, 2, ...]
+"""
 
 from typing import Any
 

@@ -5,16 +5,18 @@ from typing import Any
 import keras
 from keras import ops
 
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.losses.pairwise_distances import DistanceName
 from reid_tf.losses.pose_distances import pose_distances
 from reid_tf.losses.triplet import Margin, TripletLoss, TripletReduction
 from reid_tf.losses.triplet_mining import MiningName
+from reid_tf.registry import METRIC_LOSSES
 
-LANDMARKS = (18, 3)
-LABELS = 1 + LANDMARKS[0] * LANDMARKS[1]
+LABELS = 1 + NUM_LANDMARKS * 3
 
 
+@METRIC_LOSSES.register("pose_triplet")
 @keras.saving.register_keras_serializable(package="reid_tf")
 class PoseTripletLoss(TripletLoss):
     """Triplet loss that prefers positives in another pose than the anchor and negatives in the same pose.
@@ -54,6 +56,8 @@ class PoseTripletLoss(TripletLoss):
         Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III C.
     """
 
+    label = "identity_and_pose"
+
     def __init__(
         self,
         *,
@@ -86,9 +90,9 @@ class PoseTripletLoss(TripletLoss):
             raise InputError(
                 f"least_confidence must be above 0 and at most 1. Received: least_confidence={least_confidence}."
             )
-        if not 1 <= common_landmarks <= LANDMARKS[0]:
+        if not 1 <= common_landmarks <= NUM_LANDMARKS:
             raise InputError(
-                f"common_landmarks must be 1 to {LANDMARKS[0]}. Received: common_landmarks={common_landmarks}."
+                f"common_landmarks must be 1 to {NUM_LANDMARKS}. Received: common_landmarks={common_landmarks}."
             )
         self.different_pose, self.same_pose = different_pose, same_pose
         self.least_confidence, self.common_landmarks = least_confidence, common_landmarks
@@ -107,8 +111,8 @@ class PoseTripletLoss(TripletLoss):
         """
         if labels.shape[-1] != LABELS:
             raise InputError(
-                f"The pose-constrained triplet loss takes labels [batch, {LABELS}], an identity and 18 landmarks. "
-                f"Received: {list(labels.shape)}."
+                f"The pose-constrained triplet loss takes labels [batch, {LABELS}], an identity and {NUM_LANDMARKS} "
+                f"landmarks. Received: {list(labels.shape)}."
             )
         return labels[..., 0]
 
@@ -122,7 +126,7 @@ class PoseTripletLoss(TripletLoss):
             Two bool [images, images], a row for an anchor: the positives and the negatives that the constraint leaves.
         """
         positives, negatives = super().candidates(labels)
-        landmarks = ops.reshape(ops.cast(labels[..., 1:], "float32"), (-1, *LANDMARKS))
+        landmarks = ops.reshape(ops.cast(labels[..., 1:], "float32"), (-1, NUM_LANDMARKS, 3))
         distances, known = pose_distances(landmarks, self.least_confidence, self.common_landmarks)
         unknown = ops.logical_not(known)
         if self.different_pose is not None:

@@ -9,6 +9,7 @@ from keras import ops
 from reid_tf.errors import InputError
 from reid_tf.losses.pairwise_distances import DISTANCES, DistanceName, normalized
 from reid_tf.losses.triplet_mining import MiningName, Triplets, mine
+from reid_tf.registry import METRIC_LOSSES
 
 Margin = float | Literal["soft"]
 TripletReduction = Literal["mean", "mean_active", "sum"]
@@ -47,6 +48,7 @@ def reduce_triplets(losses: Any, valid: Any, reduction: TripletReduction) -> Any
     return total / ops.maximum(ops.sum(ops.cast(counted, losses.dtype), axis=1), 1.0)
 
 
+@METRIC_LOSSES.register("triplet")
 @keras.saving.register_keras_serializable(package="reid_tf")
 class TripletLoss(keras.losses.Loss):
     """Triplet loss over the triplets inside a batch: a distance, a mining and a margin.
@@ -71,6 +73,8 @@ class TripletLoss(keras.losses.Loss):
     References:
         Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification (batch hard, soft margin).
     """
+
+    label = "identity"  # of the batch, see `pipeline.labels.Labels`
 
     def __init__(
         self,
@@ -97,6 +101,11 @@ class TripletLoss(keras.losses.Loss):
             raise InputError(f"hardest must be at least 1. Received: hardest={hardest}.")
         self.distance, self.mining, self.margin = distance, mining, margin
         self.normalize, self.hardest, self.triplet_reduction = normalize, hardest, reduction
+
+    @property
+    def ranking_distance(self) -> str:
+        """The retrieval distance that ranks as the loss compares: "cosine" or "euclidean"."""
+        return "cosine" if self.normalize or self.distance == "cosine" else "euclidean"
 
     @property
     def hinge(self) -> float | None:

@@ -89,5 +89,6 @@ def attribute(
         batches="images",
         distance="mean_squared",
         attribute_kind="classes",
+        attribute_schema=attribute_schema,
         combined_metrics={"joint_accuracy": {"attributes_accuracy": 1 - share, "identity_accuracy": share}},
     )

@@ -7,14 +7,13 @@ from keras import layers
 
 from reid_tf.backbones.blocks import convolution_norm
 from reid_tf.backbones.common import require_positive
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.losses import BeliefMapError
 from reid_tf.models.embedding import as_output
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.registry import MODELS
-
-LANDMARKS = 18  # COCO-18, the order of `Record.landmarks`
 
 
 @MODELS.register("cpm")
@@ -78,9 +77,9 @@ def cpm(
 
 
 def _beliefs(seen: Any, width: int, kernels: list[int], stage: str) -> Any:
-    """The convolutions of a stage, ending in two of 1x1: maps [batch, h, w, LANDMARKS + 1] in the compute dtype."""
+    """The convolutions of a stage, ending in two of 1x1: maps [batch, h, w, NUM_LANDMARKS + 1] in the compute dtype."""
     for index, kernel in enumerate([*kernels, 1], start=1):
         seen = convolution_norm(seen, width, kernel, name=f"{stage}_{index}")
     # Nearly all beliefs are 0: larger weights would begin with loud nonsense, which the next stage is to refine.
     small = keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Conv2D(LANDMARKS + 1, 1, kernel_initializer=small, name=f"{stage}_beliefs")(seen)
+    return layers.Conv2D(NUM_LANDMARKS + 1, 1, kernel_initializer=small, name=f"{stage}_beliefs")(seen)

@@ -95,7 +95,7 @@ def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
         float [batch, channels].
 
     Raises:
-        InputError: there is no such kind.
+        InputError: there is no such kind, or this is not a feature map.
     """
     kinds = {
         "average": layers.GlobalAveragePooling2D,
@@ -104,6 +104,11 @@ def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
     }
     if kind not in kinds:
         raise InputError(unknown("pooling", kind, kinds))
+    if len(feature_map.shape) != 4:
+        raise InputError(
+            "A backbone ends in a feature map [batch, height, width, channels]: leave its own pooling and classifier "
+            f"out (include_top=False). Received: an output of shape {tuple(feature_map.shape)}."
+        )
     return kinds[kind](name=name)(feature_map)
 
 

@@ -5,11 +5,14 @@ from typing import Any
 import keras
 from keras import layers
 
+from reid_tf.datasets.record import SAME
 from reid_tf.errors import InputError
 from reid_tf.layers.pairs import SplitPairs, StackPairs
 from reid_tf.layers.square_difference import SquareDifference
 from reid_tf.losses import TripletLoss
+from reid_tf.metrics import triplet_metrics
 from reid_tf.models.embedding import as_output
+from reid_tf.models.output import Output
 
 
 class IdentityHead:
@@ -20,10 +23,12 @@ class IdentityHead:
         dropout: float in [0, 1). Rate before the classifier.
 
     Raises:
-        InputError: the rate is out of range.
+        InputError: the rate is out of range, or there is no identity.
     """
 
     def __init__(self, num_identities: int, dropout: float) -> None:
+        if num_identities < 1:
+            raise InputError(f"num_identities must be at least 1. Received: num_identities={num_identities}.")
         self._dropout = _dropout(dropout, "identity_dropout")
         self._classifier = layers.Dense(num_identities, name="identity_classifier")
 
@@ -34,7 +39,7 @@ class IdentityHead:
 
 
 class VerificationHead:
-    """Square layer, one linear classifier over {same, different}, softmax; class 0 is "same".
+    """The classes (same, different), in this order: square layer, one linear classifier, softmax.
 
     Args:
         dropout: float in [0, 1). Rate before the classifier.
@@ -51,7 +56,7 @@ class VerificationHead:
         self._classifier = layers.Dense(2, kernel_initializer="zeros", name="verification_classifier")
 
     def __call__(self, embedding_a: Any, embedding_b: Any, name: str) -> Any:
-        """Returns the probabilities float32 [batch, 2] of {same, different}, under an output's name."""
+        """Returns the probabilities float32 [batch, 2] of (same, different), under an output's name."""
         logits = self._classifier(self._dropout(self._square(embedding_a, embedding_b)))
         return layers.Activation("softmax", dtype="float32", name=name)(logits)
 
@@ -66,7 +71,7 @@ class VerificationHead:
         """
         embeddings = {name: keras.Input((dim,), name=name) for name in ("embedding_a", "embedding_b")}
         both = self(embeddings["embedding_a"], embeddings["embedding_b"], name="verification")
-        same = layers.Activation("linear", dtype="float32", name="probability")(both[:, :1])
+        same = layers.Activation("linear", dtype="float32", name="probability")(both[:, SAME : SAME + 1])
         return keras.Model(embeddings, {"probability": same}, name="verifier")
 
 
@@ -93,9 +98,9 @@ def encode_pair(encoder: keras.Model) -> tuple[dict[str, Any], dict[str, tuple[A
     return images, split
 
 
-def both_images(pair: tuple[Any, Any], name: str) -> Any:
-    """Returns the two tensors [batch, ...] of a pair as one output [batch, 2, ...] in float32."""
-    return as_output(keras.ops.stack(pair, axis=1), name)
+def both_images(pair: tuple[Any, Any]) -> Any:
+    """Returns the two tensors [batch, ...] of a pair as one [batch, 2, ...]."""
+    return keras.ops.stack(pair, axis=1)
 
 
 def accuracy() -> list[keras.metrics.Metric]:
@@ -103,6 +108,23 @@ def accuracy() -> list[keras.metrics.Metric]:
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
-def ranking_distance(loss: TripletLoss) -> str:
-    """The retrieval distance that ranks as a triplet loss compares: "cosine" or "euclidean"."""
-    return "cosine" if loss.normalize or loss.distance == "cosine" else "euclidean"
+def metric_output(embedding: Any, loss: keras.losses.Loss, weight: float = 1.0) -> Output:
+    """An embedding as the output `embedding` of a metric loss.
+
+    Args:
+        embedding: float [batch, dim] or [batch, 2, dim].
+        loss: keras loss of labels and embeddings, such as `METRIC_LOSSES` makes. Its attribute `label` may say what it
+            takes instead of the identity.
+        weight: float. Of the loss.
+
+    Returns:
+        `Output`; a triplet loss is watched by `triplet_metrics`.
+    """
+    watched = triplet_metrics(loss) if isinstance(loss, TripletLoss) else []
+    return Output(as_output(embedding, "embedding"), loss, getattr(loss, "label", "identity"), weight, watched)
+
+
+def ranking_distance(loss: keras.losses.Loss) -> str:
+    """The retrieval distance that ranks as a metric loss compares; the cosine, where the loss does not say."""
+    distance: str = getattr(loss, "ranking_distance", "cosine")
+    return distance

@@ -8,20 +8,22 @@ from keras import layers
 from reid_tf.backbones.fork import branch, trunk
 from reid_tf.errors import InputError
 from reid_tf.layers.roi_pooling import RoIMaxPooling
-from reid_tf.losses import CrossEntropy, PoseTripletLoss
-from reid_tf.metrics import triplet_metrics
+from reid_tf.losses import CrossEntropy
 from reid_tf.models.embedding import Pooling, as_output, pool
-from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
+from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.pose.joint_orders import PARTS
-from reid_tf.registry import MODELS, Options, OptionsOf
+from reid_tf.registry import METRIC_LOSSES, MODELS, ComponentOf, Options
 
 OutputName = Literal["identity", "embedding"]
 Grid = tuple[int, int]
 
 
-@MODELS.register("joint_loss")
+LOSS = ComponentOf(METRIC_LOSSES, {"name": "pose_triplet"}, without=("reduction",))
+
+
+@MODELS.register("joint_loss", renamed={"triplet": "metric_loss"})
 def joint_loss(
     backbone: keras.Model,
     num_identities: int,
@@ -37,7 +39,7 @@ def joint_loss(
     batch_norm_neck: bool = False,
     dropout: float = 0.5,
     label_smoothing: float = 0.0,
-    triplet: Annotated[Options, OptionsOf(PoseTripletLoss, without=("name", "reduction"))] = None,
+    metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
     """Global features and those of head, trunk and lower limbs, where an image's landmarks say that these are.
 
@@ -63,7 +65,7 @@ def joint_loss(
         batch_norm_neck: bool. Whether a batch normalisation stands between the two losses. Off, as in the paper.
         dropout: float in [0, 1). Rate between the embedding and the classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
-        triplet: options of `PoseTripletLoss` but `reduction`, or None for its defaults.
+        metric_loss: component without `reduction`, or None for `pose_triplet` with its defaults.
 
     Returns:
         `System` with those of the outputs `identity` [batch, K] and `embedding` [batch, dim] that are wanted, with the
@@ -94,22 +96,20 @@ def joint_loss(
             features.append(_project(branch(backbone, shared_layers, grid, width, part)(inside), dim, part, pooling))
     fused = layers.Concatenate(name="fused")(features) if parts else features[0]
     necked = layers.BatchNormalization(center=False, name="neck")(fused) if batch_norm_neck else fused
-    metric_loss = PoseTripletLoss(**(triplet or {}))
+    loss = LOSS.build(metric_loss)
     built: dict[str, Output] = {}
     if "identity" in outputs:
         probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
         built["identity"] = Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())
     if "embedding" in outputs:
-        built["embedding"] = Output(
-            as_output(fused, "embedding"), metric_loss, "identity_and_pose", metrics=triplet_metrics(metric_loss)
-        )
+        built["embedding"] = metric_output(fused, loss)
     return build_system(
         "joint_loss",
         inputs,
         built,
         encoder=keras.Model(inputs, {"embedding": as_output(necked, "descriptor")}, name="encoder"),
         batches="identities" if "embedding" in outputs else "images",
-        distance="cosine" if batch_norm_neck else ranking_distance(metric_loss),
+        distance="cosine" if batch_norm_neck else ranking_distance(loss),
     )
 
 

@@ -6,19 +6,30 @@ import keras
 
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
-from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss
-from reid_tf.metrics import triplet_metrics
-from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.embedding import Pooling, build_encoder
-from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair
+from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy
+from reid_tf.metrics import BinaryAttributeAccuracy
+from reid_tf.models.embedding import Pooling, as_output, build_encoder
+from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair, metric_output
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.registry import MODELS, Options, OptionsOf
+from reid_tf.registry import METRIC_LOSSES, MODELS, ComponentOf, Options
 
 OutputName = Literal["identity_a", "identity_b", "verification", "attributes", "embedding"]
 
 
-@MODELS.register("multitask")
+# The first three are those of Cao's Improved Res2Net paper, section III.B; attributes are summed over some thirty.
+LOSS_WEIGHTS: dict[OutputName, float] = {
+    "identity_a": 0.5,
+    "identity_b": 0.5,
+    "verification": 1.0,
+    "attributes": 0.05,
+    "embedding": 1.0,
+}
+# Unit length, because images are ranked by the cosine.
+LOSS = ComponentOf(METRIC_LOSSES, {"name": "triplet", "normalize": True}, without=("reduction",))
+
+
+@MODELS.register("multitask", renamed={"triplet": "metric_loss"})
 def multitask(
     backbone: keras.Model,
     num_identities: int,
@@ -30,7 +41,7 @@ def multitask(
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    triplet: Annotated[Options, OptionsOf(TripletLoss, without=("name", "reduction"))] = None,
+    metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
     """Identification and verification together, on pairs of images; attributes and a triplet loss where wanted.
 
@@ -49,13 +60,13 @@ def multitask(
         batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps much.
         dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
-        triplet: options of `TripletLoss` but `reduction`, or None; f is scaled to unit length for it unless they say
-            otherwise, because images are ranked by the cosine.
+        metric_loss: component without `reduction`, of the output "embedding"; None for `triplet` on f scaled to unit
+            length, because images are ranked by the cosine.
 
     Returns:
         `System` with those of the outputs `identity_a`, `identity_b` [batch, K], `verification` [batch, 2] (same,
         different), `attributes` [batch, 2, binary targets] and `embedding` [batch, 2, dim] that are wanted, with the
-        loss weights 0.5, 0.5, 1, 0.05 and 1. With `embedding` it wants batches of `identity_pairs`.
+        `LOSS_WEIGHTS` 0.5, 0.5, 1, 0.05 and 1. With `embedding` it wants batches of `identity_pairs`.
 
     Raises:
         InputError: no output is wanted, or attributes without labels.
@@ -75,23 +86,27 @@ def multitask(
     encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, num_attributes, pooling)
     images, encoded = encode_pair(encoder)
     identity, verification = IdentityHead(num_identities, dropout), VerificationHead(dropout)
-    metric_loss = TripletLoss(**{"normalize": True, **(triplet or {})})
     built: dict[str, Output] = {}
     for name, embedding in zip(("identity_a", "identity_b"), encoded["embedding"], strict=True):
         if name in outputs:
             loss = CrossEntropy(label_smoothing)
-            built[name] = Output(identity(embedding, name=name), loss, name, 0.5, accuracy())
+            built[name] = Output(identity(embedding, name=name), loss, name, LOSS_WEIGHTS[name], accuracy())
     if "verification" in outputs:
         same_or_different = verification(*encoded["embedding"], name="verification")
-        built["verification"] = Output(same_or_different, CrossEntropy(), "different", 1.0, accuracy())
+        weight = LOSS_WEIGHTS["verification"]
+        built["verification"] = Output(same_or_different, CrossEntropy(), "verification", weight, accuracy())
     if "attributes" in outputs:
-        sigmoids = both_images(encoded["attributes"], "attributes")
+        sigmoids = as_output(both_images(encoded["attributes"]), "attributes")
         built["attributes"] = Output(
-            sigmoids, MaskedBinaryCrossentropy(), "binary_attributes", 0.05, [BinaryAttributeAccuracy()]
+            sigmoids,
+            MaskedBinaryCrossentropy(),
+            "binary_attributes",
+            LOSS_WEIGHTS["attributes"],
+            [BinaryAttributeAccuracy()],
         )
     if "embedding" in outputs:
-        both = both_images(encoded["embedding"], "embedding")
-        built["embedding"] = Output(both, metric_loss, "identity", 1.0, triplet_metrics(metric_loss))
+        both = both_images(encoded["embedding"])
+        built["embedding"] = metric_output(both, LOSS.build(metric_loss), LOSS_WEIGHTS["embedding"])
     return build_system(
         "multitask",
         images,
@@ -100,4 +115,5 @@ def multitask(
         batches="identity_pairs" if "embedding" in outputs else "pairs",
         verifier=verification.verifier(encoder.output["embedding"].shape[-1]) if "verification" in outputs else None,
         attribute_kind="binary" if "attributes" in outputs else None,
+        attribute_schema=attribute_schema if "attributes" in outputs else None,
     )

@@ -8,22 +8,22 @@ import keras
 from reid_tf.backbones.fork import fork
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
-from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy, TripletLoss
-from reid_tf.metrics import triplet_metrics
+from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy
 from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, attribute_sigmoids, pool, project
-from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
+from reid_tf.models.embedding import EmbeddingLayer, Pooling, attribute_sigmoids, pool, project
+from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.registry import MODELS, Options, OptionsOf
+from reid_tf.registry import METRIC_LOSSES, MODELS, ComponentOf, Options
 
 logger = logging.getLogger(__name__)
 
 # The mining of Wang and Gupta, which the paper cites: every positive pair with the four negatives of largest loss.
-MINING = {"distance": "cosine", "mining": "hardest_negatives", "margin": 0.5, "hardest": 4}
+MINING = {"name": "triplet", "distance": "cosine", "mining": "hardest_negatives", "margin": 0.5, "hardest": 4}
+LOSS = ComponentOf(METRIC_LOSSES, MINING, without=("reduction",))
 
 
-@MODELS.register("sharenet")
+@MODELS.register("sharenet", renamed={"triplet": "metric_loss"})
 def sharenet(
     backbone: keras.Model,
     num_identities: int,
@@ -36,7 +36,7 @@ def sharenet(
     alpha: float = 0.05,
     reduction: Literal["mean", "sum"] = "sum",
     identity: bool = False,
-    triplet: Annotated[Options, OptionsOf(TripletLoss, without=("name", "reduction"))] = None,
+    metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
     """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.
 
@@ -60,8 +60,8 @@ def sharenet(
             several triplets an image, so that the same balance takes an alpha several times smaller.
         identity: bool. Whether the paper's classifier over the training identities stands on the embedding, with weight
             1 unless `loss_weights` says otherwise.
-        triplet: options of `TripletLoss` but `reduction`, instead of Wang and Gupta's mining (cosine distance, margin
-            0.5, the four negatives of largest loss).
+        metric_loss: component without `reduction`, or None for the triplet loss with Wang and Gupta's mining (cosine
+            distance, margin 0.5, the four negatives of largest loss), whose options a component without a name changes.
 
     Returns:
         `System` with the outputs `embedding` [batch, embedding_dim], `attributes` [batch, binary targets] and, where
@@ -79,12 +79,8 @@ def sharenet(
     forked = fork(backbone, shared_layers)
     feature_map, attribute_map = forked(image)
     embedding = project(pool(feature_map, pooling), embedding_dim, embedding_layer)
-    metric_loss = TripletLoss(**{**MINING, **(triplet or {}), "reduction": reduction})
-    outputs = {
-        "embedding": Output(
-            as_output(embedding, "embedding"), metric_loss, "identity", metrics=triplet_metrics(metric_loss)
-        )
-    }
+    loss = LOSS.build(metric_loss, reduction=reduction)
+    outputs = {"embedding": metric_output(embedding, loss)}
     if attribute_schema is None:
         logger.warning("The data set has no attribute labels: without them ShareNet is the triplet network.")
     else:
@@ -103,7 +99,8 @@ def sharenet(
         outputs,
         encoder=keras.Model({"image": image}, encoded, name="encoder"),
         batches="identities",
-        distance=ranking_distance(metric_loss),
+        distance=ranking_distance(loss),
         attribute_kind=None if attribute_schema is None else "binary",
+        attribute_schema=attribute_schema,
         backbone_copies=() if forked.top is None or attribute_schema is None else (forked.top,),
     )

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
+from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 
@@ -34,7 +35,7 @@ class System:
         losses: mapping from output to keras loss.
         loss_weights: mapping from output to float.
         metrics: mapping from output to a list of keras metrics.
-        targets: mapping from output to a label of the batch ("identity_a", "different").
+        targets: mapping from output to a label of the batch ("identity_a", "verification").
         batches: str. The sampler it wants: "images", "pairs", "identities" or "identity_pairs".
         distance: str. What its embeddings are ranked with: "cosine", "euclidean" or "mean_squared".
         verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability": [batch, 1]} that both show one
@@ -42,6 +43,7 @@ class System:
         evaluation: str. "retrieval", or "landmarks" for a pose estimator.
         attribute_kind: str or None. What the encoder's "attributes" are: "binary" for sigmoids, "classes" for a softmax
             a group; see `AttributeCoding`.
+        attribute_schema: `AttributeSchema`, or None. What they say.
         combined_metrics: mapping from a name to the weights of logged values whose sum it is, for figures that span
             several outputs.
         backbone_copies: keras.Models. Parts of the backbone that the model holds a second time, with weights of their
@@ -63,6 +65,7 @@ class System:
     verifier: keras.Model | None = None
     evaluation: str = "retrieval"
     attribute_kind: Literal["binary", "classes"] | None = None
+    attribute_schema: AttributeSchema | None = None
     combined_metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     backbone_copies: tuple[keras.Model, ...] = ()
 
@@ -77,6 +80,46 @@ class System:
                 )
         if not set(self.metrics) <= outputs:
             raise InputError(f"Metrics can only watch the outputs {sorted(outputs)}. Received: {sorted(self.metrics)}.")
+
+    def compile(self, optimizer: Any, **options: Any) -> keras.Model:
+        """Compiles the model with the system's own losses, weights and metrics, ready for `fit`.
+
+        Args:
+            optimizer: keras optimizer, or its name.
+            **options: other arguments of `keras.Model.compile`, such as `jit_compile`.
+
+        Returns:
+            The model.
+
+        Raises:
+            InputError: an argument is one that the system knows itself.
+        """
+        for option in ("loss", "loss_weights", "metrics"):
+            if option in options:
+                raise InputError(
+                    f"A system knows its own {option}; change the weights with `with_loss_weights`, or compile "
+                    f"`system.model` yourself. Received: {option}={options[option]!r}."
+                )
+        self.model.compile(optimizer, loss=self.losses, loss_weights=self.loss_weights, metrics=self.metrics, **options)
+        # An optimizer that makes its variables in the first step has TensorFlow trace that step twice.
+        self.model.optimizer.build(self.model.trainable_variables)
+        return self.model
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images that the model takes.
+
+        Raises:
+            InputError: the backbone takes images of any size, and so does the model.
+        """
+        name = next(name for name in self.model.input if name.removesuffix("_a") == "image")
+        height, width = self.model.input[name].shape[1:3]
+        if height is None or width is None:
+            raise InputError(
+                "Give the backbone a fixed image size, such as input_shape=(256, 128, 3). "
+                f"Received: {tuple(self.model.input[name].shape)}."
+            )
+        return int(height), int(width)
 
     def with_loss_weights(self, weights: Mapping[str, float]) -> "System":
         """Returns the system with some of its loss weights replaced.

@@ -5,16 +5,17 @@ from typing import Annotated, Literal
 import keras
 
 from reid_tf.errors import InputError
-from reid_tf.losses import CrossEntropy, TripletLoss
-from reid_tf.metrics import triplet_metrics
+from reid_tf.losses import CrossEntropy
 from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, embed_features
-from reid_tf.models.heads import IdentityHead, accuracy, ranking_distance
+from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.registry import MODELS, Options, OptionsOf
+from reid_tf.registry import METRIC_LOSSES, MODELS, ComponentOf, Options
+
+LOSS = ComponentOf(METRIC_LOSSES, {"name": "triplet"})
 
 
-@MODELS.register("triplet")
+@MODELS.register("triplet", renamed={"triplet": "metric_loss"})
 def triplet(
     backbone: keras.Model,
     num_identities: int,
@@ -26,11 +27,11 @@ def triplet(
     identity: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    triplet: Annotated[Options, OptionsOf(TripletLoss, without=("name",))] = None,
+    metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
     """Metric learning on batches of P identities x K images, alone or beside a softmax over the identities.
 
-    With a neck the triplet loss compares the features before it, and the softmax and the ranking see those behind it.
+    With a neck the metric loss compares the features before it, and the softmax and the ranking see those behind it.
 
     Args:
         backbone: keras.Model from image to feature map.
@@ -42,11 +43,11 @@ def triplet(
         identity: bool. Whether the softmax is there.
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
-        triplet: options of `TripletLoss`, or None for its defaults. Its reduction "sum" holds for both losses.
+        metric_loss: component, or None for `triplet` with its defaults. Its reduction "sum" holds for both losses.
 
     Returns:
         `System` with the outputs `embedding` [batch, dim] and, where wanted, `identity` [batch, K], each with weight 1;
-        ranked by the distance that the triplet loss compares, by the cosine behind a neck.
+        ranked by the distance that the metric loss compares, by the cosine after a neck.
 
     Raises:
         InputError: there is a neck without a softmax, or an option is out of range.
@@ -62,22 +63,18 @@ def triplet(
         )
     image = keras.Input(backbone.input_shape[1:], name="image")
     features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck, embedding_layer, pooling)
-    metric_loss = TripletLoss(**(triplet or {}))
-    outputs = {
-        "embedding": Output(
-            as_output(features, "embedding"), metric_loss, "identity", metrics=triplet_metrics(metric_loss)
-        )
-    }
+    loss = LOSS.build(metric_loss)
+    outputs = {"embedding": metric_output(features, loss)}
     if identity:
         probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
-        reduction: Literal["mean", "sum"] = "sum" if metric_loss.triplet_reduction == "sum" else "mean"
-        loss = CrossEntropy(label_smoothing, reduction)
-        outputs["identity"] = Output(probabilities, loss, "identity", metrics=accuracy())
+        reduction: Literal["mean", "sum"] = "sum" if loss.reduction == "sum" else "mean"
+        cross_entropy = CrossEntropy(label_smoothing, reduction)
+        outputs["identity"] = Output(probabilities, cross_entropy, "identity", metrics=accuracy())
     return build_system(
         "triplet",
         {"image": image},
         outputs,
         encoder=keras.Model({"image": image}, {"embedding": as_output(necked, "descriptor")}, name="encoder"),
         batches="identities",
-        distance="cosine" if batch_norm_neck else ranking_distance(metric_loss),
+        distance="cosine" if batch_norm_neck else ranking_distance(loss),
     )

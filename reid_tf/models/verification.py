@@ -29,7 +29,8 @@ def verification(
         dropout: float in [0, 1). Rate between the square layer and its classifier.
 
     Returns:
-        `System` with the output `verification` [batch, 2] (same, different).
+        `System` with the output `verification` [batch, 2]: the probabilities that both images show the same person, and
+        that they show different people, in this order.
 
     References:
         Cao and Lee, Multi-Task Network for Person Reidentification, section 2.3 and table 1, first row.
@@ -39,7 +40,7 @@ def verification(
     head = VerificationHead(dropout)
     outputs = {
         "verification": Output(
-            head(*encoded["embedding"], name="verification"), CrossEntropy(), "different", metrics=accuracy()
+            head(*encoded["embedding"], name="verification"), CrossEntropy(), "verification", metrics=accuracy()
         )
     }
     return build_system(

@@ -1,7 +1,7 @@
 """Records -> batches: sampling, reading, decoding, augmenting and labelling as one tf.data pipeline."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -35,6 +35,7 @@ def build_batches(
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
     attribute_schema: AttributeSchema | None = None,
+    epoch_by_epoch: bool = False,
 ) -> tf.data.Dataset:
     """Makes the stream of training batches, epoch after epoch.
 
@@ -60,6 +61,8 @@ def build_batches(
         epochs: int, or None. Where it ends, so that nothing is drawn ahead that nobody wants; None never ends it.
         steps_per_epoch: int, or None. The first so many batches of each of the sampler's epochs; None takes all.
         attribute_schema: `AttributeSchema`, needed where attributes are targets.
+        epoch_by_epoch: bool. Whether every new iteration over the data set gives the next epoch alone, as `fit` expects
+            that is not told the steps of an epoch; else one iteration gives all of them.
 
     Returns:
         tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality. Shapes are static but for the batch
@@ -96,11 +99,20 @@ def build_batches(
         tf.TensorSpec([None] if sampler.kind == "images" else [None, 2], tf.int64),
         tf.TensorSpec([2], tf.int32),
     )
-    stream = CALLS.stream(lambda: _indices_and_seeds(sampler, seed, first_epoch, epochs, steps_per_epoch))
+    following = itertools.count(first_epoch)
+
+    def numbers() -> Iterable[int]:
+        if epoch_by_epoch:
+            return [next(following)]
+        return itertools.count(first_epoch) if epochs is None else range(first_epoch, epochs)
+
+    stream = CALLS.stream(lambda: _indices_and_seeds(sampler, seed, numbers(), steps_per_epoch))
     dataset = tf.data.Dataset.from_generator(stream, output_signature=signature)
     dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     steps = steps_per_epoch or len(sampler)
     batches = tf.data.INFINITE_CARDINALITY if epochs is None else max(0, epochs - first_epoch) * steps
+    if epoch_by_epoch:
+        batches = steps
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
@@ -161,9 +173,9 @@ def input_batches(
 
 
 def _indices_and_seeds(
-    sampler: Sampler, seed: int, first_epoch: int, epochs: int | None, steps: int | None
+    sampler: Sampler, seed: int, epochs: Iterable[int], steps: int | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for epoch in itertools.count(first_epoch) if epochs is None else range(first_epoch, epochs):
+    for epoch in epochs:
         for step, indices in enumerate(itertools.islice(sampler.epoch(epoch), steps)):
             yield indices, np.random.SeedSequence((seed, epoch, step)).generate_state(2).view(np.int32)
 

@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from reid_tf.datasets.attributes.schema import UNKNOWN, AttributeSchema
-from reid_tf.datasets.record import Record
+from reid_tf.datasets.record import DIFFERENT, NUM_LANDMARKS, SAME, Record
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 
 _OF_BOTH = ("identity", "attributes", "binary_attributes")
 _OF_LANDMARKS = ("landmarks", "identity_and_pose")
-LABELS = {"images": (*_OF_BOTH, *_OF_LANDMARKS), "pairs": (*_OF_BOTH, "identity_a", "identity_b", "different")}
+LABELS = {"images": (*_OF_BOTH, *_OF_LANDMARKS), "pairs": (*_OF_BOTH, "identity_a", "identity_b", "verification")}
 
 
 class Labels:
@@ -21,7 +21,8 @@ class Labels:
 
     On images, "identity" is [batch], "attributes" [batch, groups] and "binary_attributes" [batch, targets]; on pairs
     each has an axis of two behind the batch axis. Pairs have "identity_a" and "identity_b" [batch] beside them, and
-    "different" [batch], 0 where both images show one person. All are int32; an attribute that is not known is -1.
+    "verification" [batch], the class of the pair: 0 (`SAME`) where both images show one person, 1 (`DIFFERENT`) where
+    they show two. All are int32; an attribute that is not known is -1.
 
     Two labels of images are float32 and follow the landmarks that augmentation moved: "landmarks" [batch, 18, 3], and
     "identity_and_pose" [batch, 1 + 18 * 3], where they stand behind the identity's class.
@@ -76,10 +77,10 @@ class Labels:
             return landmarks
         if label == "identity_and_pose":
             identity = tf.cast(tf.gather(self._tables["identity"], indices), tf.float32)
-            return tf.concat([identity[:, tf.newaxis], tf.reshape(landmarks, [-1, 18 * 3])], axis=1)
-        if label == "different":
+            return tf.concat([identity[:, tf.newaxis], tf.reshape(landmarks, [-1, NUM_LANDMARKS * 3])], axis=1)
+        if label == "verification":
             identity = tf.gather(self._tables["identity"], indices)
-            return tf.cast(identity[:, 0] != identity[:, 1], tf.int32)
+            return tf.where(identity[:, 0] == identity[:, 1], SAME, DIFFERENT)
         if label in ("identity_a", "identity_b"):
             return tf.gather(self._tables["identity"], indices[:, 0 if label == "identity_a" else 1])
         return tf.gather(self._tables[label], indices)

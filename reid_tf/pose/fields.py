@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.datasets.record import Record
+from reid_tf.datasets.record import NUM_LANDMARKS, Record
 from reid_tf.errors import InputError
 from reid_tf.pose.mirror import mirror_landmarks, mirrored_boxes
 from reid_tf.pose.part_boxes import part_boxes
@@ -46,7 +46,7 @@ def landmark_table(records: Sequence[Record]) -> np.ndarray:
             f"first being {missing[0]!r}; `python tools/landmarks.py --detector NAME` finds them, for all images, "
             "and writes them beside the images."
         )
-    return np.array([record.landmarks for record in records], np.float32).reshape(-1, 18, 3)
+    return np.array([record.landmarks for record in records], np.float32).reshape(-1, NUM_LANDMARKS, 3)
 
 
 def as_inputs(batch: Batch, inputs: Mapping[str, str]) -> Batch:

@@ -18,7 +18,7 @@ UNKNOWN = -1
 COCO_17 = (0, UNKNOWN, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 # OpenPose's BODY_25: the middle of the hips stands behind the arms, toes and heels at the end.
 BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
-COCO_18 = tuple(range(18))
+COCO_18 = tuple(range(len(JOINTS)))
 # MPII's order: crown (which COCO-18 lacks), neck, right and left arm, right and left leg.
 MPII_14 = (UNKNOWN, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 

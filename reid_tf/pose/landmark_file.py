@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from reid_tf.datasets.landmarks import read_landmarks
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.body_points import read_body_points
 from reid_tf.pose.coco_json import read_coco
@@ -55,7 +56,7 @@ class _LandmarkFile:
 
     def __call__(self, images: None, paths: Sequence[str]) -> np.ndarray:
         found = _READERS[self._format](self._path, paths)
-        landmarks = np.zeros((len(paths), 18, 3), np.float32)
+        landmarks = np.zeros((len(paths), NUM_LANDMARKS, 3), np.float32)
         missing = 0
         for position, path in enumerate(paths):
             entry = next((found[name] for name in _names(path) if name in found), None)

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.found_landmarks import FoundLandmarks
 from reid_tf.pose.joint_orders import BODY_25, COCO_18, in_coco_18
 from reid_tf.pose.json_file import read_json
 
 _ENDING = "_keypoints.json"
-_ORDERS = {3 * 18: COCO_18, 3 * 25: BODY_25}
+_ORDERS = {3 * NUM_LANDMARKS: COCO_18, 3 * 25: BODY_25}
 
 
 def read_openpose(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks]:
@@ -46,7 +47,7 @@ def _best_person(file: Path) -> np.ndarray:
     if not isinstance(people, list):
         raise InputError(f"{str(file)!r} is not a file of OpenPose, with `people`. Received: {str(content)[:80]}.")
     landmarks = [_landmarks(person, file) for person in people]
-    return max(landmarks, key=lambda points: points[:, 2].sum(), default=np.zeros((18, 3), np.float32))
+    return max(landmarks, key=lambda points: points[:, 2].sum(), default=np.zeros((NUM_LANDMARKS, 3), np.float32))
 
 
 def _landmarks(person: Any, file: Path) -> np.ndarray:

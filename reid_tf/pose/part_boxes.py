@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.doctor.findings import counted
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.arrays import functions_of
 from reid_tf.pose.joint_orders import PARTS
@@ -149,7 +150,7 @@ def describe_regions(landmarks: np.ndarray | Sequence[np.ndarray]) -> str:
     Args:
         landmarks: float [N, 18, 3], or a sequence of [18, 3].
     """
-    seen = np.asarray(parts_seen(np.reshape(landmarks, (-1, 18, 3))))
+    seen = np.asarray(parts_seen(np.reshape(landmarks, (-1, NUM_LANDMARKS, 3))))
     heads, trunks, limbs = (~seen).sum(axis=0)
     return (
         f"the pre-defined region for {counted(heads, 'head')}, {counted(trunks, 'trunk')} and {limbs:,} lower limbs of "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import read_image
 from reid_tf.pose.joint_orders import PARTS
@@ -78,7 +79,7 @@ def draw_parts(paths: Sequence[str], landmarks: np.ndarray, columns: int = 4) ->
 
 
 def _check(paths: Sequence[str], landmarks: np.ndarray) -> None:
-    if not len(paths) or np.shape(landmarks) != (len(paths), 18, 3):
+    if not len(paths) or np.shape(landmarks) != (len(paths), NUM_LANDMARKS, 3):
         raise InputError(
             f"A picture of landmarks needs images and [18, 3] landmarks of each. Received: {len(paths)} images and "
             f"landmarks {list(np.shape(landmarks))}."

@@ -14,7 +14,7 @@ ARRAYS = ("vectors", "identities", "cameras", "paths")
 _ROWS_AT_ONCE = 8192  # a temporary of the size of all vectors would double the memory of a large gallery
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Embeddings:
     """One descriptor an image, in the order of the images.
 
@@ -46,6 +46,10 @@ class Embeddings:
                 f"Embeddings need one path a row of vectors, or none at all. Received: {len(self.paths)} paths for "
                 f"{len(vectors)} rows."
             )
+
+    def __repr__(self) -> str:
+        people = len(np.unique(self.identities))
+        return f"Embeddings of {len(self):,} images of {people:,} people, {self.vectors.shape[1]} dimensions"
 
     def __len__(self) -> int:
         return len(self.vectors)

@@ -14,7 +14,7 @@ JUNK_IDENTITY = -1
 _REPORTED_RANKS = (1, 5, 10)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RetrievalMetrics:
     """The figures of one evaluation, as fractions in [0, 1]; means are over the valid queries.
 
@@ -45,6 +45,14 @@ class RetrievalMetrics:
     num_skipped_queries: int
     drawn_ranks: np.ndarray | None = None
     cmc_spread: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        ranks = ", ".join(f"rank-{k} {100 * self.rank(k):.2f}" for k in _REPORTED_RANKS)
+        return (
+            f"{ranks}, mAP {100 * self.mean_average_precision:.2f}, "
+            f"mINP {100 * self.mean_inverse_negative_penalty:.2f} % of {self.num_valid_queries:,} queries "
+            f"({self.num_skipped_queries:,} skipped)"
+        )
 
     def rank(self, k: int) -> float:
         """Returns rank-k, the share of valid queries with a match among the first k images."""

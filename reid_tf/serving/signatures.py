@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.pose.fields import as_inputs, mirrored
@@ -21,7 +22,7 @@ WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 _ENCODED = tf.TensorSpec([None], tf.string)
 _DECODED = tf.TensorSpec([None, None, None, 3], tf.uint8)
-_LANDMARKS = tf.TensorSpec([None, 18, 3], tf.float32)
+_LANDMARKS = tf.TensorSpec([None, NUM_LANDMARKS, 3], tf.float32)
 
 
 def build_serving_module(

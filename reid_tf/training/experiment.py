@@ -2,27 +2,24 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from reid_tf.config import ExperimentConfig
-from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.datasets.summary import summarise
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError, one_line
-from reid_tf.losses import TripletLoss
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
-from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SAMPLERS, SCHEDULES, VALIDATIONS
+from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SCHEDULES, VALIDATIONS
+from reid_tf.training.batches import make_sampler
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +63,7 @@ class Experiment:
 
     def _of_stage(self, config: ExperimentConfig) -> "Experiment":
         system = self.system.with_loss_weights(config.loss_weights)
-        sampler, steps = _make_sampler(config, self.training, system, self.replicas)
+        sampler, steps = _sampler_and_steps(config, self.training, system, self.replicas)
         return dataclasses.replace(self, config=config, system=system, sampler=sampler, steps_per_epoch=steps)
 
     def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
@@ -98,37 +95,20 @@ class Experiment:
             epochs=self.config.epochs,
         )
         frozen_steps = self.config.freeze_backbone_epochs * self.steps_per_epoch
-        self.system.model.compile(
-            optimizer=OPTIMIZERS.build(
+        return self.system.compile(
+            OPTIMIZERS.build(
                 self.config.optimizer,
                 make_schedule=lambda learning_rate: make_schedule(learning_rate=learning_rate),
                 pretrained=self.pretrained,
                 frozen=_trainable(self.backbone) if frozen_steps else (),
                 frozen_steps=frozen_steps,
             ),
-            loss=self.system.losses,
-            loss_weights=self.system.loss_weights,
-            metrics=self.system.metrics,
             jit_compile=self.config.xla,
         )
-        # An optimizer that makes its variables in the first step has TensorFlow trace that step twice.
-        self.system.model.optimizer.build(self.system.model.trainable_variables)
-        return self.system.model
 
     def encoder(self) -> Encoder:
         """Returns the system's encoder, which shares its weights with the model in training."""
-        system = self.system
-        if system.encoder is None:
-            raise InputError(f"The model {system.model.name!r} has no encoder to evaluate: encoder={system.encoder}.")
-        schema, kind = self.training.attribute_schema, system.attribute_kind
-        return Encoder(
-            system.encoder,
-            system.inputs,
-            self.config.image_size,
-            system.distance,
-            self.config.evaluation.flip,
-            AttributeCoding(schema, kind) if schema and kind else None,
-        )
+        return Encoder(self.system, flip=self.config.evaluation.flip)
 
 
 def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy | None = None) -> Experiment:
@@ -172,7 +152,7 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
             logger.warning("the backbone that freeze_backbone_epochs leaves alone has random weights")
     pretrained = _trainable(parts) if config.backbone.get("weights") else ()
     replicas = strategy.num_replicas_in_sync
-    sampler, steps = _make_sampler(config.in_stages()[0], training, system, replicas)
+    sampler, steps = _sampler_and_steps(config.in_stages()[0], training, system, replicas)
     return Experiment(config, dataset, training, system, sampler, steps, parts, pretrained, replicas)
 
 
@@ -189,23 +169,11 @@ def _check_something_learns(model: keras.Model, backbone: Sequence[keras.Model],
         )
 
 
-def _make_sampler(
+def _sampler_and_steps(
     config: ExperimentConfig, training: ReIDDataset, system: System, replicas: int
 ) -> tuple[Sampler, int]:
     """Returns a stage's sampler and how many of its batches are an epoch."""
-    system.check_batches(config.batches["name"])
-    classes = class_of_identity(training.train)
-    identities = np.array([classes[record.identity] for record in training.train])
-    sampler: Sampler = SAMPLERS.build(
-        config.batches,
-        identities=identities,
-        cameras=[record.camera for record in training.train],
-        epochs=config.epochs,
-        seed=config.seed,
-        replicas=replicas,
-    )
-    if any(isinstance(loss, TripletLoss) for loss in system.losses.values()):
-        _check_triplets(sampler, identities, replicas, config.batches)
+    sampler = make_sampler(config.batches, training, system, epochs=config.epochs, seed=config.seed, replicas=replicas)
     steps = config.steps_per_epoch or len(sampler)
     if steps > len(sampler):
         raise InputError(f"steps_per_epoch must be at most {len(sampler)}, one pass of the sampler. Received: {steps}.")
@@ -220,15 +188,3 @@ def _load_initial_weights(model: keras.Model, path: str) -> None:
     except (ValueError, KeyError, OSError) as error:
         reason = one_line(error, 300).rstrip(".")  # Keras goes on with the values of the variable
         raise InputError(f"The initial weights {path!r} are not those of this model: {reason}.") from error
-
-
-def _check_triplets(sampler: Sampler, identities: np.ndarray, replicas: int, batches: Mapping[str, Any]) -> None:
-    """Raises an `InputError` where no replica's share of the first batch holds a triplet: the loss would stay 0."""
-    indices = next(sampler.epoch(0)).reshape(replicas, -1)
-    for images, shown in zip(indices, identities[indices], strict=True):
-        distinct = len(np.unique(shown))
-        if distinct < 2 or len(np.unique(images)) == distinct:
-            raise InputError(
-                "A triplet loss needs two identities, and two images of one of them, in each replica's share of a "
-                f"batch. Received: {dict(batches)!r} on {replicas} replicas."
-            )

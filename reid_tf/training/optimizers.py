@@ -6,7 +6,7 @@ decay. What the averages are for stands in `averaging.py`.
 """
 
 from collections.abc import Callable, Collection
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
@@ -28,7 +28,7 @@ class _PerVariable:
 
     Where averages are wanted (Keras' `use_ema`), each begins as its variable and then follows every update of that
     variable, a = m a + (1 - m) w. A step may update some of the variables only. In step t, m is `ema_momentum`, but
-    (1 + t) / (10 + t) at the most: otherwise a short training would keep much of the weights that it began with.
+    at most (1 + t) / (10 + t): otherwise a short training would keep much of the weights that it began with.
     """
 
     use_ema: bool
@@ -36,19 +36,26 @@ class _PerVariable:
     _trainable_variables: list[Any]
     _model_variables_moving_average: list[Any]
 
-    def configure(self, pretrained: Collection[Any], pretrained_rate: float, decay: float, kind: Decay) -> Any:
-        """Sets the shares and the decay; returns the optimizer itself."""
-        for name, value in (("pretrained_rate", pretrained_rate), ("weight_decay", decay)):
-            if value < 0:
-                raise InputError(f"{name} must not be negative. Received: {value}.")
-        self._slow = {id(variable) for variable in pretrained}
-        self._slow_share, self._decay, self._coupled = pretrained_rate, decay, kind == "coupled"
-        return self
+    def _set_shares(self, slow: Collection[str], slow_rate: float, decay: float, decay_kind: Decay) -> None:
+        """Keeps what `__init__` got, checked."""
+        for name, value in (("slow_rate", slow_rate), ("decay", decay)):
+            if not value >= 0:
+                raise InputError(f"{name} must not be negative. Received: {name}={value}.")
+        if decay_kind not in get_args(Decay):
+            allowed = ", ".join(get_args(Decay))
+            raise InputError(f"decay_kind must be one of {allowed}. Received: decay_kind={decay_kind!r}.")
+        self.slow, self.slow_rate, self.decay, self.decay_kind = tuple(slow), slow_rate, decay, decay_kind
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {"slow": list(self.slow), "slow_rate": self.slow_rate}
+        return {**super().get_config(), **own, "decay": self.decay, "decay_kind": self.decay_kind}  # type: ignore[misc]
 
     def build(self, variables: list[Any]) -> None:
         super().build(variables)  # type: ignore[misc]
-        self._shares = [self._slow_share if id(variable) in self._slow else 1.0 for variable in variables]
-        self._decays = [self._decay if len(variable.shape) > 1 else 0.0 for variable in variables]
+        slow = set(self.slow)
+        self._shares = [self.slow_rate if variable.path in slow else 1.0 for variable in variables]
+        self._decays = [self.decay if len(variable.shape) > 1 else 0.0 for variable in variables]
         if self.use_ema:
             for average, variable in zip(self._model_variables_moving_average, variables, strict=True):
                 average.assign(variable)
@@ -57,7 +64,7 @@ class _PerVariable:
         index = self._get_variable_index(variable)  # type: ignore[attr-defined]
         decay = self._decays[index]
         learning_rate = learning_rate * self._shares[index]
-        if decay and self._coupled:
+        if decay and self.decay_kind == "coupled":
             gradient = gradient + ops.cast(decay, gradient.dtype) * ops.cast(variable, gradient.dtype)
         elif decay:
             self.assign_sub(variable, ops.cast(learning_rate * decay, variable.dtype) * variable)  # type: ignore[attr-defined]
@@ -66,7 +73,7 @@ class _PerVariable:
             average = self._model_variables_moving_average[index]
             weight = ops.convert_to_tensor(variable)
             constraint = self._trainable_variables[index].constraint
-            if constraint is not None:  # Keras applies it behind all updates
+            if constraint is not None:  # Keras applies it after all updates
                 weight = constraint(weight)
             step = ops.cast(self.iterations + 1, "float32")  # type: ignore[attr-defined]
             momentum = ops.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
@@ -81,40 +88,101 @@ class _PerVariable:
         super().finalize_variable_values(self._trainable_variables)  # type: ignore[misc]
 
 
-class _LateAdam(keras.optimizers.Adam):
-    """Adam for variables of which some take their first step later than others.
+@keras.saving.register_keras_serializable(package="reid_tf")
+class ScaledSGD(_PerVariable, keras.optimizers.SGD):
+    """SGD with a rate and a decay for each variable.
+
+    Args:
+        learning_rate: float, or LearningRateSchedule.
+        momentum: float in [0, 1].
+        nesterov: bool.
+        slow: strs. Paths (`variable.path`) of the variables that learn at a share of the rate.
+        slow_rate: float >= 0. That share.
+        decay: float >= 0. Weight decay of all variables with two dimensions or more.
+        decay_kind: "coupled" or "decoupled".
+        **options: those that every Keras optimizer has: `global_clipnorm`, `use_ema`, ...
+
+    Raises:
+        InputError: the share or the decay is negative, or there is no such kind of decay.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        slow: Collection[str] = (),
+        slow_rate: float = 1.0,
+        decay: float = 0.0,
+        decay_kind: Decay = "coupled",
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, momentum, nesterov, **options)
+        self._set_shares(slow, slow_rate, decay, decay_kind)
+
+
+@keras.saving.register_keras_serializable(package="reid_tf")
+class ScaledAdam(_PerVariable, keras.optimizers.Adam):
+    """Adam with a rate and a decay for each variable, some of which may take their first step later than others.
 
     Adam's two means begin at 0, which it corrects by the number of steps. Keras has one number for all variables: of
     those whose first gradient comes after a thousand steps nothing would be corrected any more, and for about a hundred
-    steps they would move several times too far (6.5 times at the most, with the usual betas).
+    steps they would move several times too far (6.5 times at most, with the usual betas).
+
+    Args:
+        learning_rate: float, or LearningRateSchedule.
+        beta_1: float in [0, 1).
+        beta_2: float in [0, 1).
+        slow: strs. Paths (`variable.path`) of the variables that learn at a share of the rate.
+        slow_rate: float >= 0. That share.
+        decay: float >= 0. Weight decay of all variables with two dimensions or more.
+        decay_kind: "coupled" or "decoupled".
+        late: strs. Paths of the variables that the first steps leave out.
+        late_steps: int. Number of these steps.
+        **options: those that every Keras optimizer has: `epsilon`, `global_clipnorm`, `use_ema`, ...
+
+    Raises:
+        InputError: the share or the decay is negative, or there is no such kind of decay.
     """
 
-    def begin_late(self, variables: Collection[Any], steps: int) -> None:
-        """Says which variables the first `steps` steps leave out."""
-        self._late, self._late_steps = {id(variable) for variable in variables}, steps
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        *,
+        slow: Collection[str] = (),
+        slow_rate: float = 1.0,
+        decay: float = 0.0,
+        decay_kind: Decay = "coupled",
+        late: Collection[str] = (),
+        late_steps: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, **options)
+        self._set_shares(slow, slow_rate, decay, decay_kind)
+        self.late, self.late_steps = tuple(late), late_steps
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "late": list(self.late), "late_steps": self.late_steps}
 
     def build(self, variables: list[Any]) -> None:
         super().build(variables)
-        self._begins_late = [id(variable) in self._late for variable in variables]
+        late = set(self.late)
+        self._begins_late = [variable.path in late for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if self._begins_late[self._get_variable_index(variable)]:
             steps = ops.cast(self.iterations + 1, "float32")
-            # At least 1: under float16 the optimizer leaves out steps whose gradients overflow, and counts less.
-            own_steps = ops.maximum(steps - self._late_steps, 1.0)
+            # At least 1: under float16 the optimizer leaves out steps whose gradients overflow, and counts fewer.
+            own_steps = ops.maximum(steps - self.late_steps, 1.0)
             learning_rate = learning_rate * self._correction(own_steps) / self._correction(steps)
         super().update_step(gradient, variable, learning_rate)
 
     def _correction(self, steps: Any) -> Any:
         return ops.sqrt(1.0 - ops.power(self.beta_2, steps)) / (1.0 - ops.power(self.beta_1, steps))
-
-
-class ScaledSGD(_PerVariable, keras.optimizers.SGD):
-    """SGD with a rate and a decay for each variable."""
-
-
-class ScaledAdam(_PerVariable, _LateAdam):
-    """Adam with a rate and a decay for each variable."""
 
 
 @OPTIMIZERS.register("sgd")
@@ -153,10 +221,14 @@ def sgd(
     Raises:
         InputError: a rate or the decay is negative, or `ema_momentum` is out of range.
     """
-    optimizer = ScaledSGD(
-        _rate(make_schedule, learning_rate), momentum, nesterov, global_clipnorm=gradient_clip, **_average(ema_momentum)
+    return ScaledSGD(
+        _rate(make_schedule, learning_rate),
+        momentum,
+        nesterov,
+        **_shares(pretrained, pretrained_rate, weight_decay, decay),
+        global_clipnorm=gradient_clip,
+        **_average(ema_momentum),
     )
-    return optimizer.configure(pretrained, pretrained_rate, weight_decay, decay)
 
 
 @OPTIMIZERS.register("adam")
@@ -198,15 +270,16 @@ def adam(
     Raises:
         InputError: a rate or the decay is negative, or `ema_momentum` is out of range.
     """
-    optimizer = ScaledAdam(
+    return ScaledAdam(
         _rate(make_schedule, learning_rate),
         beta_1,
         beta_2,
+        **_shares(pretrained, pretrained_rate, weight_decay, decay),
+        late=_paths(frozen),
+        late_steps=frozen_steps,
         global_clipnorm=gradient_clip,
         **_average(ema_momentum),
     )
-    optimizer.begin_late(frozen, frozen_steps)
-    return optimizer.configure(pretrained, pretrained_rate, weight_decay, decay)
 
 
 @OPTIMIZERS.register("adamw")
@@ -266,6 +339,18 @@ def _rate(make_schedule: MakeSchedule, learning_rate: float) -> LearningRateSche
     if learning_rate < 0:
         raise InputError(f"learning_rate must not be negative. Received: {learning_rate}.")
     return make_schedule(learning_rate)
+
+
+def _shares(pretrained: Collection[Any], pretrained_rate: float, weight_decay: float, kind: Decay) -> dict[str, Any]:
+    """The arguments for rates and decays, with the names that a configuration has for them."""
+    for name, value in (("pretrained_rate", pretrained_rate), ("weight_decay", weight_decay)):
+        if not value >= 0:
+            raise InputError(f"{name} must not be negative. Received: {value}.")
+    return {"slow": _paths(pretrained), "slow_rate": pretrained_rate, "decay": weight_decay, "decay_kind": kind}
+
+
+def _paths(variables: Collection[Any]) -> tuple[str, ...]:
+    return tuple(variable.path for variable in variables)
 
 
 def _average(ema_momentum: float | None) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(run, images, tmp_path):
         (tmp_path / "no", images, "is not a finished run"),
         (directory, tmp_path / "empty", f"There are no images (.jpg, .jpeg, .png, .bmp) in '{tmp_path}/empty'"),
         (directory, tmp_path / "no", "must be a folder or a CSV file"),
-        (directory, broken, "1.png' (40 bytes) is not a sound"),
+        (directory, broken, "1.png' (40 bytes) is not a valid"),
     ):
         result = run("attributes", "--run", given, "--images", folder, "--out", tmp_path / "a.csv")
         assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr

@@ -135,7 +135,7 @@ def test_a_broken_image_is_named(search, folders, tmp_path):
     (tmp_path / "query" / "2.png").write_text("no image")
     result, text = search(query=tmp_path / "query")
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-    assert "2.png' (8 bytes) is not a sound" in result.stderr
+    assert "2.png' (8 bytes) is not a valid" in result.stderr
     assert text is None
 
 

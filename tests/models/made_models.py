@@ -51,7 +51,7 @@ def labels(system: System, seed: int = 0) -> dict[str, np.ndarray]:
         "identity": np.array([[0, 1], [1, 0], [2, 2], [0, 1]]) if len(of_pairs) == 2 else np.array([0, 1, 0, 1]),
         "identity_a": np.array([0, 1, 2, 0]),
         "identity_b": np.array([1, 0, 2, 1]),
-        "different": np.array([1, 1, 0, 1]),
+        "verification": np.array([1, 1, 0, 1]),
         "attributes": rng.integers(-1, 2, (*of_pairs, 2)),
         "binary_attributes": rng.integers(-1, 2, (*of_pairs, 3)),
         "landmarks": landmarks,

@@ -71,7 +71,7 @@ def test_batches_hold_the_samplers_images_and_their_labels(records, name):
     images, sampler = load_images([record.path for record in records], SIZE), make_sampler(records, name)
     labels = {"who": "identity", "wears": "attributes", "wears_binary": "binary_attributes"}
     if sampler.kind == "pairs":
-        labels |= {"first": "identity_a", "second": "identity_b", "verification": "different"}
+        labels |= {"first": "identity_a", "second": "identity_b", "verification": "verification"}
     inputs = {"image": "image", "pose": "landmarks"}
     dataset = build(records, name, augment=(), inputs=inputs, targets=labels)
     identity = np.array([record.identity // 10 for record in records])
@@ -156,7 +156,7 @@ def test_labels_follow_the_landmarks_through_every_augmentation(records, label):
 
 
 def test_the_stream_is_endless_and_its_shapes_are_static_but_for_the_batch(records):
-    dataset = build(records, inputs={"image": "image", "pose": "landmarks"}, targets={"same": "different"})
+    dataset = build(records, inputs={"image": "image", "pose": "landmarks"}, targets={"same": "verification"})
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
     features, targets = dataset.element_spec
     assert features == {
@@ -281,7 +281,7 @@ def test_a_broken_training_image_is_named(records, cache, tmp_path):
             {"targets": {"out": "identitty"}},
             "'identitty'. Did you mean 'identity'.*attributes, binary_attributes, diff",
         ),
-        ({"name": "images", "targets": {"out": "different"}}, "on images: 'different'"),
+        ({"name": "images", "targets": {"out": "verification"}}, "on images: 'different'"),
         ({"inputs": {"image": "imgae"}}, "input 'image': 'imgae'. Did you mean 'image'.*image, landmarks, part_boxes"),
         ({"targets": {"out": "identity_and_pose"}}, "on pairs: 'identity_and_pose'"),
         ({"image_size": (64, 32), "load_size": SIZE}, r"are \(32, 16\) after augmentation, .* takes \(64, 32\)"),

@@ -135,7 +135,7 @@ def broken(request, tmp_path):
         path.write_bytes(
             {"empty": b"", "page": b"<html>not found</html>", "cut": whole[: len(whole) // 2]}[request.param]
         )
-    said = {"missing": "No such file", "folder": "Is a directory"}.get(request.param, "not a sound")
+    said = {"missing": "No such file", "folder": "Is a directory"}.get(request.param, "not a valid")
     return str(path), rf"{request.param}\.jpg.*{said}"
 
 

@@ -57,7 +57,7 @@ def test_only_what_is_missing_is_looked_for(records):
 def test_a_broken_image_is_named(records, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     broken = (*records[:3], Record(str(tmp_path / "broken.jpg"), 0, 0))
-    with pytest.raises(InputError, match=r"broken.jpg' \(8 bytes\) is not a sound"):
+    with pytest.raises(InputError, match=r"broken.jpg' \(8 bytes\) is not a valid"):
         list(detect_landmarks(MeanColour(), broken))
     with pytest.raises(InputError, match="batch_size must be at least 1. Received: 0"):
         list(detect_landmarks(MeanColour(), records, batch_size=0))

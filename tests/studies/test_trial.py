@@ -45,7 +45,7 @@ def tree(tmp_path_factory):
 
 def test_a_trial_is_its_best_validation_and_reads_no_test_image(tree, tmp_path, monkeypatch):
     config = parse_config(tree)
-    with pytest.raises(InputError, match="is not a sound JPEG"):
+    with pytest.raises(InputError, match="is not a valid JPEG"):
         train(config, tmp_path / "judged")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(callbacks, "LearningRate", Interruption)

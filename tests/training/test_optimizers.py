@@ -6,6 +6,7 @@ import pytest
 
 from reid_tf.errors import InputError
 from reid_tf.registry import OPTIMIZERS
+from reid_tf.training.optimizers import ScaledAdam, ScaledSGD
 from reid_tf.training.schedules import Constant
 
 RATE, DECAY, SHARE = 0.1, 0.3, 0.25
@@ -154,3 +155,39 @@ def test_an_average_keeps_to_the_constraint_of_its_variable():
 def test_a_momentum_that_averages_nothing(momentum):
     with pytest.raises(InputError, match=f"above 0 and below 1, or null. Received: ema_momentum={momentum}"):
         run({"name": "adamw", "ema_momentum": momentum})
+
+
+@pytest.mark.parametrize("kind", [ScaledSGD, ScaledAdam])
+def test_an_optimizer_made_by_hand_is_complete(kind):
+    variable = keras.Variable(np.array([[1.0, -2.0]], np.float32))
+    optimizer = kind(RATE)
+    optimizer.build([variable])
+    optimizer.apply([keras.ops.convert_to_tensor(GRADIENTS[0])], [variable])
+    plain = keras.Variable(np.array([[1.0, -2.0]], np.float32))
+    kind.__mro__[2](RATE).apply([keras.ops.convert_to_tensor(GRADIENTS[0])], [plain])
+    np.testing.assert_array_equal(variable, plain)
+
+
+@pytest.mark.parametrize("kind", [ScaledSGD, ScaledAdam])
+def test_the_configuration_holds_every_argument(kind):
+    given = {"slow": ["v0"], "slow_rate": SHARE, "decay": DECAY, "decay_kind": "decoupled"}
+    if kind is ScaledAdam:
+        given |= {"late": ["v1"], "late_steps": 3}
+    optimizer = kind(Constant(RATE), **given)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert type(again) is kind
+    assert given.items() <= again.get_config().items()
+    assert again.get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"slow_rate": -1.0}, "slow_rate must not be negative. Received: slow_rate=-1.0"),
+        ({"decay": float("nan")}, "decay must not be negative. Received: decay=nan"),
+        ({"decay_kind": "l2"}, "decay_kind must be one of coupled, decoupled. Received: decay_kind='l2'"),
+    ],
+)
+def test_wrong_arguments(option, message):
+    with pytest.raises(InputError, match=message):
+        ScaledSGD(RATE, **option)
