@@ -177,12 +177,11 @@ class ComponentOf:
             given: mapping, or None.
             what: str. How error messages name the option: "model 'triplet', metric_loss".
         """
-        name = (given or {}).get("name", self.default["name"])
-        for option in given or {}:
-            if option in self.without:
-                raise InputError(f"The option {option!r} of the {what}, is settled elsewhere. Received: {given!r}.")
-        component = {**(self.default if name == self.default["name"] else {}), **(given or {}), "name": name}
-        return {"name": name, **self.table.options(component)}
+        given = given or {}
+        name = given.get("name", self.default["name"])
+        component = {**(self.default if name == self.default["name"] else {}), **given}
+        options = {option: value for option, value in component.items() if option != "name"}
+        return {"name": name, **check_options(self.table.get(name), options, f"{what} {name!r}", without=self.without)}
 
     def build(self, given: Options, **settled: Any) -> Any:
         """Builds the component.
@@ -193,7 +192,7 @@ class ComponentOf:
         """
         component = self.check(given, self.table.kind)
         allowed = _options_of(self.table.get(component["name"]))
-        return self.table.build({**component, **{key: value for key, value in settled.items() if key in allowed}})
+        return self.table.build(component | {key: value for key, value in settled.items() if key in allowed})
 
 
 def import_components(modules: Iterable[str]) -> None:
@@ -254,7 +253,11 @@ def _place(function: Callable[..., Any]) -> str:
 
 
 def check_options(
-    function: Callable[..., Any], given: Mapping[str, Any], what: str, renamed: Mapping[str, str] | None = None
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    what: str,
+    renamed: Mapping[str, str] | None = None,
+    without: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Checks options against a function's keyword-only parameters, without calling it.
 
@@ -266,6 +269,7 @@ def check_options(
         given: mapping from option to value.
         what: str. How error messages name the function: "backbone 'tiny'".
         renamed: mapping from an option's former name to that of today, or None.
+        without: iterable of str. Parameters that are not options here.
 
     Returns:
         The options given, each converted to its annotated type.
@@ -273,7 +277,7 @@ def check_options(
     Raises:
         InputError: an option is unknown, a value has the wrong type, or a required option is missing.
     """
-    allowed = _options_of(function)
+    allowed = {name: parameter for name, parameter in _options_of(function).items() if name not in without}
     hinted = function.__init__ if inspect.isclass(function) else function
     hints = typing.get_type_hints(hinted, include_extras=True)
     checked = {}
@@ -307,7 +311,8 @@ def _options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _is_option(parameter: inspect.Parameter) -> bool:
-    return parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    # The key "name" of a component is what it is registered as.
+    return parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "name"
 
 
 def unknown(what: str, received: str, allowed: Iterable[str]) -> str:

@@ -39,6 +39,7 @@ MAY_IMPORT_TENSORFLOW = (
     "pose/arrays.py",
     "pose/image_sizes.py",
     "serving/",
+    "training/batches.py",
     "training/experiment.py",
     "training/strategy.py",
 )

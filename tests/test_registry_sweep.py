@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import reid_tf
 from reid_tf import registry
 from reid_tf.config import load_config
 from reid_tf.registry import Registry
@@ -40,7 +41,7 @@ def required(table: Registry, name: str) -> dict:
 @pytest.mark.parametrize(("table", "name"), ENTRIES, ids=lambda value: getattr(value, "kind", value))
 def test_every_option_is_typed_and_documented(table, name):
     function = table.get(name)
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
     for parameter in inspect.signature(function).parameters.values():
         assert parameter.name in hints
         assert f"    {parameter.name}:" in inspect.getdoc(function)
@@ -70,6 +71,41 @@ def test_every_model_learns_with_every_weight(name):
     for variable, gradient in zip(system.model.trainable_variables, gradients, strict=True):
         assert gradient is not None, variable.path
         assert np.isfinite(gradient).all(), variable.path
+
+
+@pytest.mark.parametrize("name", registry.MODELS.names())
+def test_every_model_is_saved_with_its_losses_and_goes_on_training(name, tmp_path):
+    system = made_batches.build(name, **({"dropout": 0.0} if name == "joint_loss" else {}))
+    inputs, labels = made_batches.inputs(system), made_batches.labels(system)
+    optimizer = registry.OPTIMIZERS.build(
+        {"name": "adamw", "learning_rate": 1e-3, "ema_momentum": 0.9},
+        make_schedule=lambda rate: registry.SCHEDULES.build(
+            {"name": "cosine", "warmup_epochs": 1}, learning_rate=rate, steps_per_epoch=2, epochs=3
+        ),
+        pretrained=system.model.trainable_variables[:2],
+        frozen=system.model.trainable_variables[:1],
+        frozen_steps=1,
+    )
+    model = system.compile(optimizer)
+    model.train_on_batch(inputs, labels)
+    model.save(tmp_path / "model.keras")
+    again = reid_tf.load_model(tmp_path / "model.keras")
+    assert type(again.optimizer) is type(optimizer)
+    assert again.optimizer.get_config() == optimizer.get_config()
+    assert int(again.optimizer.iterations) == 1
+    logs, expected = (one.train_on_batch(inputs, labels, return_dict=True) for one in (again, model))
+    assert set(logs) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(logs[key], value, rtol=1e-5, err_msg=key)
+    for variable, other in zip(again.variables, model.variables, strict=True):
+        np.testing.assert_allclose(variable, other, rtol=1e-4, atol=1e-6, err_msg=other.path)
+
+
+@pytest.mark.parametrize("name", registry.MODELS.names())
+def test_a_path_names_one_weight_of_a_model(name):
+    """Optimizers tell pre-trained weights from others by their paths."""
+    paths = [variable.path for variable in made_batches.build(name).model.trainable_variables]
+    assert len(set(paths)) == len(paths)
 
 
 @pytest.mark.parametrize("name", registry.SAMPLERS.names())

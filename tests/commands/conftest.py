@@ -1,5 +1,6 @@
 """Tools, run as a user runs them."""
 
+import logging
 import runpy
 import sys
 from pathlib import Path
@@ -8,6 +9,15 @@ from types import SimpleNamespace
 import pytest
 
 TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture(autouse=True)
+def quiet_again():
+    """Benchmarks silence loggers for the rest of their process, which goes on here."""
+    levels = {name: logging.getLogger(name).level for name in ("reid_tf", "tensorflow", "tf2onnx")}
+    yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture

@@ -135,12 +135,12 @@ def test_broken_exports_are_named(exports, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"encoder\.tflite' cannot be read: No such file"):
         load_encoder(export_of())
     (tmp_path / "encoder.tflite").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"encoder\.tflite' is no sound TensorFlow Lite file"):
+    with pytest.raises(InputError, match=r"encoder\.tflite' is not a valid TensorFlow Lite file"):
         load_encoder(export_of())
     (tmp_path / "encoder.onnx").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"encoder\.onnx' is no sound ONNX file"):
+    with pytest.raises(InputError, match=r"encoder\.onnx' is not a valid ONNX file"):
         load_encoder(export_of(format="onnx"))
-    with pytest.raises(InputError, match="is no sound SavedModel of an encoder"):
+    with pytest.raises(InputError, match="is not a valid SavedModel of an encoder"):
         load_encoder(export_of(format="savedmodel"))
     with pytest.raises(InputError, match=r"export\.json' does not describe an export: KeyError\('tflite'\)"):
         load_encoder(export_of(format="tflite"))

@@ -222,7 +222,10 @@ def test_the_papers_backbone_at_its_smallest(tmp_path):
         ({"outputs": ["embedding"], "batch_norm_neck": True}, r"needs it. Received: batch_norm_neck=True, outputs="),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\). Received: dropout=1.0"),
         ({"triplet": {"same_pose": 0.0}}, "same_pose must be above 0, or null. Received: same_pose=0.0"),
-        ({"triplet": {"reductoin": "sum"}}, "Unknown option of the model 'joint_loss', triplet: 'reductoin'"),
+        (
+            {"triplet": {"reductoin": "sum"}},
+            "model 'joint_loss', metric_loss 'pose_triplet': 'reductoin'",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(options, message):

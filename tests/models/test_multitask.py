@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named():
         build("multitask", outputs=["attribute"])
     with pytest.raises(InputError, match="learns from attribute labels.*attribute_schema=None"):
         build("multitask", schema=None, outputs=["attributes"])
-    with pytest.raises(InputError, match="model 'multitask', triplet: 'margn'. Did you mean 'margin'"):
+    with pytest.raises(InputError, match="model 'multitask', metric_loss 'triplet': 'margn'. Did you mean 'margin'"):
         build("multitask", triplet={"margn": 1.0})
     with pytest.raises(InputError, match="takes batches of identity_pairs. Received: 'pairs'"):
         build("multitask", outputs=ALL).check_batches("pairs")

@@ -100,7 +100,10 @@ def test_saved_with_its_fork(tmp_path):
         ({"alpha": float("nan")}, "alpha must not be negative. Received: alpha=nan"),
         ({"embedding_dim": 0}, "must be at least 1. Received: 0"),
         ({"shared_layers": 3}, "shared_layers must be 1 to 2, .* Received: 3"),
-        ({"triplet": {"reduction": "mean"}}, "Unknown option of the model 'sharenet', triplet: 'reduction'"),
+        (
+            {"triplet": {"reduction": "mean"}},
+            "model 'sharenet', metric_loss 'triplet': 'reduction'",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(options, message):

@@ -279,9 +279,9 @@ def test_a_broken_training_image_is_named(records, cache, tmp_path):
     [
         (
             {"targets": {"out": "identitty"}},
-            "'identitty'. Did you mean 'identity'.*attributes, binary_attributes, diff",
+            "'identitty'. Did you mean 'identity'.*attributes, binary_attributes, identity, .*verification",
         ),
-        ({"name": "images", "targets": {"out": "verification"}}, "on images: 'different'"),
+        ({"name": "images", "targets": {"out": "verification"}}, "on images: 'verification'"),
         ({"inputs": {"image": "imgae"}}, "input 'image': 'imgae'. Did you mean 'image'.*image, landmarks, part_boxes"),
         ({"targets": {"out": "identity_and_pose"}}, "on pairs: 'identity_and_pose'"),
         ({"image_size": (64, 32), "load_size": SIZE}, r"are \(32, 16\) after augmentation, .* takes \(64, 32\)"),

@@ -45,7 +45,7 @@ def test_boxes_and_stripes_have_their_colours(person):
     path, landmarks = person
     picture = draw_parts([path], landmarks[np.newaxis])
     assert picture.shape == (TILE[0] + CAPTION + 2 * GAP, 3 * (TILE[1] + GAP) + GAP, 3)
-    for box, colour in zip(part_boxes(landmarks[np.newaxis]).numpy()[0], PART_COLOURS, strict=True):
+    for box, colour in zip(part_boxes(landmarks[np.newaxis])[0], PART_COLOURS, strict=True):
         left, middle = int(box[0] * 127), int((box[1] + box[3]) / 2 * 255)
         assert is_colour(tile(picture, 1)[middle, left], colour)
     for part, colour in enumerate(PART_COLOURS):

@@ -12,9 +12,8 @@ from reid_tf.registry import BACKBONES
 
 torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
 
-import torch_networks  # noqa: E402
-
 from reid_tf.commands.benchmarks.torch_resnet import bottleneck_resnet  # noqa: E402
+from tests.backbones import torch_networks  # noqa: E402
 
 MEAN, STANDARD_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's and torchreid's, of 0..1
 NARROW = {"width_multiplier": 1 / 16}

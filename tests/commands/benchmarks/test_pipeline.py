@@ -3,9 +3,9 @@ import time
 
 import pytest
 import yaml
-from test_preview import experiment
 
 from reid_tf.commands.benchmarks import pipeline
+from tests.commands.test_preview import experiment
 
 
 def test_the_waiting_share_is_the_time_inside_next():
