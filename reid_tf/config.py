@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import omegaconf
 import yaml
@@ -94,6 +94,8 @@ class ExperimentConfig:
         xla: bool. Whether the training step is compiled with XLA.
         cache: str. What stays in memory: nothing, encoded files or decoded images.
         evaluation: `EvaluationConfig`.
+        callbacks: components. Keras callbacks of your own that watch every stage.
+        imports: tuple of str. Modules that register components of your own, see `registry.import_components`.
         seed: int. Of weights, order and augmentation.
     """
 
@@ -116,6 +118,8 @@ class ExperimentConfig:
     xla: bool = False
     cache: Literal["none", "encoded", "decoded"] = "none"
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+    callbacks: tuple[dict[str, Any], ...] = ()
+    imports: tuple[str, ...] = ()
     seed: int = 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,11 +182,16 @@ class ExperimentConfig:
         if self.evaluation.validation is not None:
             single.append((registry.VALIDATIONS, self.evaluation.validation))
         single += [(registry.AUGMENTATIONS, component) for component in self.augment]
+        single += [(registry.CALLBACKS, component) for component in self.callbacks]
         return single + [part for stage in self.in_stages() if stage is not self for part in stage.components()]
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     """Reads an experiment file, applies overrides and checks every name and option.
+
+    A file may begin from another one, `base: other.yaml` (a path from its own folder), and then says what differs: its
+    keys are laid over those of the base, mappings key by key. A component of another name drops the options of the old
+    one, a list replaces a list, and an empty mapping takes away what the base has there.
 
     Args:
         path: str or Path. A YAML file with the fields of `ExperimentConfig`.
@@ -194,12 +203,46 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
         The checked `ExperimentConfig`.
 
     Raises:
-        InputError: the file is missing or no YAML mapping, or a key, name, option or value is wrong.
+        InputError: the file or its base is missing or not a YAML mapping, the bases go round in a circle, or a key,
+            name, option or value is wrong.
     """
-    tree = read_yaml(path, "configuration")
+    tree = OmegaConf.create(_with_bases(Path(path), ()))
     for override in overrides:
         _apply_override(tree, override)
     return parse_config(OmegaConf.to_container(tree, resolve=True))
+
+
+def _with_bases(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """Reads a configuration laid over its base, that over its own, and so on; `above` are the files that led here."""
+    here = path.resolve()
+    if here in above:
+        circle = " -> ".join(repr(str(file)) for file in (*above[above.index(here) :], here))
+        raise InputError(f"The bases of a configuration must come to an end. Received: {circle}.")
+    if above and not path.is_file():
+        raise InputError(f"There is no configuration {str(path)!r}, which is the base of {str(above[-1])!r}.")
+    tree = cast(dict[str, Any], OmegaConf.to_container(read_yaml(path, "configuration")))
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise InputError(f"The base of {str(path)!r} must be the path of a configuration. Received: base={base!r}.")
+    return _laid_over(_with_bases(path.parent / base, (*above, here)), tree)
+
+
+def _laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lays mappings over each other; what is empty, or a component of another name, takes the whole place."""
+    laid = dict(base)
+    for key, value in changes.items():
+        under = laid.get(key)
+        if value and isinstance(value, Mapping) and isinstance(under, Mapping) and not _another(under, value):
+            value = _laid_over(under, value)
+        laid[key] = value
+    return laid
+
+
+def _another(base: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    """Whether two mappings are components of different names."""
+    return "name" in changes and changes["name"] != base.get("name")
 
 
 def read_yaml(path: str | Path, what: str) -> DictConfig:
@@ -251,6 +294,7 @@ def parse_config(tree: Any) -> ExperimentConfig:
         value = getattr(config, key)
         if value is not None and value < 1:
             raise InputError(f"{key!r} must be at least 1. Received: {value}.")
+    registry.import_components(config.imports)
     for table, component in config.components():
         table.options(component)
     first = config.in_stages()[0].epochs

@@ -18,7 +18,15 @@ from reid_tf.errors import InputError, one_line
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
-from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SCHEDULES, VALIDATIONS
+from reid_tf.registry import (
+    AUGMENTATIONS,
+    BACKBONES,
+    MODELS,
+    OPTIMIZERS,
+    SCHEDULES,
+    VALIDATIONS,
+    import_components,
+)
 from reid_tf.training.batches import make_sampler
 
 logger = logging.getLogger(__name__)
@@ -126,6 +134,7 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
             weight names no output, the image size is too small for the backbone, more steps are wanted than an epoch
             has, or the backbone is to be frozen and there is nothing else to learn.
     """
+    import_components(config.imports)  # a process of its own has not read the configuration's file
     strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(config.seed)
     dataset = load_dataset(**config.dataset)

@@ -12,6 +12,7 @@ from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.pipeline.decode import naming_broken_images
+from reid_tf.registry import CALLBACKS
 from reid_tf.training import callbacks
 from reid_tf.training.evaluation import Evaluation, make_evaluation
 from reid_tf.training.experiment import Experiment, build_experiment
@@ -119,6 +120,7 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
     ]
     if config.evaluation.validation:
         watchers.append(evaluation.validation())
+    watchers += [CALLBACKS.build(callback) for callback in config.callbacks]
     watchers += [checkpoints, keras.callbacks.TensorBoard(checkpoints.run.logs, update_freq="epoch")]
     with naming_broken_images(record.path for record in stage.training.train):
         model.fit(
