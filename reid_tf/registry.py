@@ -219,6 +219,8 @@ def _import_one(module: str) -> None:
     sys.path.append(here)  # at the end: a file of the folder must not hide an installed module
     try:
         importlib.import_module(module)
+    except InputError:  # a name that is taken
+        raise
     except Exception as error:
         raise InputError(
             f"The module {module!r} in `imports` cannot be imported: {type(error).__name__}: {one_line(error)}."

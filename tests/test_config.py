@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from reid_tf import registry
 from reid_tf.config import ExperimentConfig, load_config, parse_config, save_config
 from reid_tf.errors import InputError
 
@@ -229,3 +230,54 @@ def test_overrides_of_a_stage_go_by_its_name(staged, overrides, read):
 def test_what_is_wrong_in_a_stage_is_one_sentence(staged, override, message):
     with pytest.raises(InputError, match=message):
         load_config(staged, [override])
+
+
+def variant(folder, text, name="variant.yaml"):
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_a_file_says_what_differs_from_its_base(recipe, tmp_path):
+    (tmp_path / "deeper").mkdir()
+    middle = variant(tmp_path, "base: recipe.yaml\nepochs: 3\nmodel: {embedding_dim: null}\n", "middle.yaml")
+    top = "base: ../middle.yaml\nbackbone: {width: 8}\nschedule: {name: cosine}\naugment: []\nload_size: [72, 36]\n"
+    config = load_config(variant(tmp_path / "deeper", top))
+    assert config.epochs == 3
+    assert config.model == {"name": "multitask", "embedding_dim": None}  # null is a value like others
+    assert config.backbone == {"name": "tiny", "width": 8}
+    assert config.schedule == {"name": "cosine"}  # another component keeps none of the old options
+    assert config.augment == ()
+    assert config.optimizer == load_config(recipe).optimizer
+    assert load_config(middle).schedule["boundaries"] == [40, 45]
+    save_config(config, tmp_path / "elsewhere" / "config.yaml")  # what a run keeps needs no base
+    assert load_config(tmp_path / "elsewhere" / "config.yaml") == config
+
+
+def test_an_empty_mapping_takes_away_what_the_base_has(recipe, tmp_path):
+    base = variant(tmp_path, RECIPE + "loss_weights: {verification: 0.3}\n", "weighted.yaml")
+    assert load_config(base).loss_weights == {"verification": 0.3}
+    assert load_config(variant(tmp_path, "base: weighted.yaml\nloss_weights: {}\n")).loss_weights == {}
+    more = load_config(variant(tmp_path, "base: weighted.yaml\nloss_weights: {identity_a: 1}\n")).loss_weights
+    assert more == {"verification": 0.3, "identity_a": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base: nothing.yaml", r"There is no configuration '\S+nothing.yaml', which is the base of '\S+variant.yaml'."),
+        ("base: variant.yaml", r"must come to an end. Received: '\S+variant.yaml' -> '\S+variant.yaml'."),
+        ("base: circle.yaml", r"'\S+variant.yaml' -> '\S+circle.yaml' -> '\S+variant.yaml'"),
+        ("base: [a.yaml, b.yaml]", r"must be the path of a configuration. Received: base=\['a.yaml', 'b.yaml'\]"),
+    ],
+)
+def test_a_base_that_is_none(tmp_path, text, message):
+    variant(tmp_path, "base: variant.yaml\n", "circle.yaml")
+    with pytest.raises(InputError, match=message):
+        load_config(variant(tmp_path, text))
+
+
+def test_options_of_earlier_versions_are_read(recipe):
+    config = load_config(recipe, ["model.name=triplet", "model.triplet.margin=soft"])
+    assert registry.MODELS.options(config.model) == {"metric_loss": {"name": "triplet", "margin": "soft"}}
+    with pytest.raises(InputError, match="'triplet' of the model 'triplet' is called 'metric_loss' today"):
+        load_config(recipe, ["model.name=triplet", "model.triplet.margin=soft", "model.metric_loss.margin=1.0"])

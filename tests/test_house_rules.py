@@ -30,13 +30,13 @@ ORDER = [
     "serving",
     "commands",
 ]
-OUTSIDE = {"config", "errors", "files", "layers", "on_demand", "registry", "versions"}
+OUTSIDE = {"arrays", "config", "errors", "files", "layers", "on_demand", "registry", "versions"}
 MAY_IMPORT_TENSORFLOW = (
+    "arrays.py",
     "commands/benchmarks/",
     "datasets/doctor/images.py",
     "datasets/readers/encoded.py",
     "pipeline/",
-    "pose/arrays.py",
     "pose/image_sizes.py",
     "serving/",
     "training/batches.py",
@@ -227,6 +227,7 @@ ACROSS = {
     "pipeline/test_parts_follow_pixels.py",
     "pipeline/test_samplers.py",
     "serving/test_serving_files.py",
+    "serving/test_without_tensorflow.py",
     "training/test_replicas.py",
     "training/test_stages.py",
 }

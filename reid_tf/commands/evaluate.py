@@ -5,11 +5,13 @@ An encoder that predicts attributes is judged by them too, on all queries and ga
 
 import argparse
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from reid_tf.commands import command_line
 from reid_tf.config import Protocol
 from reid_tf.errors import InputError
+from reid_tf.retrieval.distances import DISTANCES
+from reid_tf.retrieval.protocols import SINGLE_SHOT
 
 
 def main() -> None:
@@ -19,7 +21,7 @@ def main() -> None:
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--protocol", choices=get_args(Protocol), help="default: the run's own")
     parser.add_argument("--draws", type=int, metavar="N", help="how often cuhk03_single_shot draws a gallery")
-    parser.add_argument("--distance", choices=("cosine", "euclidean", "mean_squared"), help="default: the run's own")
+    parser.add_argument("--distance", choices=tuple(DISTANCES), help="default: the run's own")
     parser.add_argument(
         "--multi-query", choices=("mean", "max"), help="pool all images of a query's identity and camera"
     )
@@ -29,65 +31,35 @@ def main() -> None:
     parser.add_argument("--out", metavar="DIR", help="where pictures and tables go (default: DIR/evaluation-DATASET)")
     arguments = parser.parse_args()
 
-    from reid_tf.encoder.embed import embed
-    from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
     from reid_tf.files import write_json
-    from reid_tf.pipeline.decode import read_image
-    from reid_tf.report.attribute_table import attribute_means_table
-    from reid_tf.report.evaluation import write_report
-    from reid_tf.report.table import metrics_table
-    from reid_tf.retrieval.metrics import evaluate
-    from reid_tf.retrieval.multi_query import pool_queries
+    from reid_tf.report.judge import judge
 
     encoder = command_line.encoder(arguments)
     config, dataset = command_line.run_and_dataset(arguments)
-    evaluation = config.evaluation
-    protocol = arguments.protocol or evaluation.protocol
-    distance = arguments.distance or encoder.distance
-    draws = draw_options(arguments, protocol)
-
+    protocol = arguments.protocol or config.evaluation.protocol
+    check_draws(arguments, protocol)
     if arguments.skip_attributes:
         encoder = encoder.with_options(attributes=None)
-    query, gallery, attributes = embed_query_and_gallery(encoder, dataset)
-    if arguments.multi_query:
-        if not dataset.multi_query:
-            raise InputError(
-                f"The data set {dataset.name!r} has {len(dataset.multi_query)} images for multi-query evaluation."
-            )
-        query = pool_queries(query, embed(encoder, dataset.multi_query), arguments.multi_query)
-    metrics = evaluate(query, gallery, distance, protocol=protocol, **draws)
-
     out = Path(arguments.out or Path(arguments.run) / f"evaluation-{dataset.name}")
-    write_report(
+    judgement = judge(
+        encoder,
+        dataset,
         out,
-        query,
-        gallery,
-        metrics,
-        read_image,
-        distance=distance,
+        name=f"{arguments.run} on {dataset.name}",
         protocol=protocol,
-        ranked_lists=evaluation.ranked_lists,
-        attributes=attributes,
+        distance=arguments.distance,
+        draws=arguments.draws,
+        multi_query=arguments.multi_query,
+        ranked_lists=config.evaluation.ranked_lists,
     )
-    judged = {} if attributes is None else {"attributes": attributes.to_dict()}
-    write_json(out / "metrics.json", {**metrics.to_dict(), **judged})
-    print(metrics_table({f"{arguments.run} on {dataset.name}": metrics.to_dict()}))
-    if attributes is not None:
-        print(f"\n{attribute_means_table(attributes)}")
+    write_json(out / "metrics.json", judgement.figures)
+    print("\n\n".join(judgement.tables))
     print(f"\npictures and tables: {out}")
 
 
-def draw_options(arguments: argparse.Namespace, protocol: str) -> dict[str, Any]:
-    """Returns what `--draws` says to `evaluate()`, nothing where it was not given.
-
-    Raises:
-        InputError: the protocol draws nothing.
-    """
-    if arguments.draws is None:
-        return {}
-    if protocol != "cuhk03_single_shot":
+def check_draws(arguments: argparse.Namespace, protocol: str) -> None:
+    """Raises an `InputError` where `--draws` is given and the protocol draws nothing."""
+    if arguments.draws is not None and protocol != SINGLE_SHOT:
         raise InputError(
-            f"--draws belongs to the protocol 'cuhk03_single_shot'. Received: --draws {arguments.draws} with "
-            f"{protocol!r}."
+            f"--draws belongs to the protocol {SINGLE_SHOT!r}. Received: --draws {arguments.draws} with {protocol!r}."
         )
-    return {"draws": arguments.draws}

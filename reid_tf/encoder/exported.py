@@ -35,10 +35,10 @@ def _onnx(folder: Path, dim: int) -> Runtime:
     return OnnxRuntime(folder / ONNX_FILE, dim)
 
 
+# By the format's first word: "litert-int8" is a file for "litert".
 _RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
     "savedmodel": _saved_model,
     "litert": _litert,
-    "litert-int8": _litert,
     "onnx": _onnx,
 }
 
@@ -87,7 +87,7 @@ def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | No
         export = json.loads((folder / EXPORT_FILE).read_text())
         kind, description = export["format"], {key: export["encoder"][key] for key in _DESCRIPTION}
         calibration = Calibration.from_dict(export["calibration"]) if export["calibration"] else None
-        runtime = _RUNTIMES[kind](folder, description["dim"])
+        runtime = _RUNTIMES[kind.partition("-")[0]](folder, description["dim"])
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{str(folder / EXPORT_FILE)!r} does not describe an export: {error!r}.") from None
     if kind == "savedmodel":

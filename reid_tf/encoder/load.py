@@ -8,7 +8,7 @@ from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.exported import find_export, read_export
 from reid_tf.errors import InputError
-from reid_tf.registry import DETECTORS, Component
+from reid_tf.registry import DETECTORS, Component, import_components, load_entry_points
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
 
 if TYPE_CHECKING:
@@ -50,10 +50,12 @@ def _read_run(run: Path) -> tuple["keras.Model", dict[str, Any], Calibration | N
             raise InputError(f"{str(run)!r} is not a finished run: there is no {str(path)!r}.")
     if not model.exists():
         raise InputError(f"The run {str(run)!r} holds no encoder: there is no {str(model)!r}.")
-    description = json.loads(manifest.read_text())["encoder"]
+    description = json.loads(manifest.read_text())
     import keras
 
-    import reid_tf.layers  # noqa: F401 - saved encoders name these layers
+    import reid_tf.layers  # noqa: F401 - saved encoders name these layers, and perhaps some of these components
 
+    load_entry_points()
+    import_components(description.get("configuration", {}).get("imports", ()))
     loaded = keras.models.load_model(model, compile=False)
-    return loaded, description, Calibration.load(calibration) if calibration.exists() else None
+    return loaded, description["encoder"], Calibration.load(calibration) if calibration.exists() else None

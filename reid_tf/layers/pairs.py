@@ -1,9 +1,9 @@
-"""Pairs of images through one encoder: stacked before it, taken apart after it.
+"""Pairs of images through one encoder: joined before it, parted after it, joined again in outputs over both images.
 
-image_a [B, ...] \\                                                  / f(a_0), f(a_1), ... [B, dim]
-                  StackPairs: a_0, b_0, a_1, ... [2 B] -> encoder -> SplitPairs
-image_b [B, ...] /                                                  \\ f(b_0), f(b_1), ... [B, dim]
-the pipeline samples [B, 2] images and hands over both sides; an output over both images stacks them to [B, 2, ...]
+pipeline  indices [B, 2] -> image_a, image_b [B, ...]
+encoder   StackPairs: a_0, b_0, a_1, b_1, ... [2 B, ...] -> f [2 B, dim], one pass over both sides
+heads     SplitPairs: f_a, f_b [B, dim] -> identity_a, identity_b, verification
+losses    f_a and f_b as one output [B, 2, dim] -> 2 B images inside the loss (embedding, attributes)
 """
 
 from typing import Any

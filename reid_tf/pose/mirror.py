@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reid_tf.pose.arrays import functions_of
+from reid_tf.arrays import functions_of
 
 # Left and right joints change places in a mirror. In OpenPose's COCO-18 order: right and left arm are 2-4 and 5-7, legs
 # 8-10 and 11-13, eyes 14 and 15, ears 16 and 17.

@@ -1,9 +1,11 @@
 """Distances between queries and a gallery, a block of queries at a time."""
 
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from reid_tf.arrays import functions_of
 from reid_tf.errors import InputError
 from reid_tf.registry import unknown
 from reid_tf.retrieval.embeddings import row_blocks
@@ -46,7 +48,7 @@ def distance_blocks(
     if distance not in DISTANCES:
         raise InputError(unknown("distance", distance, DISTANCES))
     _check(query, gallery)
-    from_products = DISTANCES[distance](query, gallery)
+    from_products = DISTANCES[distance].blocks(query, gallery)
     rows_at_once = int(np.clip(block_bytes // (4 * len(gallery)), 1, min(len(query), _MOST_ROWS)))
     buffer = np.empty((rows_at_once, len(gallery)), np.float32)
     with row_threads() as over_rows:
@@ -135,8 +137,59 @@ def _mean_squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     return from_products
 
 
-DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], FromProducts]] = {
-    "cosine": _cosine,
-    "euclidean": _euclidean,
-    "mean_squared": _mean_squared,
+def distance_of_pairs(vectors_a: Any, vectors_b: Any, distance: str) -> Any:
+    """Distances of pairs, as `distance_blocks` measures them between queries and gallery.
+
+    Args:
+        vectors_a: float32 [batch, dim], NumPy or tf.Tensor. The first of each pair.
+        vectors_b: float32 [batch, dim]. The second of each pair.
+        distance: str. As in `distance_blocks`.
+
+    Returns:
+        float32 [batch], of the same kind as the vectors.
+
+    Raises:
+        InputError: the distance is unknown.
+    """
+    if distance not in DISTANCES:
+        raise InputError(unknown("distance", distance, DISTANCES))
+    return DISTANCES[distance].pairs(vectors_a, vectors_b)
+
+
+def _cosine_of_pairs(vectors_a: Any, vectors_b: Any) -> Any:
+    functions = functions_of(vectors_a)
+    lengths = [
+        functions.sqrt(functions.maximum(functions.sum(vectors * vectors, axis=-1), _SHORTEST**2))
+        for vectors in (vectors_a, vectors_b)
+    ]
+    products = functions.sum((vectors_a / lengths[0][:, None]) * (vectors_b / lengths[1][:, None]), axis=-1)
+    return functions.maximum(1.0 - products, 0.0)
+
+
+def _euclidean_of_pairs(vectors_a: Any, vectors_b: Any) -> Any:
+    functions, difference = functions_of(vectors_a), vectors_a - vectors_b
+    return functions.sqrt(functions.sum(difference * difference, axis=-1))
+
+
+def _mean_squared_of_pairs(vectors_a: Any, vectors_b: Any) -> Any:
+    difference = vectors_a - vectors_b
+    return functions_of(vectors_a).mean(difference * difference, axis=-1)
+
+
+class Distance(NamedTuple):
+    """One distance, between all rows of two arrays and between the rows of one place.
+
+    Args:
+        blocks: function of queries and gallery to `FromProducts`.
+        pairs: function of two float32 [batch, dim], NumPy or tf.Tensor, to float32 [batch].
+    """
+
+    blocks: Callable[[np.ndarray, np.ndarray], FromProducts]
+    pairs: Callable[[Any, Any], Any]
+
+
+DISTANCES = {
+    "cosine": Distance(_cosine, _cosine_of_pairs),
+    "euclidean": Distance(_euclidean, _euclidean_of_pairs),
+    "mean_squared": Distance(_mean_squared, _mean_squared_of_pairs),
 }

@@ -12,9 +12,9 @@ from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.pose.fields import as_inputs, mirrored
 from reid_tf.retrieval.calibration import Calibration
+from reid_tf.retrieval.distances import distance_of_pairs
 from reid_tf.serving.images import decode_images, resize_batch
 from reid_tf.serving.landmarks import checked_landmarks
-from reid_tf.serving.pair_distance import pair_distance, unit_length
 from reid_tf.serving.warmup import inputs_of, write_warmup_requests
 
 Tensors = dict[str, tf.Tensor]
@@ -175,7 +175,7 @@ class _Answers:
     def _compare(self, embedding_a: tf.Tensor, embedding_b: tf.Tensor, error: tf.Tensor) -> Tensors:
         calibration = self._calibration
         kind = calibration.distance if calibration else self._encoder.distance
-        distance = _or_nan(pair_distance(kind, embedding_a, embedding_b), error)
+        distance = _or_nan(distance_of_pairs(embedding_a, embedding_b, kind), error)
         answer = {"distance": distance}
         if calibration:
             answer["probability"] = tf.sigmoid(calibration.intercept - calibration.slope * distance)
@@ -203,7 +203,8 @@ class _Answers:
         return {key: tf.add_n([one[key] for one in passes])[:count] / len(passes) for key in passes[0]}, error
 
     def _scaled(self, embedding: tf.Tensor) -> tf.Tensor:
-        return unit_length(embedding) if self._normalize else embedding
+        # A zero vector stays one; squares of shorter vectors leave the range of float32.
+        return tf.math.l2_normalize(embedding, axis=-1, epsilon=1e-36) if self._normalize else embedding
 
 
 def _check_as_many(inputs: Tensors) -> tf.Operation:

@@ -5,15 +5,11 @@ from typing import Any, Protocol
 import keras
 
 from reid_tf.encoder.embed import embed_colour_histogram
-from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
-from reid_tf.pipeline.decode import read_image
-from reid_tf.report.attribute_table import attribute_means_table
-from reid_tf.report.evaluation import write_report
-from reid_tf.report.table import metrics_table
+from reid_tf.report.judge import judge
+from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.callbacks import RetrievalValidation, embed_test_set
 from reid_tf.training.experiment import Experiment
-from reid_tf.training.judgement import Figures, Judgement
 from reid_tf.training.landmark_evaluation import LandmarkEvaluation
 from reid_tf.training.run_directory import RunDirectory
 
@@ -76,28 +72,16 @@ class RetrievalEvaluation:
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
         """Ranks the test set and writes pictures and tables."""
-        options, encoder = self.experiment.config.evaluation, self.encoder.folded()  # as `load_encoder` gives it
-        distance = encoder.distance
-        query, gallery, attributes = embed_query_and_gallery(encoder, self.experiment.dataset, options.batch_size)
-        metrics = evaluate(query, gallery, distance, protocol=options.protocol)
-        write_report(
+        options = self.experiment.config.evaluation
+        return judge(
+            self.encoder.folded(),  # as `load_encoder` gives it
+            self.experiment.dataset,
             run.report,
-            query,
-            gallery,
-            metrics,
-            read_image,
-            references=references,
-            distance=distance,
             protocol=options.protocol,
+            references=references,
+            batch_size=options.batch_size,
             ranked_lists=options.ranked_lists,
-            attributes=attributes,
         )
-        figures = metrics.to_dict()
-        rows = {"trained encoder": figures, **{name.replace("_", " "): row for name, row in references.items()}}
-        if attributes is None:
-            return Judgement(figures, (metrics_table(rows),))
-        tables = (metrics_table(rows), attribute_means_table(attributes))
-        return Judgement({**figures, "attributes": attributes.to_dict()}, tables, attributes)
 
     def describe(self) -> dict[str, Any]:
         """Returns the encoder's inputs, image size, distance and the like."""

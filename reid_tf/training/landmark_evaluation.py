@@ -14,12 +14,12 @@ from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.cpm import last_beliefs
 from reid_tf.pose.landmark_metrics import LandmarkMetrics, landmark_metrics
+from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.report.landmark_picture import draw_landmarks
 from reid_tf.report.landmark_table import landmark_table
 from reid_tf.report.picture import write_png
 from reid_tf.training.averaging import averaged_weights
 from reid_tf.training.experiment import Experiment
-from reid_tf.training.judgement import Figures, Judgement
 from reid_tf.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)

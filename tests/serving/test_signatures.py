@@ -17,9 +17,8 @@ from reid_tf.encoder.embed import embed_with_attributes
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import read_image
-from reid_tf.retrieval.distances import DISTANCES, distance_blocks
+from reid_tf.retrieval.distances import DISTANCES, distance_blocks, distance_of_pairs
 from reid_tf.serving.images import decode_images
-from reid_tf.serving.pair_distance import pair_distance
 from reid_tf.serving.signatures import build_serving_module, describe_signatures
 from tests.made_batches import SIZE
 from tests.serving.request_images import drawn, encode
@@ -182,7 +181,8 @@ def test_the_distance_of_a_pair_is_that_of_retrieval(kind):
     first, second = rng.normal(size=(2, 4, 6)).astype(np.float32)
     first[1] = 0
     ((_, matrix),) = distance_blocks(first, second, kind)
-    np.testing.assert_allclose(pair_distance(kind, first, second), np.diag(matrix), rtol=1e-4, atol=1e-6)
+    for of_pairs in (distance_of_pairs(first, second, kind), distance_of_pairs(tf.constant(first), second, kind)):
+        np.testing.assert_allclose(of_pairs, np.diag(matrix), rtol=1e-4, atol=1e-6)
 
 
 def test_no_images_give_no_rows(signatures):

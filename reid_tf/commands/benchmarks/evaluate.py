@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
+from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.embeddings import Embeddings, row_blocks
 from reid_tf.retrieval.metrics import evaluate
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queries", type=int, default=3368, help="number of queries (%(default)s)")
     parser.add_argument("--gallery", type=int, default=15913, help="number of gallery images (%(default)s)")
     parser.add_argument("--dimensions", type=int, default=2048, help="length of a descriptor (%(default)s)")
-    parser.add_argument("--distance", default="cosine", help="cosine, euclidean or mean_squared (%(default)s)")
+    parser.add_argument("--distance", default="cosine", choices=tuple(DISTANCES), help="default: %(default)s")
     parser.add_argument("--repeats", type=int, default=7, help="repeats of each side (%(default)s)")
     parser.add_argument(
         "--distractors",

@@ -14,8 +14,8 @@ def functions_of(array: Any) -> Any:
         array: NumPy array, or tf.Tensor.
 
     Returns:
-        `numpy`, or a namespace with `any`, `clip`, `concatenate`, `float32`, `max`, `maximum`, `min`, `stack`, `take`
-        and `where` for tensors.
+        `numpy`, or a namespace with `any`, `clip`, `concatenate`, `float32`, `max`, `maximum`, `mean`, `min`, `sqrt`,
+        `stack`, `sum`, `take` and `where` for tensors.
     """
     return np if isinstance(array, np.ndarray) else _functions_of_tensors()
 
@@ -31,8 +31,11 @@ def _functions_of_tensors() -> types.SimpleNamespace:
         float32=lambda values: tf.cast(values, tf.float32),
         max=tf.reduce_max,
         maximum=tf.maximum,
+        mean=tf.reduce_mean,
         min=tf.reduce_min,
+        sqrt=tf.sqrt,
         stack=tf.stack,
+        sum=tf.reduce_sum,
         take=lambda values, indices, axis: tf.gather(values, indices, axis=axis),
         where=tf.where,
     )
