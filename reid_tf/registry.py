@@ -151,8 +151,10 @@ class Registry:
         for parameter, value in passed.items():
             kind = hints.get(parameter)
             if inspect.isclass(kind) and kind.__module__ != "builtins" and not isinstance(value, kind):
+                package = kind.__module__.partition(".")[0]
                 raise InputError(
-                    f"{parameter!r} of the {self.kind} {name!r} must be a {kind.__name__}. Received: {value!r}."
+                    f"{parameter!r} of the {self.kind} {name!r} must be a {package}.{kind.__name__}. "
+                    f"Received: {value!r}."
                 )
 
 

@@ -6,6 +6,7 @@ them for the exported encoders that need none; the two differ on JPEG files, see
 
 import contextlib
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,10 @@ def load_pixels(images: Images, image_size: tuple[int, int]) -> np.ndarray:
         InputError: an image cannot be read or is no image, or there are paths and arrays.
     """
     paths, arrays = paths_and_arrays(images)
-    reader = _reader()
-    return reader.load_images(paths, image_size) if paths else reader.resize_images(arrays, image_size)
+    if paths:
+        return _reader().load_images(paths, image_size)
+    # Both resize to the same pixels; the faster one is not worth loading TensorFlow for.
+    return (_reader() if "tensorflow" in sys.modules else pixels).resize_images(arrays, image_size)
 
 
 def paths_and_arrays(images: Images) -> tuple[list[str], list[np.ndarray]]:

@@ -41,13 +41,12 @@ def resize(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     Returns:
         uint8 [*image_size, 3], rounded.
     """
-    size = image.shape[:2]
-    if size == tuple(image_size):
+    have = image.shape[:2]
+    if have == tuple(image_size):
         return image.astype(np.uint8)
     pixels = image.astype(np.float32)
-    for axis, (have, want) in enumerate(zip(size, image_size, strict=True)):
-        pixels = _along(pixels, axis, _spans(have, want))
-    return np.rint(pixels).astype(np.uint8)
+    grows = have[0] <= image_size[0] and have[1] <= image_size[1]
+    return np.rint(_interpolated(pixels, image_size) if grows else _filtered(pixels, image_size)).astype(np.uint8)
 
 
 def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
@@ -125,31 +124,55 @@ def not_an_image(path: str, encoded: bytes) -> str:
     return f"The file {path!r} ({len(encoded)} bytes) is not a valid JPEG, PNG, BMP, GIF or WebP image."
 
 
+def _interpolated(pixels: np.ndarray, image_size: ImageSize) -> np.ndarray:
+    """Linear interpolation between the two nearest places of each axis, rounded as TensorFlow's kernel rounds."""
+    (top, bottom, down), (left, right, across) = (
+        _neighbours(have, want) for have, want in zip(pixels.shape, image_size, strict=False)
+    )
+    across, down = across[:, np.newaxis], down[:, np.newaxis, np.newaxis]
+    upper, lower = (rows[:, left] + (rows[:, right] - rows[:, left]) * across for rows in (pixels[top], pixels[bottom]))
+    return np.asarray(upper + (lower - upper) * down)
+
+
 @functools.lru_cache(maxsize=64)
-def _spans(have: int, want: int) -> tuple[tuple[int, np.ndarray], ...]:
-    """For each place of a resized axis the first place that it is made from, and the weights from there on.
+def _neighbours(have: int, want: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each place of an axis that grows the places before and after it, and how far it is on the way."""
+    step = np.float32(have) / np.float32(want)
+    places = (np.arange(want, dtype=np.float32) + np.float32(0.5)) * step - np.float32(0.5)
+    before = np.floor(places)
+    after = np.minimum(np.ceil(places), have - 1).astype(np.int64)
+    return np.maximum(before, 0).astype(np.int64), after, places - before
+
+
+def _filtered(pixels: np.ndarray, image_size: ImageSize) -> np.ndarray:
+    """Each place as a weighted sum of those near it, first down, then across."""
+    for axis, want in enumerate(image_size):
+        places, weights = _taps(pixels.shape[axis], want)
+        shape = (1,) * axis + (want,) + (1,) * (2 - axis)
+        total = np.zeros((*pixels.shape[:axis], want, *pixels.shape[axis + 1 :]), np.float32)
+        for place, weight in zip(places, weights, strict=True):
+            total += weight.reshape(shape) * np.take(pixels, place, axis=axis)
+        pixels = total
+    return pixels
+
+
+@functools.lru_cache(maxsize=64)
+def _taps(have: int, want: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places [taps, want] that each place of a resized axis is made from, and their weights, 0 where it has fewer.
 
     A triangle as wide as two places of the coarser grid is laid over the centre of each, cut off at the edges and
-    brought to the sum 1: linear interpolation where the axis grows, a low-pass filter where it shrinks. All in float32,
-    as TensorFlow computes it.
+    brought to the sum 1. All in float32 and in TensorFlow's order.
     """
-    step = np.float32(1) / (np.float32(want) / np.float32(have))
-    radius = max(step, np.float32(1))
-    spans = []
-    for place in range(want):
-        centre = (np.float32(place) + np.float32(0.5)) * step
-        first = int(np.clip(np.ceil(centre - radius - np.float32(0.5)), 0, have - 1))
-        last = int(np.clip(np.floor(centre + radius - np.float32(0.5)), 0, have - 1))
-        distances = np.abs(np.arange(first, last + 1, dtype=np.float32) + np.float32(0.5) - centre)
-        weights = np.maximum(np.float32(1) - distances / radius, np.float32(0))
-        spans.append((first, weights / weights.sum()))
-    return tuple(spans)
-
-
-def _along(pixels: np.ndarray, axis: int, spans: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
-    """Resizes float32 pixels along one axis."""
-    moved = np.moveaxis(pixels, axis, 0)
-    made = np.empty((len(spans), *moved.shape[1:]), np.float32)
-    for place, (first, weights) in enumerate(spans):
-        made[place] = np.tensordot(weights, moved[first : first + len(weights)], axes=1)
-    return np.moveaxis(made, 0, axis)
+    half, one = np.float32(0.5), np.float32(1)
+    step = one / (np.float32(want) / np.float32(have))
+    radius = max(step, one)
+    centres = (np.arange(want, dtype=np.float32) + half) * step
+    first = np.clip(np.ceil(centres - radius - half), 0, have - 1).astype(np.int64)
+    last = np.clip(np.floor(centres + radius - half), 0, have - 1).astype(np.int64)
+    places = first + np.arange((last - first).max() + 1)[:, np.newaxis]  # [taps, want]
+    distances = np.abs(places.astype(np.float32) + half - centres) * (one / radius)
+    weights = np.where(places <= last, np.maximum(one - distances, np.float32(0)), np.float32(0))
+    total = np.zeros(want, np.float32)
+    for weight in weights:
+        total += weight
+    return np.minimum(places, have - 1), weights * (one / total)
