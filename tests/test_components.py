@@ -159,6 +159,21 @@ def test_modules_that_do_not_work(tmp_path, monkeypatch, name, text, message):
         load_config("recipe.yaml")
 
 
+def test_the_documented_module_works(tmp_path, monkeypatch):
+    page = (Path(__file__).resolve().parents[1] / "docs" / "components.md").read_text()
+    (tmp_path / "my_parts.py").write_text(page.split("```python\n")[1].split("```")[0])
+    monkeypatch.chdir(tmp_path)
+    for table in registry.TABLES:
+        monkeypatch.setattr(table, "_functions", dict(table._entered()))
+    registry.import_components(["my_parts"])
+    backbone = registry.BACKBONES.build({"name": "my_net", "width": 4}, image_size=(32, 16))
+    component = {"name": "triplet", "metric_loss": {"name": "my_loss", "strength": 0.5}}
+    system = registry.MODELS.build(component, backbone=backbone, num_identities=3)
+    assert system.losses["embedding"].strength == 0.5
+    assert system.distance == "euclidean"
+    monkeypatch.delitem(sys.modules, "my_parts")
+
+
 def test_the_same_function_may_be_entered_again():
     """As a notebook does whose cell runs twice."""
     table = registry.Registry("thing", "reid_tf.errors")

@@ -172,7 +172,9 @@ def test_what_a_notebook_shows(dataset):
     )
     record = repr(dataset.train[0])
     assert re.fullmatch(r"Record\('\S+\.jpg', identity=\d+, camera=\d+, 12 attributes, landmarks\)", record)
-    encoder = reid_tf.Encoder(reid_tf.models.baseline(small_backbone(), 3), flip=True)
+    system = reid_tf.models.baseline(small_backbone(), 3)
+    assert repr(system) == "System(baseline: identity [3] x 1; batches of images, ranked by cosine)"
+    encoder = reid_tf.Encoder(system, flip=True)
     assert repr(encoder) == "Encoder(KerasRuntime: image, 16 x 8 -> 6, cosine, flip)"
     embeddings = reid_tf.embed(encoder, dataset.query, verbose=0)
     assert repr(embeddings) == "Embeddings of 8 images of 4 people, 6 dimensions"

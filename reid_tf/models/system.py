@@ -19,7 +19,7 @@ COMPATIBLE_BATCHES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class System:
     """A model with what it learns from and what stays of it.
 
@@ -120,6 +120,13 @@ class System:
                 f"Received: {tuple(self.model.input[name].shape)}."
             )
         return int(height), int(width)
+
+    def __repr__(self) -> str:
+        outputs = (
+            f"{output} {list(tensor.shape[1:])} x {self.loss_weights[output]:g}"
+            for output, tensor in self.model.output.items()
+        )
+        return f"System({self.model.name}: {', '.join(outputs)}; batches of {self.batches}, ranked by {self.distance})"
 
     def with_loss_weights(self, weights: Mapping[str, float]) -> "System":
         """Returns the system with some of its loss weights replaced.

@@ -18,6 +18,7 @@ from reid_tf.pipeline.decode import load_images
 from reid_tf.pose.mirror import mirror_landmarks, mirrored_boxes
 from reid_tf.pose.part_boxes import part_boxes
 from reid_tf.registry import BACKBONES, MODELS
+from tests.made_exports import pose_encoder
 
 SIZE = (32, 16)
 
@@ -253,3 +254,13 @@ def test_arrays_and_paths_are_not_mixed(make, records, pixels):
     for encoder in (make(detector=Detector()), make(detector=Detector(image_size=None))):
         with pytest.raises(InputError, match="all arrays or all paths. Received: 2 arrays, 3 paths"):
             encoder([*pixels[:2], *paths_of(records[2:])])
+
+
+def test_options_change_in_a_copy():
+    encoder = pose_encoder()
+    changed = encoder.with_options(flip=True, normalize=True, distance="cosine")
+    assert (changed.flip, changed.normalize, changed.distance) == (True, True, "cosine")
+    assert (encoder.flip, encoder.normalize, encoder.distance) == (False, False, "euclidean")
+    assert changed.runtime is encoder.runtime
+    with pytest.raises(InputError, match="Unknown option of an encoder: 'normalise'. Did you mean 'normalize'"):
+        encoder.with_options(normalise=True)
