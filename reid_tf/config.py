@@ -25,10 +25,10 @@ class EvaluationConfig:
         validation: component or None. The split that `val_mAP` and the best checkpoint come from: `{name: held_out,
             share: 0.1}` keeps training identities back, `{name: test}` uses the data set's own query and gallery.
         every: int. Epochs between two validations.
-        protocol: str. Which gallery images a query ignores ("market1501", "single_camera"), or that one image an
+        protocol: str. Which gallery images a query ignores ("market1501", "single_camera"), or that one image per
             identity is drawn ("cuhk03_single_shot").
         validation_protocols: protocols of the validation, or () for `protocol`. The first gives `val_mAP`, which the
-            best epoch is chosen by; the others' values have the protocol's name behind theirs.
+            best epoch is chosen by; the names of the others' values end in the protocol's name.
         flip: bool. Whether an embedding is the mean over an image and its mirror image.
         batch_size: int. Images embedded at once.
         ranked_lists: int. Queries in the picture of ranked lists.
@@ -88,8 +88,9 @@ class ExperimentConfig:
         load_size: (int, int) or None. Size to which images are resized before augmentation; None = image_size.
         augment: components in the order of application.
         freeze_backbone_epochs: int >= 0. Epochs at the start in which the backbone stays as it is, weights and
-            normalisation statistics, while what stands on it learns; of a training in stages, epochs of the first one.
-        steps_per_epoch: int or None. Batches an epoch; None = one pass of the sampler.
+            normalisation statistics, while what is built on it learns; of a training in stages, epochs of the first
+            one.
+        steps_per_epoch: int or None. Batches per epoch; None = one pass of the sampler.
         precision: str. "float32", "mixed_float16" or "mixed_bfloat16".
         xla: bool. Whether the training step is compiled with XLA.
         cache: str. What stays in memory: nothing, encoded files or decoded images.
@@ -144,7 +145,7 @@ class ExperimentConfig:
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names) or not all(re.fullmatch(r"[\w-]+", name) for name in names):
             raise InputError(
-                f"The names of stages must differ and hold letters, digits, _ and - only. Received: {names}."
+                f"The names of stages must differ and use only letters, digits, _ and -. Received: {names}."
             )
         ends = [sum(stage.share for stage in self.stages[: count + 1]) for count in range(len(self.stages))]
         if min(stage.share for stage in self.stages) <= 0 or abs(ends[-1] - 1.0) > 1e-6:
@@ -155,7 +156,7 @@ class ExperimentConfig:
             epochs = round(end * self.epochs) - done
             if epochs < 1:
                 raise InputError(
-                    f"The stage {stage.name!r} must have an epoch at least. Received: a share of {stage.share} of "
+                    f"The stage {stage.name!r} must get at least one epoch. Received: a share of {stage.share} of "
                     f"{self.epochs} epochs."
                 )
             given = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
@@ -203,7 +204,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
         The checked `ExperimentConfig`.
 
     Raises:
-        InputError: the file or its base is missing or not a YAML mapping, the bases go round in a circle, or a key,
+        InputError: the file or its base is missing or not a YAML mapping, the bases form a circle, or a key,
             name, option or value is wrong.
     """
     tree = OmegaConf.create(_with_bases(Path(path), ()))
@@ -217,7 +218,7 @@ def _with_bases(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     here = path.resolve()
     if here in above:
         circle = " -> ".join(repr(str(file)) for file in (*above[above.index(here) :], here))
-        raise InputError(f"The bases of a configuration must come to an end. Received: {circle}.")
+        raise InputError(f"The bases of a configuration must not form a circle. Received: {circle}.")
     if above and not path.is_file():
         raise InputError(f"There is no configuration {str(path)!r}, which is the base of {str(above[-1])!r}.")
     tree = cast(dict[str, Any], OmegaConf.to_container(read_yaml(path, "configuration")))
@@ -256,7 +257,7 @@ def read_yaml(path: str | Path, what: str) -> DictConfig:
         The mapping, its values not resolved yet.
 
     Raises:
-        InputError: the file is missing or no YAML mapping.
+        InputError: the file is missing or not a YAML mapping.
     """
     if not Path(path).is_file():
         raise InputError(f"There is no {what} file {str(path)!r}.")
@@ -265,7 +266,9 @@ def read_yaml(path: str | Path, what: str) -> DictConfig:
     except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, UnicodeDecodeError) as error:
         raise InputError(f"{str(path)!r} is not a YAML file: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, DictConfig):
-        raise InputError(f"A {what} is a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}.")
+        raise InputError(
+            f"A {what} must be a mapping of keys to values. Received: {str(path)!r}, a {type(tree).__name__}."
+        )
     return tree
 
 
@@ -301,7 +304,7 @@ def parse_config(tree: Any) -> ExperimentConfig:
     if not 0 <= config.freeze_backbone_epochs <= first:
         which = "first stage" if config.stages else "run"
         raise InputError(
-            f"'freeze_backbone_epochs' must be 0 to {first}, the epochs of the {which}. "
+            f"'freeze_backbone_epochs' must be between 0 and {first}, the epochs of the {which}. "
             f"Received: {config.freeze_backbone_epochs}."
         )
     if config.evaluation.every < 1 or config.evaluation.batch_size < 1:

@@ -36,7 +36,7 @@ def folder_written_beside(path: str | Path) -> Iterator[Path]:
     """Gives a temporary folder beside `path` and renames it to `path` when the block ends without an error.
 
     Args:
-        path: str or Path. The final name; nothing, or an empty folder, may stand there when the block ends.
+        path: str or Path. The final name; nothing, or an empty folder, may be there when the block ends.
 
     Yields:
         Path of an empty folder to fill. It is removed when the block raises.

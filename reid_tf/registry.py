@@ -62,7 +62,7 @@ class Registry:
             other = self._functions.get(name)
             if other is not None and _place(other) != _place(function):
                 raise InputError(
-                    f"The {self.kind} {name!r} is registered already, by {_place(other)}; another one needs another "
+                    f"The {self.kind} {name!r} is already registered, by {_place(other)}; a new one needs a different "
                     f"name. Received: {_place(function)}."
                 )
             entered = function if inspect.isclass(function) else self._checking(name, function)
@@ -95,7 +95,7 @@ class Registry:
             InputError: the name or an option is unknown, a value has the wrong type, or a required option is missing.
         """
         if not isinstance(component, Mapping) or "name" not in component:
-            raise InputError(f"A {self.kind} is given as {{name: ..., option: value}}. Received: {component!r}.")
+            raise InputError(f"The {self.kind} must be given as {{name: ..., option: value}}. Received: {component!r}.")
         name = component["name"]
         given = {option: value for option, value in component.items() if option != "name"}
         function = self.get(name)
@@ -233,7 +233,7 @@ def _import_one(module: str) -> None:
     if after == before and not any(table.from_module(module) for table in TABLES):
         kinds = ", ".join(table.kind for table in TABLES)
         raise InputError(
-            f"The module {module!r} in `imports` registers no component, with a decorator of `reid_tf.registry` "
+            f"The module {module!r} in `imports` registers no component with a decorator of `reid_tf.registry` "
             f"({kinds}). Received: imports with {module!r}."
         )
 
@@ -303,7 +303,7 @@ def _in_todays_names(given: Mapping[str, Any], renamed: Mapping[str, str], what:
     for former, today in renamed.items():
         if former in given and today in given:
             raise InputError(
-                f"The option {former!r} of the {what} is called {today!r} today; give one of them. "
+                f"The option {former!r} of the {what} is now called {today!r}; give only one of them. "
                 f"Received: {given[former]!r} and {given[today]!r}."
             )
     return {renamed.get(option, option): value for option, value in given.items()}
@@ -336,7 +336,7 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
 
 
 def _reason(error: pydantic.ValidationError) -> str:
-    """Says where a value is wrong, why (a union of types has a reason each), and which it is."""
+    """Says where a value is wrong, why (a union of types has one reason per type), and which it is."""
     errors = error.errors()
     place = errors[0]["loc"]
     if len(errors) > 1 and isinstance(place[-1], str) and errors[0]["input"] is errors[1]["input"]:

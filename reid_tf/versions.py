@@ -20,7 +20,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that the package lies in, with "+" behind it when files differ; else None."""
+    """Returns the commit of the checkout that the package lies in, with "+" at its end when files differ; else None."""
     folder = Path(__file__).parent
     try:
         commit = subprocess.run(

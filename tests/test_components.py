@@ -140,11 +140,11 @@ def test_an_installed_package_is_known_without_imports(tmp_path):
     [
         ("missing", None, "'missing' in `imports` cannot be imported: ModuleNotFoundError: No module named 'missing'."),
         ("failing", "1 / 0", "'failing' in `imports` cannot be imported: ZeroDivisionError: division by zero."),
-        ("silent", "x = 1", r"'silent' in `imports` registers no component, .*\(data set, .*callback\)"),
+        ("silent", "x = 1", r"'silent' in `imports` registers no component .*\(data set, .*callback\)"),
         (
             "taking",
             COMPONENTS,
-            "'images' is registered already, by reid_tf.pipeline.samplers.images.images; another",
+            "'images' is already registered, by reid_tf.pipeline.samplers.images.images; a new",
         ),
     ],
 )

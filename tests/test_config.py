@@ -222,9 +222,9 @@ def test_overrides_of_a_stage_go_by_its_name(staged, overrides, read):
         ("stages=[{name: a, share: 1.5}, {name: b, share: -0.5}]", "above 0 and add up to 1. Received: .*'b': -0.5"),
         (
             "epochs=1",
-            "The stage 'identification' must have an epoch at least. Received: a share of 0.5 of 1 epochs",
+            "The stage 'identification' must get at least one epoch. Received: a share of 0.5 of 1 epochs",
         ),
-        ("stages=[{name: a, share: 0.9}, {name: b, share: 0.1}]", "'b' must have an epoch .* 0.1 of 2 epochs"),
+        ("stages=[{name: a, share: 0.9}, {name: b, share: 0.1}]", "'b' must get at least one epoch.* 0.1 of 2 epochs"),
     ],
 )
 def test_what_is_wrong_in_a_stage_is_one_sentence(staged, override, message):
@@ -265,7 +265,7 @@ def test_an_empty_mapping_takes_away_what_the_base_has(recipe, tmp_path):
     ("text", "message"),
     [
         ("base: nothing.yaml", r"There is no configuration '\S+nothing.yaml', which is the base of '\S+variant.yaml'."),
-        ("base: variant.yaml", r"must come to an end. Received: '\S+variant.yaml' -> '\S+variant.yaml'."),
+        ("base: variant.yaml", r"must not form a circle. Received: '\S+variant.yaml' -> '\S+variant.yaml'."),
         ("base: circle.yaml", r"'\S+variant.yaml' -> '\S+circle.yaml' -> '\S+variant.yaml'"),
         ("base: [a.yaml, b.yaml]", r"must be the path of a configuration. Received: base=\['a.yaml', 'b.yaml'\]"),
     ],
@@ -279,5 +279,5 @@ def test_a_base_that_is_none(tmp_path, text, message):
 def test_options_of_earlier_versions_are_read(recipe):
     config = load_config(recipe, ["model.name=triplet", "model.triplet.margin=soft"])
     assert registry.MODELS.options(config.model) == {"metric_loss": {"name": "triplet", "margin": "soft"}}
-    with pytest.raises(InputError, match="'triplet' of the model 'triplet' is called 'metric_loss' today"):
+    with pytest.raises(InputError, match="'triplet' of the model 'triplet' is now called 'metric_loss'"):
         load_config(recipe, ["model.name=triplet", "model.triplet.margin=soft", "model.metric_loss.margin=1.0"])

@@ -32,8 +32,8 @@ def test_the_caller_cannot_be_overridden_by_a_configuration(table):
         ({"name": "gaussian", "devation": 1}, "'devation'. Did you mean 'deviation'"),
         ({"name": "gaussian"}, "needs the option 'deviation'"),
         ({"name": "gaussian", "deviation": "much"}, "Option 'deviation' of the noise 'gaussian' is wrong.*'much'"),
-        ({"deviation": 1}, "is given as .*Received"),
-        ("gaussian", "is given as .*'gaussian'"),
+        ({"deviation": 1}, "must be given as .*Received"),
+        ("gaussian", "must be given as .*'gaussian'"),
     ],
 )
 def test_what_is_wrong_is_named(table, component, message):
@@ -42,5 +42,5 @@ def test_what_is_wrong_is_named(table, component, message):
 
 
 def test_a_name_cannot_be_taken_twice(table):
-    with pytest.raises(ValueError, match="'gaussian' is registered already"):
+    with pytest.raises(ValueError, match="'gaussian' is already registered"):
         table.register("gaussian")(lambda: None)

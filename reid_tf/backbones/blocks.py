@@ -95,7 +95,7 @@ def convolution_norm(
 
 
 def max_pool(features: Any, *, name: str, output_name: str) -> Any:
-    """The 3x3 max pooling with stride 2 behind a 7x7 stem, padded alike on all sides.
+    """The 3x3 max pooling with stride 2 after a 7x7 stem, padded alike on all sides.
 
     Args:
         features: float [batch, height, width, channels], not negative: the padding is 0.

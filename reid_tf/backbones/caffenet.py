@@ -31,7 +31,7 @@ def caffenet(
 
     Args:
         image_size: (height, width) in pixels; each is enlarged to 227 where it is less.
-        dropout: float in [0, 1). Rate behind fc6 and fc7.
+        dropout: float in [0, 1). Rate after fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 

@@ -64,7 +64,7 @@ def smallest_image(output: int, windows: Sequence[tuple[int, int]]) -> int:
     """Walks unpadded windows backwards: which input leaves `output` positions at the end?
 
     Args:
-        output: int. Positions wanted behind the last window.
+        output: int. Positions wanted after the last window.
         windows: sequence of (kernel size, stride) of the convolutions and poolings, in the order of the data.
 
     Returns:

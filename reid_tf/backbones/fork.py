@@ -93,13 +93,13 @@ def branch(backbone: keras.Model, stage: int, grid: tuple[int, int], width: floa
         keras.Model from [batch, rows, columns, channels of the stage] to a feature map.
 
     Raises:
-        InputError: the backbone has no such stage or none above it, the width is not positive or no factor that these
-            layers can take, or the grid is too small for them.
+        InputError: the backbone has no such stage or none above it, the width is not positive or not a factor that
+            these layers can take, or the grid is too small for them.
     """
     stages = count_stages(backbone)
     if not 1 <= stage < stages:
         raise InputError(
-            f"A branch begins above one of the stages 1 to {stages - 1} of the backbone {backbone.name!r}. "
+            f"A branch must begin above one of the stages 1 to {stages - 1} of the backbone {backbone.name!r}. "
             f"Received: stage={stage}."
         )
     require_positive(width, "width")
@@ -110,7 +110,7 @@ def branch(backbone: keras.Model, stage: int, grid: tuple[int, int], width: floa
         if _takes(top, grid):
             fault = "cannot have other channel counts, because they combine what is below with their own"
         else:
-            fault = "leave nothing of a map as small"
+            fault = "leave nothing of so small a map"
     raise InputError(
         f"The layers above stage{stage} of the backbone {backbone.name!r} {fault}. "
         f"Received for the branch {name!r}: grid={grid}, width={width}."

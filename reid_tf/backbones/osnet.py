@@ -100,7 +100,7 @@ def osnet(
         image_size: (height, width) in pixels, at least 16 x 16.
         name: str. Name of the model.
         stackwise_channels: ints. Channels of the stem and of each stack; multiples of 4 after the stem.
-        stackwise_num_blocks: ints. Blocks a stack, one number less than channels.
+        stackwise_num_blocks: ints. Blocks per stack, one number less than channels.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w, channels of the last stack].

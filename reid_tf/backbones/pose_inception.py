@@ -17,12 +17,12 @@ Tower = tuple[tuple[int, tuple[int, int]], ...]  # (channels, kernel) of each co
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-    """What stands side by side in a module, and is concatenated at its end.
+    """What is side by side in a module, and is concatenated at its end.
 
     Args:
         towers: tuple of towers of convolutions.
-        pooled: int, or None. Channels of the 1x1 convolution behind the average pooling; None for a module that halves
-            the map: the last convolution of each tower has stride 2, and a max pooling stands beside them.
+        pooled: int, or None. Channels of the 1x1 convolution after the average pooling; None for a module that halves
+            the map: the last convolution of each tower has stride 2, and a max pooling is beside them.
     """
 
     towers: tuple[Tower, ...]
@@ -30,7 +30,7 @@ class Module:
 
 
 def _square(single: int, five: tuple[int, int], double_three: tuple[int, int], pooled: int) -> Module:
-    """1x1 | 1x1-5x5 | 1x1-3x3-3x3 | average pool-1x1; 1x1 convolutions reduce, then the last number stands."""
+    """1x1 | 1x1-5x5 | 1x1-3x3-3x3 | average pool-1x1; 1x1 convolutions reduce, then the last number applies."""
     return Module(
         (
             ((single, (1, 1)),),

@@ -76,7 +76,7 @@ def res2net(
     Args:
         image_size: (height, width) in pixels, at least the product of all strides.
         name: str. Name of the model.
-        stackwise_num_blocks: 4 ints. Blocks a stack.
+        stackwise_num_blocks: 4 ints. Blocks per stack.
         width: int. Channels of the stem, and of the first stack's blocks before they are widened; 64 as published.
         group_width: int. Channels of a group at 64 channels, see `res2net_block`.
         scale: int, at least 2. Groups of a block.
@@ -193,7 +193,7 @@ def res2net26(
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
 ) -> keras.Model:
-    """Res2Net-26, two blocks a stack, 32 * width channels; narrow and with the light stem for small crops.
+    """Res2Net-26, two blocks per stack, 32 * width channels; narrow and with the light stem for small crops.
 
     Args:
         image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.

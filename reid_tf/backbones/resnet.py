@@ -79,8 +79,8 @@ def resnet(
         image_size: (height, width) in pixels, at least the product of all strides.
         name: str. Name of the model.
         block: function as `basic_block`.
-        stackwise_channels: ints. What `block` takes as channels, a stack.
-        stackwise_num_blocks: ints. Blocks a stack.
+        stackwise_channels: ints. What `block` takes as channels, per stack.
+        stackwise_num_blocks: ints. Blocks per stack.
         stackwise_strides: ints. Stride of the first block of each stack.
         stem: "imagenet" (7x7 with stride 2, 3x3 max pooling with stride 2) or "light" (3x3 with stride 2), which keeps
             more of a crop of 128x64 pixels.
@@ -136,7 +136,7 @@ def four_stacks(
         image_size: (height, width) in pixels, at least the product of all strides.
         name: str. Name of the model.
         block: function as `basic_block`.
-        stackwise_num_blocks: 4 ints. Blocks a stack.
+        stackwise_num_blocks: 4 ints. Blocks per stack.
         width: int. Channels of the stem and of the first stack's blocks, before they are widened; 64 as published.
         stem: "imagenet" or "light", see `resnet`.
         last_stride: 1 or 2. Stride of the last stack.
@@ -213,7 +213,7 @@ def bottleneck_resnet(
     Args:
         image_size: (height, width) in pixels.
         name: str. Name of the model.
-        stackwise_num_blocks: 4 ints. Bottleneck blocks a stack.
+        stackwise_num_blocks: 4 ints. Bottleneck blocks per stack.
         last_stride: 1 or 2. Stride of the last stack.
         stride_on: "1x1" or "3x3". Which convolution of a block strides.
         weights: None, "imagenet", or the path of a weights file.
@@ -354,7 +354,7 @@ def resnet26(
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
 ) -> keras.Model:
-    """ResNet-26, two bottleneck blocks a stack, 32 * width channels: the plain peer of `res2net26`.
+    """ResNet-26, two bottleneck blocks per stack, 32 * width channels: the plain peer of `res2net26`.
 
     Args:
         image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.

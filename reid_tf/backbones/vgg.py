@@ -28,10 +28,10 @@ def vgg(
     Args:
         image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
         name: str. Name of the model.
-        stackwise_num_convolutions: 5 ints. Convolutions a stack.
+        stackwise_num_convolutions: 5 ints. Convolutions per stack.
         stackwise_channels: 5 ints. Their channels.
         fully_connected_channels: int. Channels of fc6 and fc7.
-        dropout: float in [0, 1). Rate behind fc6 and fc7.
+        dropout: float in [0, 1). Rate after fc6 and fc7.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w, fully_connected_channels].
@@ -95,7 +95,7 @@ def vgg16(
 
     Args:
         image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
-        dropout: float in [0, 1). Rate behind fc6 and fc7.
+        dropout: float in [0, 1). Rate after fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
         weights: None, "imagenet" (553 MB), or the path of a weights file.
 

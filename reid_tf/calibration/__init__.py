@@ -1,1 +1,1 @@
-"""Distances to decisions: from which distance on two images show two people."""
+"""Distances to decisions: above which distance two images show two people."""

@@ -43,7 +43,7 @@ def calibrate(
     across_cameras: bool | None = None,
     verbose: int = 1,
 ) -> CalibrationResult:
-    """Chooses the threshold on an encoder's distance that accepts a given share of pairs of two people at most.
+    """Chooses the threshold on an encoder's distance that accepts at most a given share of pairs of two people.
 
     All pairs of images are formed, up to five million of each kind; beyond that a sample, the same each time. With as
     many it holds about 1 GB, with 3,000 images half of that.
@@ -53,7 +53,7 @@ def calibrate(
         verifier: keras.Model as `System.verifier`, or None. Measured for comparison; it decides nothing.
         records: sequence of `Record`. Of people that the encoder has not learnt from.
         false_accept_rate: float in (0, 1). One in a thousand: compared with a hundred strangers, somebody is taken for
-            one of them in one case of ten.
+            one of them in one case in ten.
         across_cameras: bool or None. Whether pairs are formed across cameras only, as a tracker compares; None where
             the records are from several.
         verbose: int. 1 shows progress, 0 nothing.
@@ -126,7 +126,7 @@ def _check_resolved(rate: float, impostor_pairs: int) -> None:
     if rate < smallest:
         raise InputError(
             f"At so small a false-accept rate fewer than ten of the {impostor_pairs:,} impostor pairs are accepted, "
-            f"which measures nothing: take {_round_up(smallest):g} or more, or more images. Received: "
+            f"too few to measure it: take a rate of at least {_round_up(smallest):g}, or more images. Received: "
             f"false_accept_rate={rate:g}."
         )
 

@@ -32,7 +32,7 @@ def held_out_records(run: Path, validation: Component | None, dataset: ReIDDatas
     now = {"name": dataset.name, **summarise(dataset)}
     if now != then:
         raise InputError(
-            f"These are not the images that the run {str(run)!r} was trained on, so that nobody knows which it has "
+            f"These are not the images that the run {str(run)!r} was trained on, so it is unknown which it has "
             f"learnt from. Received: {now}; the run had {then}."
         )
     if data_hash(dataset) != manifest["data_hash"]:

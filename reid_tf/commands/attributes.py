@@ -1,7 +1,7 @@
-"""Predict the attributes of all images of a folder and write them as a CSV file, one image a row.
+"""Predict the attributes of all images of a folder and write them as a CSV file, one image per row.
 
 A run that was trained on Market-1501's attributes writes the annotation format of that data set's CSV version (header
-`id,age,backpack,...`, values from 1 on); one trained on others writes a column a group with the class's name.
+`id,age,backpack,...`, values from 1 on); one trained on others writes one column per group with the class's name.
 With --junk-scores, a second file says how sure the run is of each image: the lowest scores, first in the file, hint at
 images that show nobody well.
 """
@@ -16,7 +16,7 @@ def main() -> None:
     )
     command_line.add_encoder_arguments(parser)
     parser.add_argument(
-        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV as data set csv_table"
+        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"
     )
     parser.add_argument("--out", required=True, metavar="CSV", help="the file to write")
     parser.add_argument("--junk-scores", metavar="CSV", help="also write the sum of each image's squared outputs")
@@ -40,7 +40,7 @@ def main() -> None:
         form = "annotation format"
     else:
         write_attribute_table(arguments.out, coding.schema, answers)
-        form = "one column a group, as the run was trained on other groups than Market-1501's"
+        form = "one column per group, as the run was trained on other groups than Market-1501's"
     print(f"{len(coding.schema.groups)} attribute groups of {len(answers):,} images ({form}): {arguments.out}")
     if arguments.junk_scores:
         write_junk_scores(arguments.junk_scores, names, junk_scores(outputs))

@@ -1,4 +1,4 @@
-"""Choose the distance from which on two images count as two people, at a false-accept rate, for a finished run.
+"""Choose the distance above which two images count as two people, at a false-accept rate, for a finished run.
 
 The pairs are those of the people that the run held out of its training (evaluation.validation), never of its test set;
 with --dataset, those of the people that are searched for in another data set. Written into the run: calibration.json,
@@ -27,13 +27,13 @@ def main() -> None:
         type=float,
         default=1e-3,
         metavar="RATE",
-        help="the most of the pairs of two people that are accepted as one (default: %(default)s)",
+        help="the largest share of pairs of two people that is accepted as one (default: %(default)s)",
     )
     parser.add_argument(
         "--pairs", choices=tuple(PAIRS), help="default: across_cameras, where the images are from several"
     )
     command_line.add_dataset_arguments(parser, default=None)
-    command_line.add_detector_arguments(parser, "finds the landmarks of images without, where the run needs them")
+    command_line.add_detector_arguments(parser, "finds the landmarks of images that have none, where needed")
     arguments = parser.parse_args()
 
     from reid_tf.calibration.calibrate import calibrate, write_calibration

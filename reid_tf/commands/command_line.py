@@ -39,7 +39,7 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
 
 def add_experiment_arguments(arguments: argparse.ArgumentParser) -> None:
     """Adds `--model NAME`, `--config YAML` and `--set KEY=VALUE`; `experiment()` also reads `--data`."""
-    arguments.add_argument("--model", metavar="NAME", help="a registered model; alone: on synthetic images")
+    arguments.add_argument("--model", metavar="NAME", help="a registered model; without --config, on synthetic images")
     arguments.add_argument("--config", metavar="YAML", help="an experiment file, such as those in configs/")
     arguments.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as epochs=3; repeatable"
@@ -129,7 +129,7 @@ def add_encoder_arguments(arguments: argparse.ArgumentParser) -> None:
     """Adds `--run DIR`, `--flip` and a detector's arguments, which `encoder()` reads."""
     arguments.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
     arguments.add_argument("--flip", action="store_true", help="average over an image and its mirror image")
-    add_detector_arguments(arguments, "finds the landmarks of images without, where the run needs them")
+    add_detector_arguments(arguments, "finds the landmarks of images that have none, where needed")
 
 
 def add_detector_arguments(arguments: argparse.ArgumentParser, purpose: str) -> None:
@@ -140,7 +140,7 @@ def add_detector_arguments(arguments: argparse.ArgumentParser, purpose: str) -> 
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="of the detector, such as model_file=movenet.tflite; repeatable",
+        help="an option of the detector, such as model_file=movenet.tflite; repeatable",
     )
 
 

@@ -1,4 +1,4 @@
-"""Make a backbone's weights file of a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
+"""Make a backbone's weights file from a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
 
 import json
 import re
@@ -14,11 +14,11 @@ def main() -> None:
         __doc__,
         "python tools/convert_weights.py --backbone resnet50 --weights resnet50.safetensors --out resnet50.weights.h5",
     )
-    parser.add_argument("--backbone", required=True, metavar="NAME", help="the backbone that is to have the weights")
+    parser.add_argument("--backbone", required=True, metavar="NAME", help="the backbone that gets the weights")
     parser.add_argument("--weights", required=True, metavar="FILE", help="the .safetensors, .pth or .pt file")
     parser.add_argument("--out", required=True, metavar="FILE.weights.h5", help="the file to write")
-    parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, also where they do not fit")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print all of that")
+    parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, even where they do not fit")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
 
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table

@@ -8,7 +8,7 @@ def main() -> None:
     parser = command_line.parser(__doc__, "python tools/embed.py --run runs/short --images crops/ --out crops.npz")
     command_line.add_encoder_arguments(parser)
     parser.add_argument(
-        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV as data set csv_table"
+        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"
     )
     parser.add_argument(
         "--out", required=True, metavar="NPZ", help="the file to write: vectors, identities, cameras, paths"

@@ -23,16 +23,26 @@ def main() -> None:
         type=int,
         default=128,
         metavar="N",
-        help="training images that litert-int8 is quantised by (%(default)s)",
+        help="training images that litert-int8 is quantised with (%(default)s)",
     )
     parser.add_argument(
-        "--max-pixels", type=int, default=25_000_000, metavar="N", help="of an image in savedmodel (%(default)s)"
+        "--max-pixels",
+        type=int,
+        default=25_000_000,
+        metavar="N",
+        help="pixels of the largest image that savedmodel decodes (%(default)s)",
     )
     parser.add_argument(
-        "--max-difference", type=float, metavar="SHARE", help="of an embedding, of the mean length; default: 0.001"
+        "--max-difference",
+        type=float,
+        metavar="SHARE",
+        help="largest difference of an embedding, as a share of the mean length (default: 0.001)",
     )
     parser.add_argument(
-        "--max-points-lost", type=float, metavar="POINTS", help="of mAP; default: 0.1, and 1 in 8 or 16 bits"
+        "--max-points-lost",
+        type=float,
+        metavar="POINTS",
+        help="largest loss of mAP (default: 0.1, or 1 in 8 or 16 bits)",
     )
     arguments = parser.parse_args()
 

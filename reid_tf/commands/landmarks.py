@@ -33,7 +33,7 @@ def main() -> None:
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--images", metavar="FOLDER_OR_CSV", help="a folder, or a CSV, instead of a data set")
     parser.add_argument("--out", metavar="NPZ", help="the landmark file (default: landmarks.npz beside the images)")
-    parser.add_argument("--overwrite", action="store_true", help="throw away what the file has, and find all anew")
+    parser.add_argument("--overwrite", action="store_true", help="discard the landmarks in the file and find all again")
     parser.add_argument("--preview", metavar="PNG", help="draw some images with landmarks, body parts and stripes")
     parser.add_argument("--compare", metavar="NPZ", help="a landmark file taken as true: print the agreement")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
 """Draws what a training sees: an augmented batch of an experiment, or random samples of a data set.
 
-Pairs of a batch stand side by side. Each image has its identity and its camera beneath it.
+Pairs of a batch are side by side. Each image has its identity and its camera beneath it.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main() -> None:
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--split", default="train", help="split that samples are drawn from (default: %(default)s)")
     parser.add_argument("--images", type=int, default=32, help="images to draw (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of samples (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples (default: %(default)s)")
     arguments = parser.parse_args()
     if arguments.images < 1:
         raise InputError(f"--images must be at least 1. Received: {arguments.images}.")
@@ -44,7 +44,7 @@ def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
     config, _ = command_line.experiment(arguments)
     dataset = _dataset_of(config)
     if not dataset.train:
-        raise InputError(f"The data set {dataset.name!r} has no training image: train={dataset.train}.")
+        raise InputError(f"The data set {dataset.name!r} has no training images: train={dataset.train}.")
 
     from reid_tf.pipeline.build import build_batches
     from reid_tf.pipeline.decode import naming_broken_images
@@ -96,7 +96,7 @@ def samples(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]
     records: Sequence[Record] = dataset.splits().get(arguments.split, ())
     if not records:
         splits = ", ".join(f"{name} {len(of_split)}" for name, of_split in dataset.splits().items())
-        raise InputError(f"The split {arguments.split!r} of {dataset.name!r} holds no image; there are: {splits}.")
+        raise InputError(f"The split {arguments.split!r} of {dataset.name!r} holds no images; there are: {splits}.")
 
     from reid_tf.pipeline.decode import read_image
 

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def free_folder(wanted: Path) -> Path:
-    """The folder itself, or, where a run has that name or was interrupted under it, one with the time behind."""
+    """The folder itself, or, where a run has that name or was interrupted under it, one with the time at the end."""
     if not any(path.exists() for path in (wanted, wanted.with_name(f"{wanted.name}.unfinished"))):
         return wanted
     return wanted.with_name(f"{wanted.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")

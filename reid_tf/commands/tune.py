@@ -1,4 +1,4 @@
-"""Search good values of options, judged on people held out of the training images: a table, a plot, the best as YAML.
+"""Search for good option values, judged on people held out of the training images: a table, a plot, the best as YAML.
 
 The same command again goes on where it was interrupted, and with more --trials it continues.
 """
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument(
         "--config", required=True, metavar="YAML", help="a tuning file, such as those in configs/tuning/"
     )
-    parser.add_argument("--trials", required=True, type=int, metavar="N", help="of the whole search")
+    parser.add_argument("--trials", required=True, type=int, metavar="N", help="trials of the whole search")
     parser.add_argument(
         "--method", default="random", metavar="NAME", help="random, bayesian or hyperband (default: %(default)s)"
     )

@@ -1,4 +1,4 @@
-"""Any data set that a table lists: one row an image."""
+"""Any data set that a table lists: one row per image."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def csv_table(
     delimiter: str = ",",
     landmarks: str | None = None,
 ) -> ReIDDataset:
-    """Reads a data set from a CSV file with a header and one row an image.
+    """Reads a data set from a CSV file with a header and one row per image.
 
     Image paths are relative to the CSV file's folder, or absolute. Identities that are all whole numbers keep their
     number ("0007" is 7); otherwise they are text, numbered in sorted order, and `identity_names` holds the text.

@@ -1,4 +1,4 @@
-"""CUHK03: 1,467 persons under two cameras a scene, in the split of 767 and 700 persons."""
+"""CUHK03: 1,467 persons under two cameras per scene, in the split of 767 and 700 persons."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def cuhk03(
     CUHK03-NP has the split in its folders: `bounding_box_train/`, `query/` and `bounding_box_test/`, in the root or in
     `detected/` and `labeled/` within it. The raw images lie in `images_detected/` and `images_labeled/`, and
     `cuhk03_new_protocol_config_detected.mat` (or `..._labeled.mat`) says which image is whose and in which split. The
-    files that the protocol lists are taken as they stand there; a missing image is found by `check()`.
+    files that the protocol lists are taken as they are there; a missing image is found by `check()`.
 
     Args:
         root: str, or None. The folder of either layout.
@@ -84,7 +84,7 @@ def _select(records: Sequence[Record], mat: Mapping[str, Any], key: str, path: P
     indices = _integers(mat, key, path)
     outside = [index for index in indices if not 1 <= index <= len(records)]
     if outside:
-        raise InputError(f"{str(path)!r}: {key} must be in 1 to {len(records)}. Received: {outside[0]}.")
+        raise InputError(f"{str(path)!r}: {key} must be 1 to {len(records)}. Received: {outside[0]}.")
     return tuple(records[index - 1] for index in indices)
 
 
@@ -93,5 +93,5 @@ def _integers(mat: Mapping[str, Any], key: str, path: Path, length: int | None =
     if not np.issubdtype(values.dtype, np.integer) and not np.array_equal(values, np.round(values)):
         raise InputError(f"{str(path)!r}: {key} must hold whole numbers. Received: {values[:3].tolist()}.")
     if length is not None and len(values) != length:
-        raise InputError(f"{str(path)!r}: {key} must have {length} values, one a file. Received: {len(values)}.")
+        raise InputError(f"{str(path)!r}: {key} must have {length} values, one per file. Received: {len(values)}.")
     return [int(value) for value in values]

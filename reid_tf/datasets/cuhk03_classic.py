@@ -59,7 +59,7 @@ def cuhk03_classic(
         extract_release(folder / MAT_FILE, boxes, images)
     release = read_release(images, folder / MAT_FILE)
     if not 0 <= split < len(release.test_sets):
-        raise InputError(f"split must be in 0 to {len(release.test_sets) - 1}. Received: split={split}.")
+        raise InputError(f"split must be 0 to {len(release.test_sets) - 1}. Received: split={split}.")
     dataset = _split(_read_images(images, release), frozenset(release.test_sets[split]))
     return add_landmarks(dataset, folder, landmarks)
 

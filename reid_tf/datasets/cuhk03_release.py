@@ -94,13 +94,13 @@ def read_release(folder: Path, mat_file: Path) -> Release:
         raise InputError(f"{str(folder / STAMP_FILE)!r} is damaged ({error!r}): delete the folder.") from error
     if mat_file.is_file() and source != _source(mat_file):
         raise InputError(
-            f"The images in {str(folder)!r} are from {source}, and beside them lies {_source(mat_file)}: delete the "
-            "folder, and they are written again."
+            f"The images in {str(folder)!r} are from {source}, but the file beside them is {_source(mat_file)}: "
+            "delete the folder to have them written again."
         )
     found = len(image_names(folder))
     if found != images:
         raise InputError(
-            f"The folder {str(folder)!r} holds {found} of {images} images: delete it, and they are written again."
+            f"The folder {str(folder)!r} holds {found} of {images} images: delete it to have them written again."
         )
     return release
 
@@ -109,7 +109,7 @@ def _check_pairs(pairs: Sequence[np.ndarray], mat_file: Path, boxes: str) -> Non
     for number, pair in enumerate(pairs, 1):
         if pair.ndim != 2 or pair.shape[1] != 2 * IMAGES_PER_CAMERA:
             raise InputError(
-                f"{str(mat_file)!r}: {boxes} must have {2 * IMAGES_PER_CAMERA} cells a person. Received: "
+                f"{str(mat_file)!r}: {boxes} must have {2 * IMAGES_PER_CAMERA} cells per person. Received: "
                 f"{list(pair.shape)} for camera pair {number}."
             )
 

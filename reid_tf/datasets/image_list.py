@@ -24,7 +24,7 @@ def list_images(source: str | Path) -> tuple[Record, ...]:
         tuple of `Record`; those of a folder have identity and camera -1.
 
     Raises:
-        InputError: nothing is there, it holds no image, or the CSV file or the landmark file is wrong.
+        InputError: nothing is there, it holds no images, or the CSV file or the landmark file is wrong.
     """
     source = Path(source)
     if source.is_file():

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 LANDMARKS_FILE = "landmarks.npz"
 SHAPE = (NUM_LANDMARKS, 3)
-_TOLERANCE = 1e-4  # of the image: rounding in float32 is no error
+_TOLERANCE = 1e-4  # of the image: rounding in float32 is not an error
 
 
 def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
@@ -33,7 +33,7 @@ def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
         dict from image path to float32 [18, 3], as in `Record.landmarks`.
 
     Raises:
-        InputError: the file is missing, of another kind or damaged, or holds values that are no landmarks.
+        InputError: the file is missing, of another kind or damaged, or holds values that are not landmarks.
     """
     arrays = read_npz(path, ("paths", "landmarks"))
     paths, landmarks = arrays["paths"].tolist(), arrays["landmarks"]
@@ -74,7 +74,7 @@ def write_landmarks(
         detector: mapping of values that JSON has, or None. Which detector made them.
 
     Raises:
-        InputError: values that are no landmarks.
+        InputError: values that are not landmarks.
     """
     paths = sorted(landmarks)
     for name in paths:
@@ -151,7 +151,7 @@ def add_landmarks_to_records(records: Sequence[Record], root: Path) -> tuple[Rec
 
 
 def check_landmarks(paths: Sequence[str], landmarks: np.ndarray, where: str) -> None:
-    """Refuses values that are no landmarks.
+    """Refuses values that are not landmarks.
 
     Args:
         paths: sequence of N str. What the message calls the images.

@@ -123,7 +123,7 @@ def _read_distractors(folder: Path) -> tuple[Record, ...]:
             camera = _CAMERA.search(name)
             records.append(Record(os.path.join(folder, name), DISTRACTOR, int(camera[1]) if camera else 0))
     if not records:
-        raise InputError(f"The folder of distractors {str(folder)!r} holds no image.")
+        raise InputError(f"The folder of distractors {str(folder)!r} holds no images.")
     return tuple(records)
 
 

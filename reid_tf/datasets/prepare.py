@@ -30,21 +30,21 @@ def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
     """Writes a data set in the form that the data set `tfds` reads.
 
     The order of the records is kept, and the images' bytes are copied untouched. The folder appears when everything is
-    written; after an error or an interruption nothing stands there.
+    written; after an error or an interruption nothing is there.
 
     Args:
         dataset: `ReIDDataset`, with at least one record.
         folder: str or Path. A folder that does not exist yet, or an empty one.
 
     Raises:
-        InputError: something stands at `folder`, the data set is empty, or an image cannot be read.
+        InputError: something is already at `folder`, the data set is empty, or an image cannot be read.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"The prepared data set needs a new folder: {str(folder)!r} exists and is not empty.")
     splits = {split: records for split, records in dataset.splits().items() if records}
     if not splits:
-        raise InputError(f"The data set {dataset.name!r} has no image to prepare: {dataset.splits()!r}.")
+        raise InputError(f"The data set {dataset.name!r} has no images to prepare: {dataset.splits()!r}.")
     with folder_written_beside(folder) as temporary:
         _write_shards(dataset.name, splits, temporary)
         np.savez_compressed(temporary / RECORDS_FILE, allow_pickle=False, **_columns(dataset))

@@ -1,4 +1,4 @@
-"""The prepared form of a data set, read: encoded images in a few ArrayRecord shards instead of a file each."""
+"""The prepared form of a data set, read: encoded images in a few ArrayRecord shards instead of one file per image."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 
 # Everything about the records but their images, once more beside the shards. The shards alone would do, but to list
-# the records every image's bytes would be read with them; this file gives 100,000 records in a second.
+# the records every image's bytes would be read with them; this file gives 100,000 records per second.
 RECORDS_FILE = "records.npz"
 INFO_FILE = "dataset_info.json"
 SPLITS = ("train", "query", "gallery", "multi_query")
@@ -86,6 +86,6 @@ def _check_lengths(folder: Path, lengths: dict[str, int]) -> None:
     for split, length in lengths.items():
         if shards.get(split, 0) != length:
             raise InputError(
-                f"{str(folder)!r} is damaged: {RECORDS_FILE} has {length} records in {split!r} and the shards "
+                f"{str(folder)!r} is damaged: {RECORDS_FILE} has {length} records in {split!r} and the shards have "
                 f"{shards.get(split, 0)}."
             )

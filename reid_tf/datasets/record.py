@@ -20,7 +20,7 @@ class Record:
         path: str. The image file, or a place in a prepared data set (see `datasets/readers/encoded.py`).
         identity: int. Who it shows. -1 marks junk; only loaders assign it, and no split holds such a record.
         camera: int. Which camera took it.
-        attributes: tuple of int, or None. One class index a group of the data set's schema, -1 where unknown.
+        attributes: tuple of int, or None. One class index per group of the data set's schema, -1 where unknown.
         landmarks: float32 [18, 3], or None. x and y in [0, 1] of the image and a confidence, in OpenPose's COCO-18
             order: nose, neck, right shoulder, elbow, wrist, left shoulder, elbow, wrist, right hip, knee, ankle, left
             hip, knee, ankle, right eye, left eye, right ear, left ear.

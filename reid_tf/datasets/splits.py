@@ -15,9 +15,9 @@ from reid_tf.registry import VALIDATIONS
 def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReIDDataset:
     """Moves whole identities out of the training split and makes queries and a gallery of them.
 
-    An identity can be held out when two cameras or more see it; in a data set where none is seen by two, when it has
-    two images or more. Each gives its first image of every camera as a query and its other images to the gallery; where
-    it has but one image a camera, the last one goes to the gallery, so that every held-out identity can be found.
+    An identity can be held out when two or more cameras see it; in a data set where none is seen by two, when it has
+    two or more images. Each gives its first image of every camera as a query and its other images to the gallery; where
+    it has only one image per camera, the last one goes to the gallery, so that every held-out identity can be found.
 
     Args:
         dataset: `ReIDDataset`.

@@ -119,5 +119,5 @@ def _check_complete(folder: Path, dataset: ReIDDataset) -> None:
     if found != written:
         raise InputError(
             f"The folder of synthetic pedestrians {str(folder)!r} holds {found} of {written} images; "
-            "delete it, and it is drawn again."
+            "delete it to have it drawn again."
         )

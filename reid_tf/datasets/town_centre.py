@@ -53,8 +53,8 @@ def town_centre(
             where there is no video, the folder `frames/` of its frames as images named by their number.
         crops: str, or None. The folder for the crops; None takes `crops/` in the root. Crops that were made with other
             options or from other files are never mixed or replaced: an error says so.
-        every: int >= 1. Crops come from frames 0, every, 2 * every, ... The default takes five a second at the video's
-            25 frames: neighbouring frames are nearly the same image.
+        every: int >= 1. Crops come from frames 0, every, 2 * every, ... The default takes five per second at the
+            video's 25 frames: neighbouring frames are nearly the same image.
         min_height: int >= 1. Boxes with less height in pixels inside the frame are left out.
         min_width: int >= 1. Likewise for the width.
         quality: int, 1 to 100. Of the crops' JPEG files.
@@ -127,8 +127,8 @@ def _split(
     tested = [track for track in tracks[trained:] if len(track) > 1]
     if not tested:
         raise InputError(
-            f"train_share must leave a track of two crops or more to test: {trained} of {len(tracks)} tracks train. "
-            f"Received: train_share={train_share}."
+            f"train_share must leave at least one track of two or more crops to test: {trained} of {len(tracks)} "
+            f"tracks train. Received: train_share={train_share}."
         )
     dropped = len(tracks) - trained - len(tested)
     if dropped:

@@ -102,13 +102,13 @@ def check_crops(folder: Path, frames: Path | None, boxes: Path | None, parameter
         raise InputError(f"{str(folder / STAMP_FILE)!r} is damaged ({error!r}): delete the folder.") from error
     if differing:
         raise InputError(
-            f"The crops in {str(folder)!r} were made with {_settings(stamp, differing)}, and "
-            f"{_settings(wanted, differing)} is wanted: delete that folder, or name another one with the option crops."
+            f"The crops in {str(folder)!r} were made with {_settings(stamp, differing)}, not with "
+            f"{_settings(wanted, differing)}: delete that folder, or name another one with the option crops."
         )
     found = len(image_names(folder))
     if found != written:
         raise InputError(
-            f"The folder {str(folder)!r} holds {found} of {written} crops: delete it, and they are cut out again."
+            f"The folder {str(folder)!r} holds {found} of {written} crops: delete it to have them cut out again."
         )
 
 
@@ -118,7 +118,9 @@ def _write_crops(folder: Path, frames: Path, boxes: Boxes, parameters: CropParam
     tracks, edges = boxes.tracks[chosen], boxes.edges[chosen]
     wanted, starts = np.unique(boxes.frames[chosen], return_index=True)
     if not len(wanted):
-        raise InputError(f"every must leave a frame with a box: no box is in a frame 0, {parameters.every}, ...")
+        raise InputError(
+            f"every must leave at least one frame with a box: there is none in frames 0, {parameters.every}, ..."
+        )
     number = 0
     images = tqdm.tqdm(read_frames(frames, wanted.tolist()), total=len(wanted), unit="frame", desc="crops")
     for image, frame, start, stop in zip(images, wanted, starts, [*starts[1:], len(tracks)], strict=True):

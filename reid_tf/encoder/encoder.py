@@ -44,7 +44,7 @@ class Encoder:
         detector: `LandmarkDetector`, or None. Finds the landmarks of images that come without, for a model that needs
             them.
         normalize: bool. Whether embeddings are scaled to unit length; a zero vector stays one.
-        calibration: `Calibration`, or None. From which of its distances on two images are two people.
+        calibration: `Calibration`, or None. Above which of its distances two images show two people.
 
     Example:
         >>> encoder = load_encoder("runs/a")
@@ -69,8 +69,8 @@ class Encoder:
         self.image_size = (int(height), int(width))
         if not self.inputs or min(self.image_size) < 1:
             raise InputError(
-                "An encoder needs the record fields of its inputs and a fixed image size, where the model does not say "
-                f"them. Received: inputs={self.inputs}, image_size={self.image_size}."
+                "An encoder needs the record fields of its inputs and a fixed image size, and the model does not give "
+                f"both. Received: inputs={self.inputs}, image_size={self.image_size}."
             )
         self.distance: str = distance or known["distance"]
         self.attributes: AttributeCoding | None = attributes or known["attributes"]
@@ -106,8 +106,8 @@ class Encoder:
             float32 [len(images), dim].
 
         Raises:
-            InputError: an image cannot be read, an array is no RGB image, landmarks or boxes are wrong or not as many
-                as images, or the model needs them and they are neither given nor to be found.
+            InputError: an image cannot be read, an array is not an RGB image, landmarks or boxes are wrong or not as
+                many as images, or the model needs them and they are neither given nor to be found.
         """
         given = given_beside(len(images), landmarks, part_boxes)
         lacking = set(self.inputs.values()) - set(given)
@@ -184,7 +184,7 @@ class Encoder:
             raise InputError(
                 "This encoder needs the landmarks of an image: give them as `landmarks`, or load it with a detector, "
                 "load_encoder(run, detector={'name': 'movenet', 'model_file': FILE}). "
-                f"Received: {len(images)} images alone."
+                f"Received: {len(images)} images without landmarks."
             )
         names, arrays = paths_and_arrays(images)
         size = self.detector.image_size

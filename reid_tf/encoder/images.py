@@ -41,7 +41,7 @@ def given_beside(count: int, landmarks: np.ndarray | None, part_boxes: np.ndarra
     fields = {field: np.asarray(values, np.float32) for field, values in given.items() if values is not None}
     for field, values in fields.items():
         if len(values) != count:
-            raise InputError(f"{field} must be as many as the images. Received: {len(values)} for {count} images.")
+            raise InputError(f"There must be as many {field} as images. Received: {len(values)} for {count} images.")
     if "landmarks" in fields:
         check_landmarks([f"image {index}" for index in range(count)], fields["landmarks"], "landmarks")
     if "part_boxes" in fields:
@@ -57,7 +57,7 @@ def load_pixels(images: Images, image_size: tuple[int, int]) -> np.ndarray:
         image_size: (int, int). Height and width wanted.
 
     Raises:
-        InputError: an image cannot be read or is no image, or there are paths and arrays.
+        InputError: an image cannot be read or is not an image, or there are paths and arrays.
     """
     paths, arrays = paths_and_arrays(images)
     if paths:
@@ -69,11 +69,11 @@ def load_pixels(images: Images, image_size: tuple[int, int]) -> np.ndarray:
 def paths_and_arrays(images: Images) -> tuple[list[str], list[np.ndarray]]:
     """Returns images as paths and none as arrays, or the other way round; both together raise `InputError`."""
     if isinstance(images, str | bytes | Path):
-        raise InputError(f"Images are a sequence of paths or arrays. Received: {images!r}.")
+        raise InputError(f"Images must be a sequence of paths or arrays. Received: {images!r}.")
     paths = [str(image) for image in images if isinstance(image, str | Path)]
     arrays = [image for image in images if not isinstance(image, str | Path)]
     if paths and arrays:
-        raise InputError(f"Images are all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
+        raise InputError(f"Images must be all arrays or all paths. Received: {len(arrays)} arrays, {len(paths)} paths.")
     return paths, arrays
 
 

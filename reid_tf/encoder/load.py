@@ -19,7 +19,7 @@ def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
     """Loads the encoder of a finished run, or an exported one.
 
     The batch normalisations of a run's encoder are folded into the layers before them, as when the run was judged (see
-    `Encoder.folded`). An encoder that was calibrated knows from which distance on two images are two people.
+    `Encoder.folded`). An encoder that was calibrated knows above which distance two images show two people.
 
     Args:
         run: str or Path. A run directory; an export folder of any format; or a version folder in one.

@@ -36,13 +36,13 @@ def of_keras_model(model: System | keras.Model) -> tuple[Runtime, dict[str, Any]
         }
     if not isinstance(model, keras.Model):
         raise InputError(
-            f"An encoder is made of a System, a keras.Model or the runtime of an export; load_encoder() opens a run "
+            f"An encoder is made from a System, a keras.Model or the runtime of an export; load_encoder() opens a run "
             f"or an export. Received: {model!r}."
         )
     outputs, inputs = model.output, model.input
     if not isinstance(outputs, dict) or "embedding" not in outputs or not isinstance(inputs, dict):
         raise InputError(
-            "An encoder's model takes a dict of inputs ('image') and gives a dict of outputs with 'embedding', as a "
+            "An encoder's model must take a dict of inputs ('image') and give a dict of outputs with 'embedding', as a "
             f"system's `encoder` does. Received: the model {model.name!r} with inputs {_named(inputs)} and outputs "
             f"{_named(outputs)}."
         )

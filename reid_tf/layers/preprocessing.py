@@ -19,7 +19,7 @@ class ChannelNormalization(keras.layers.Layer):
 
     It calculates in float32 whatever the precision policy is (a half-precision grey value is off by up to half a level)
     and hands on the policy's compute dtype. It has no variables, but its numbers belong to the weights of the network
-    behind it: they stand in every weights file, and whoever loads one has them. A file without leaves them as they are.
+    after it: they are in every weights file, and whoever loads one has them. A file without leaves them as they are.
 
     Args:
         mean: 3 floats. Subtracted from each channel, in `channel_order`, on the scale 0..255.
@@ -43,7 +43,7 @@ class ChannelNormalization(keras.layers.Layer):
         self.standard_deviation = tuple(float(value) for value in standard_deviation)
         self.channel_order = channel_order
         if len(self.mean) != 3:
-            raise InputError(f"mean must hold 3 numbers, one a colour channel. Received: mean={mean}.")
+            raise InputError(f"mean must hold 3 numbers, one per colour channel. Received: mean={mean}.")
         if len(self.standard_deviation) != 3 or min(self.standard_deviation) <= 0:
             raise InputError(
                 f"standard_deviation must hold 3 numbers above 0. Received: standard_deviation={standard_deviation}."

@@ -1,4 +1,4 @@
-"""Outputs and labels -> one loss value a row of the batch."""
+"""Outputs and labels -> one loss value per row of the batch."""
 
 from reid_tf.losses.belief_maps import BeliefMapError as BeliefMapError
 from reid_tf.losses.belief_maps import belief_map_error as belief_map_error

@@ -39,15 +39,15 @@ def draw_belief_maps(landmarks: Any, map_size: tuple[int, int], sigma: float) ->
 
 
 def belief_map_error(landmarks: Any, beliefs: Any, sigma: float = 1.0, peak_weight: float = 0.0) -> Any:
-    """Squared error of belief maps, summed over the cells, averaged over the maps, one value an image.
+    """Squared error of belief maps, summed over the cells, averaged over the maps, one value per image.
 
     The sum is divided by that of one squared Gaussian, pi * sigma^2: whatever the size of the map, one that misses its
     landmark altogether costs 1, and one that sees it in a wrong place 2 (both without a peak weight).
 
     Args:
         landmarks: float [batch, points, 3]. x and y in [0, 1] of the image, confidence; 0 = not in the picture.
-        beliefs: float [batch, height, width, points + 1]. A map a landmark, and the background's: 1 minus the highest
-            of the others.
+        beliefs: float [batch, height, width, points + 1]. One map per landmark, and the background's: 1 minus the
+            highest of the others.
         sigma: float above 0. Standard deviation of the drawn Gaussians, in cells.
         peak_weight: float >= 0. How much more than elsewhere an error counts at the very peak, in proportion to the
             Gaussian around it.

@@ -13,7 +13,7 @@ SMALLEST_PROBABILITY = 1e-30
 
 
 def cross_entropy(classes: Any, probabilities: Any, label_smoothing: float = 0.0) -> Any:
-    """Cross-entropy of predicted probabilities, one value a row.
+    """Cross-entropy of predicted probabilities, one value per row.
 
     With smoothing e, the target is (1 - e) at the true class plus e / K at each of the K classes.
 

@@ -14,7 +14,7 @@ def group_cross_entropy(classes: Any, probabilities: Any, group_sizes: Sequence[
 
     Args:
         classes: int [batch, groups]. Class index within each group, -1 where nobody knows.
-        probabilities: float [batch, sum of sizes]. One softmax a group, side by side.
+        probabilities: float [batch, sum of sizes]. One softmax per group, side by side.
         group_sizes: ints [groups]. Classes of each group.
 
     Returns:

@@ -28,7 +28,7 @@ class PoseTripletLoss(TripletLoss):
     none of one kind, all of that kind are mined. A pair with fewer than `common_landmarks` in common is not
     constrained: it stays. With None for both thresholds it is the plain `TripletLoss`.
 
-    Labels are float32 [batch, 55]: the identity's class index, exact in float32 up to 16 million, and behind it the
+    Labels are float32 [batch, 55]: the identity's class index, exact in float32 up to 16 million, and after it the
     18 landmarks (x and y in [0, 1] of the image, confidence), flattened.
 
     Both thresholds are near the median pose distance of two images: 0.28 of one person and 0.33 of two persons for
@@ -123,7 +123,7 @@ class PoseTripletLoss(TripletLoss):
             labels: float32 [..., 55]. What the loss takes as `y_true`.
 
         Returns:
-            Two bool [images, images], a row for an anchor: the positives and the negatives that the constraint leaves.
+            Two bool [images, images], one row per anchor: the positives and the negatives that the constraint leaves.
         """
         positives, negatives = super().candidates(labels)
         landmarks = ops.reshape(ops.cast(labels[..., 1:], "float32"), (-1, NUM_LANDMARKS, 3))

@@ -31,7 +31,7 @@ def triplet_losses(triplets: Triplets, margin: float | None) -> Any:
 
 
 def reduce_triplets(losses: Any, valid: Any, reduction: TripletReduction) -> Any:
-    """One value an anchor from the losses of its triplets.
+    """One value per anchor from the losses of its triplets.
 
     Args:
         losses: float [batch, triplets]. 0 where not valid.
@@ -63,7 +63,7 @@ class TripletLoss(keras.losses.Loss):
         normalize: bool. Whether embeddings are scaled to unit length first. The cosine distance does not depend on it.
         hardest: int. Negatives for each positive pair, where mining is "hardest_negatives"; 4 as Wang and Gupta.
         reduction: "mean" over an anchor's triplets, then over all anchors; "mean_active", where an anchor's triplets
-            without a loss do not count (for several triplets an anchor; anchors still count all); or "sum" over all
+            without a loss do not count (for several triplets per anchor; anchors still count all); or "sum" over all
             triplets and anchors, as ShareNet's equation has it.
         name: str.
 
@@ -142,7 +142,7 @@ class TripletLoss(keras.losses.Loss):
             labels: int [batch] or [batch, 2]. What the loss takes as `y_true`.
 
         Returns:
-            Two bool [images, images], a row for an anchor: the positives and the negatives.
+            Two bool [images, images], one row per anchor: the positives and the negatives.
         """
         return pair_masks(self.identities(labels))
 

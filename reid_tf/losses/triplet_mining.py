@@ -27,7 +27,7 @@ class Triplets(NamedTuple):
 
 
 def batch_hard(distances: Any, positives: Any, negatives: Any) -> Triplets:
-    """One triplet an anchor: the farthest positive and the nearest negative.
+    """One triplet per anchor: the farthest positive and the nearest negative.
 
     Args:
         distances: float [batch, batch].

@@ -52,7 +52,7 @@ class GroupAccuracy(keras.metrics.Mean):
 
         Args:
             y_true: int [batch, groups]. Class indices, -1 for unknown.
-            y_pred: float [batch, sum of sizes]. One softmax a group, side by side.
+            y_pred: float [batch, sum of sizes]. One softmax per group, side by side.
             sample_weight: ignored; every known group counts once.
         """
         classes = ops.cast(y_true, "int32")

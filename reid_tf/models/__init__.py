@@ -1,4 +1,4 @@
-"""Backbone -> named outputs: one file a system, each a `System` that training and retrieval understand."""
+"""Backbone -> named outputs: one file per system, each a `System` that training and retrieval understand."""
 
 from reid_tf.models.attribute import attribute as attribute
 from reid_tf.models.baseline import baseline as baseline

@@ -34,8 +34,8 @@ def attribute(
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
-        attribute_schema: `AttributeSchema`. One softmax head a group.
-        feature_dim: int. Width of the layer behind the backbone.
+        attribute_schema: `AttributeSchema`. One softmax head per group.
+        feature_dim: int. Width of the layer after the backbone.
         pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.

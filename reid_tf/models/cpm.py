@@ -31,12 +31,12 @@ def cpm(
 
     The first stage looks at the features alone, through small kernels; each later one at the features and the previous
     stage's beliefs through large kernels, which see what is around: an elbow tells where its wrist can be. A loss at
-    every stage brings a gradient into the middle of a deep network. The convolutions between are normalised, which the
-    paper's are not: they learn from scratch.
+    every stage brings a gradient into the middle of a deep network. The convolutions in between are normalised, which
+    the paper's are not: they learn from scratch.
 
     Args:
         backbone: keras.Model from image to feature map; each of its cells is one of the belief maps.
-        stages: int >= 1. Number of stages. A narrow machine does with 3.
+        stages: int >= 1. Number of stages. 3 are enough for a narrow machine.
         width: int. Channels of the stages' convolutions.
         refinement_convolutions: int >= 1. Large convolutions in each stage from the second on. OpenPose has 5 of 7x7
             at stride 8, the paper 3 of 11x11.

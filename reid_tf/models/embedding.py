@@ -62,7 +62,7 @@ def embed_features(
         pooling: str. See `pool`.
 
     Returns:
-        The features [batch, dim] before the neck and behind it; without a neck the same twice.
+        The features [batch, dim] before and after the neck; without a neck the same twice.
 
     Raises:
         InputError: `embedding_dim` is below 1, or a layer is wanted without one.
@@ -106,8 +106,8 @@ def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
         raise InputError(unknown("pooling", kind, kinds))
     if len(feature_map.shape) != 4:
         raise InputError(
-            "A backbone ends in a feature map [batch, height, width, channels]: leave its own pooling and classifier "
-            f"out (include_top=False). Received: an output of shape {tuple(feature_map.shape)}."
+            "A backbone must end in a feature map [batch, height, width, channels]: leave out its own pooling and "
+            f"classifier (include_top=False). Received: an output of shape {tuple(feature_map.shape)}."
         )
     return kinds[kind](name=name)(feature_map)
 
@@ -118,7 +118,7 @@ def project(features: Any, dim: int, kind: EmbeddingLayer = "linear", use_bias: 
     Args:
         features: float [batch, any].
         dim: int. Width of the embedding.
-        kind: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU behind it.
+        kind: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU after it.
         use_bias: bool. Of the linear kind; the other needs none.
 
     Returns:

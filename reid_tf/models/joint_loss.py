@@ -55,21 +55,21 @@ def joint_loss(
         shared_layers: int. The last stage below the parts: conv4 of `pose_inception`.
         grids: three (rows, columns), of head, trunk and lower limbs. Size of what is pooled from a box. The paper does
             not print them; these suit a map of 51 x 23. In mixed_bfloat16 on processors with AMX give trunk and limbs
-            11 columns at least: TensorFlow 2.21's unpadded strided convolution reads memory that nobody wrote where
-            its result has one column and several rows, and the features may be NaN.
+            at least 11 columns: TensorFlow 2.21's unpadded strided convolution reads memory that nobody wrote where its
+            result has one column and several rows, and the features may be NaN.
         branch_widths: three float. Channels of a part's branch, relative to the backbone's. The paper narrows the head.
         global_dim: int. Width of the projected global features.
         part_dims: three int. Widths of the parts' projected features.
         pooling: str. How the feature maps of the whole and of each part are pooled: "average", "max", or "gem"
             (generalised mean, the power of each learned).
-        batch_norm_neck: bool. Whether a batch normalisation stands between the two losses. Off, as in the paper.
+        batch_norm_neck: bool. Whether there is a batch normalisation between the two losses. Off, as in the paper.
         dropout: float in [0, 1). Rate between the embedding and the classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
         metric_loss: component without `reduction`, or None for `pose_triplet` with its defaults.
 
     Returns:
         `System` with those of the outputs `identity` [batch, K] and `embedding` [batch, dim] that are wanted, with the
-        loss weights 1 and 1; ranked by the distance that the triplet loss compares (Euclidean), by the cosine behind a
+        loss weights 1 and 1; ranked by the distance that the triplet loss compares (Euclidean), by the cosine after a
         neck.
 
     Raises:
@@ -83,7 +83,7 @@ def joint_loss(
         raise InputError(f"The model 'joint_loss' needs at least one output. Received: outputs={outputs}.")
     if batch_norm_neck and "identity" not in outputs:
         raise InputError(
-            "batch_norm_neck makes what the identity softmax sees, and needs it. "
+            "batch_norm_neck makes the input of the identity softmax, and needs the output 'identity'. "
             f"Received: batch_norm_neck={batch_norm_neck}, outputs={outputs}."
         )
     inputs = {"image": keras.Input(backbone.input_shape[1:], name="image")}

@@ -57,7 +57,7 @@ def multitask(
             paper has the first three.
         embedding_dim: int or None. Dimensions of f; 4096 as in the paper, None where the backbone ends in fc7 itself.
         pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
-        batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps much.
+        batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps a lot.
         dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
         metric_loss: component without `reduction`, of the output "embedding"; None for `triplet` on f scaled to unit

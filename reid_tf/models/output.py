@@ -34,7 +34,7 @@ def build_system(name: str, inputs: Mapping[str, Any], outputs: Mapping[str, Out
     Args:
         name: str. Of the training graph.
         inputs: mapping from name to the graph's input tensor, named after the record fields that they take; of pairs
-            each twice, with `_a` and `_b` behind.
+            each twice, with `_a` and `_b` at the end.
         outputs: mapping from name to `Output`.
         **rest: fields of `System` that are not of single outputs: `encoder`, `batches`, `distance`, ...
 

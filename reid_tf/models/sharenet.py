@@ -57,8 +57,8 @@ def sharenet(
             ResNet-50 in the paper. Both belong to `reduction="sum"` on one device.
         reduction: "sum" over triplets, images and attributes, as the paper's equation has it; or "mean" over triplets
             and over images (an image's attributes are summed), whose size does not depend on the batch. A batch has
-            several triplets an image, so that the same balance takes an alpha several times smaller.
-        identity: bool. Whether the paper's classifier over the training identities stands on the embedding, with weight
+            several triplets per image, so that the same balance takes an alpha several times smaller.
+        identity: bool. Whether the paper's classifier over the training identities is put on the embedding, with weight
             1 unless `loss_weights` says otherwise.
         metric_loss: component without `reduction`, or None for the triplet loss with Wang and Gupta's mining (cosine
             distance, margin 0.5, the four negatives of largest loss), whose options a component without a name changes.

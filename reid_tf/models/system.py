@@ -31,7 +31,7 @@ class System:
         encoder: keras.Model or None. The branch kept at test time: inputs to {"embedding": float32 [batch, dim]} and,
             where `attribute_kind` says so, {"attributes": float32 [batch, targets]}.
         inputs: mapping. The encoder's input names to the record's fields; where batches are pairs, the model's own
-            inputs are these with `_a` and `_b` behind.
+            inputs are these with `_a` and `_b` at the end.
         losses: mapping from output to keras loss.
         loss_weights: mapping from output to float.
         metrics: mapping from output to a list of keras metrics.
@@ -41,8 +41,8 @@ class System:
         verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability": [batch, 1]} that both show one
             person.
         evaluation: str. "retrieval", or "landmarks" for a pose estimator.
-        attribute_kind: str or None. What the encoder's "attributes" are: "binary" for sigmoids, "classes" for a softmax
-            a group; see `AttributeCoding`.
+        attribute_kind: str or None. What the encoder's "attributes" are: "binary" for sigmoids, "classes" for one
+            softmax per group; see `AttributeCoding`.
         attribute_schema: `AttributeSchema`, or None. What they say.
         combined_metrics: mapping from a name to the weights of logged values whose sum it is, for figures that span
             several outputs.
@@ -135,7 +135,7 @@ class System:
             weights: mapping from output to float >= 0.
 
         Raises:
-            InputError: a name is no output of the model, or a weight is negative.
+            InputError: a name is not an output of the model, or a weight is negative.
         """
         for output, weight in weights.items():
             if output not in self.loss_weights:

@@ -31,15 +31,15 @@ def triplet(
 ) -> System:
     """Metric learning on batches of P identities x K images, alone or beside a softmax over the identities.
 
-    With a neck the metric loss compares the features before it, and the softmax and the ranking see those behind it.
+    With a neck the metric loss compares the features before it, and the softmax and the ranking see those after it.
 
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
         embedding_dim: int or None. Width of a projection; None takes the backbone's own pooled features.
-        embedding_layer: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU behind the projection.
+        embedding_layer: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU after the projection.
         pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
-        batch_norm_neck: bool. Whether a batch normalisation stands between the two losses, which makes them agree.
+        batch_norm_neck: bool. Whether there is a batch normalisation between the two losses, which makes them agree.
         identity: bool. Whether the softmax is there.
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
@@ -58,7 +58,7 @@ def triplet(
     """
     if batch_norm_neck and not identity:
         raise InputError(
-            "batch_norm_neck stands between the triplet loss and the identity softmax, and needs both. "
+            "batch_norm_neck comes between the triplet loss and the identity softmax, and needs both. "
             f"Received: batch_norm_neck={batch_norm_neck}, identity={identity}."
         )
     image = keras.Input(backbone.input_shape[1:], name="image")

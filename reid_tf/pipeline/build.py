@@ -53,7 +53,7 @@ def build_batches(
         augment: sequence of `Augmentation`, in the order of application.
         inputs: mapping from input name to "image" (float32 [batch, *image_size, 3], 0..255), "landmarks" (float32
             [batch, 18, 3]) or "part_boxes" (float32 [batch, 3, 4], of the landmarks as augmentation moved them).
-            Batches of pairs have each twice, with `_a` and `_b` behind the name.
+            Batches of pairs have each twice, with `_a` and `_b` at the end of the name.
         targets: mapping from output name to label, see `Labels`.
         seed: int >= 0. Of the augmentation.
         cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
@@ -62,7 +62,7 @@ def build_batches(
         steps_per_epoch: int, or None. The first so many batches of each of the sampler's epochs; None takes all.
         attribute_schema: `AttributeSchema`, needed where attributes are targets.
         epoch_by_epoch: bool. Whether every new iteration over the data set gives the next epoch alone, as `fit` expects
-            that is not told the steps of an epoch; else one iteration gives all of them.
+            that is not told the steps per epoch; else one iteration gives all of them.
 
     Returns:
         tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality. Shapes are static but for the batch
@@ -126,7 +126,7 @@ def evaluation_batches(records: Sequence[Record], image_size: ImageSize, batch_s
     Args:
         records: sequence of `Record`.
         image_size: (int, int). Height and width that images are resized to.
-        batch_size: int. Images a batch; the last one may be smaller.
+        batch_size: int. Images per batch; the last one may be smaller.
 
     Returns:
         tf.data.Dataset of uint8 [batch, *image_size, 3], of known cardinality.
@@ -155,7 +155,7 @@ def input_batches(
         records: sequence of `Record`.
         inputs: mapping from input name to record field, as in `build_batches`.
         image_size: (int, int). Height and width that images are resized to.
-        batch_size: int. Images a batch; the last one may be smaller.
+        batch_size: int. Images per batch; the last one may be smaller.
         mirror: bool. Whether left and right are exchanged.
 
     Returns:

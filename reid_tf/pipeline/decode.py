@@ -135,7 +135,7 @@ def read_image(path: str) -> np.ndarray:
         uint8 [height, width, 3], RGB.
 
     Raises:
-        InputError: the file is missing or is no image.
+        InputError: the file is missing or is not an image.
     """
     with naming_broken_images([path]):
         return decode(tf.constant(read_encoded([path])[0])).numpy()
@@ -152,7 +152,7 @@ def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
         uint8 [N, *image_size, 3], RGB.
 
     Raises:
-        InputError: a file is missing or is no image.
+        InputError: a file is missing or is not an image.
     """
     images = np.empty((len(paths), *image_size, 3), np.uint8)
     with naming_broken_images(paths), tf.device("CPU:0"):
@@ -167,7 +167,7 @@ def naming_broken_images(paths: Iterable[str]) -> Iterator[None]:
     """Turns a failure of TensorFlow in the block into an `InputError` that names the broken image, if there is one.
 
     The error of an operation inside a data set or a training step does not say which file it was at; so the files are
-    tried one after the other when it has happened. Where all are sound, the error is another one and passes.
+    tried one after the other when it has happened. Where all are intact, the error is another one and passes.
 
     Args:
         paths: iterable of str. The images that the block may read.

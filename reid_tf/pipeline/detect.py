@@ -24,7 +24,7 @@ def detect_landmarks(
         batch_size: int >= 1. Images that the detector gets at once.
 
     Yields:
-        float32 [18, 3] an image, in the order of the records.
+        float32 [18, 3] per image, in the order of the records.
 
     Raises:
         InputError: an image cannot be read, the batch size is below 1, or the detector's own.

@@ -13,7 +13,8 @@ def landmarks_of(belief_maps: np.ndarray) -> np.ndarray:
     centre of the cell.
 
     Args:
-        belief_maps: float [N, height, width, points + 1]. A map a landmark, and the background's, which is not read.
+        belief_maps: float [N, height, width, points + 1]. One map per landmark, and the background's, which is not
+            read.
 
     Returns:
         float32 [N, points, 3]: x and y in [0, 1] of the image, and as confidence the highest belief, clipped to [0, 1].

@@ -37,7 +37,7 @@ def read_body_points(path: Path, images: Sequence[str]) -> dict[str, FoundLandma
     for file in sorted(path.glob("*.mat")) if path.is_dir() else [path]:
         split = next((split for split in ("train", "query") if split in file.name), None)
         if split is None:
-            raise InputError(f"A file of body points has train or query in its name. Received: {str(file)!r}.")
+            raise InputError(f"A file of body points must have train or query in its name. Received: {str(file)!r}.")
         points = in_coco_18(_read_places(file), MPII_14)
         for folder in sorted({Path(image).parent for image in images}):
             if folder.name == SPLIT_FOLDERS[split]:
@@ -47,8 +47,8 @@ def read_body_points(path: Path, images: Sequence[str]) -> dict[str, FoundLandma
                 }
     if not found:
         raise InputError(
-            f"The body points in {str(path)!r} belong to images in bounding_box_train/ and query/; none of "
-            f"{len(images):,} images lies there."
+            f"The body points in {str(path)!r} belong to images in bounding_box_train/ and query/; none of the "
+            f"{len(images):,} images is there."
         )
     return found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def cpm(*, run: str) -> LandmarkDetector:
     """Finds landmarks with a trained pose machine, where its last stage's beliefs are highest.
 
-    It always names a place; how sure it is of it stands in the confidence.
+    It always names a place; the confidence says how sure it is of it.
 
     Args:
         run: str. The run directory of a model `cpm`, or a `.keras` file of one.
@@ -36,7 +36,7 @@ def cpm(*, run: str) -> LandmarkDetector:
     if path.suffix != ".keras":
         path = path / "model.keras"
     if not path.is_file():
-        raise InputError(f"A pose machine is a finished run or a .keras file, and there is no {str(path)!r}.")
+        raise InputError(f"A pose machine is a finished run or a .keras file, but there is no {str(path)!r}.")
     return _PoseMachine(path)
 
 
@@ -76,7 +76,7 @@ def last_beliefs(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    # By number: in alphabetical order stage9 stands behind stage10.
+    # By number: in alphabetical order stage9 comes after stage10.
     return keras.Model(model.input, model.output[f"stage{len(model.output)}"], name="last_beliefs")
 
 
@@ -87,7 +87,7 @@ def _check_stages(model: "keras.Model", path: Path) -> None:
     wanted = len(JOINTS) + 1
     if not stages or set(outputs) != set(stages) or {maps.shape[-1] for maps in outputs.values()} != {wanted}:
         raise InputError(
-            f"{str(path)!r} is no pose machine, whose outputs stage1, stage2, ... have {wanted} belief maps each. "
+            f"{str(path)!r} is not a pose machine, whose outputs stage1, stage2, ... have {wanted} belief maps each. "
             f"Received: the outputs {_shapes(model.output)}."
         )
 

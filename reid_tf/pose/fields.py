@@ -42,8 +42,8 @@ def landmark_table(records: Sequence[Record]) -> np.ndarray:
     missing = [record.path for record in records if record.landmarks is None]
     if missing:
         raise InputError(
-            f"The model needs the landmarks of every image, and {len(missing)} of {len(records)} images have none, the "
-            f"first being {missing[0]!r}; `python tools/landmarks.py --detector NAME` finds them, for all images, "
+            f"The model needs the landmarks of every image, but {len(missing)} of {len(records)} images have none, the "
+            f"first being {missing[0]!r}; `python tools/landmarks.py --detector NAME` finds them for all images "
             "and writes them beside the images."
         )
     return np.array([record.landmarks for record in records], np.float32).reshape(-1, NUM_LANDMARKS, 3)

@@ -13,7 +13,7 @@ def image_size(path: str) -> tuple[int, int]:
         path: str. A `Record.path`.
 
     Raises:
-        InputError: the file is missing or is no image.
+        InputError: the file is missing or is not an image.
     """
     import tensorflow as tf  # models read this room's constants, and do without TensorFlow
 
@@ -24,5 +24,5 @@ def image_size(path: str) -> tuple[int, int]:
         else:
             height, width, _ = tf.io.decode_image(encoded, channels=3, expand_animations=False).shape
     except tf.errors.InvalidArgumentError as error:
-        raise InputError(f"The file {path!r} ({len(encoded)} bytes) is not a sound image.") from error
+        raise InputError(f"The file {path!r} ({len(encoded)} bytes) is not a valid image.") from error
     return int(width), int(height)

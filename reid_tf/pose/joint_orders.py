@@ -16,7 +16,7 @@ UNKNOWN = -1
 # For each joint of COCO-18 its place in another order.
 # COCO: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, always the left one first, and no neck.
 COCO_17 = (0, UNKNOWN, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
-# OpenPose's BODY_25: the middle of the hips stands behind the arms, toes and heels at the end.
+# OpenPose's BODY_25: the middle of the hips comes after the arms, toes and heels at the end.
 BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 COCO_18 = tuple(range(len(JOINTS)))
 # MPII's order: crown (which COCO-18 lacks), neck, right and left arm, right and left leg.

@@ -67,7 +67,7 @@ class _LandmarkFile:
         if missing == len(paths) > 0:
             raise InputError(
                 f"{str(self._path)!r} names none of the {len(paths):,} images: its first is "
-                f"{next(iter(found), None)!r}, the first image {paths[0]!r}."
+                f"{next(iter(found), None)!r}, and the first image is {paths[0]!r}."
             )
         if missing:
             _LOG.warning("%s lacks %s of %s images: no landmark found.", self._path, f"{missing:,}", f"{len(paths):,}")

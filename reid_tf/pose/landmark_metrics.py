@@ -86,7 +86,7 @@ def percentage_of_correct_keypoints(
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
     if predicted.shape != true.shape or true.shape[1:] != (len(JOINTS), 3):
         raise InputError(
-            f"Landmarks to compare are both [N, 18, 3]. Received: {list(predicted.shape)} and {list(true.shape)}."
+            f"Landmarks to compare must both be [N, 18, 3]. Received: {list(predicted.shape)} and {list(true.shape)}."
         )
     if not threshold > 0:
         raise InputError(f"threshold must be positive. Received: threshold={threshold}.")

@@ -21,18 +21,19 @@ _OUTPUT_SHAPE = (1, 1, 17, 3)
 def movenet(*, model_file: str, interpreters: int | None = None) -> LandmarkDetector:
     """Finds landmarks with a single-pose MoveNet (Lightning or Thunder).
 
-    Crops of persons are about twice as high as wide: they are resized to that and stand in the middle of the network's
+    Crops of persons are about twice as high as wide: they are resized to that and lie in the middle of the network's
     square input, black on both sides. The neck is the middle of the shoulders.
 
     Args:
         model_file: str. The `.tflite` file, from the model's own page; it is not part of this package.
-        interpreters: int >= 1, or None for one a core. How many images are looked at side by side.
+        interpreters: int >= 1, or None for one per core. How many images are looked at side by side.
 
     Returns:
         `LandmarkDetector`.
 
     Raises:
-        InputError: the file is missing, is no TensorFlow Lite file or holds another model, or interpreters is below 1.
+        InputError: the file is missing, is not a TensorFlow Lite file or holds another model, or interpreters is
+            below 1.
     """
     if interpreters is not None and interpreters < 1:
         raise InputError(f"interpreters must be at least 1. Received: interpreters={interpreters}.")
@@ -86,7 +87,7 @@ def _interpreter(content: bytes, path: Path) -> Any:
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
-            f"{str(path)!r} is no TensorFlow Lite file: it begins with {content[:16]!r} ({reason})."
+            f"{str(path)!r} is not a TensorFlow Lite file: it begins with {content[:16]!r} ({reason})."
         ) from error
     return interpreter
 
@@ -98,7 +99,7 @@ def _side(interpreter: Any, path: Path) -> int:
     side = shapes[0][1] if len(shapes[0]) == 4 else 0
     if shapes != [(1, side, side, 3), _OUTPUT_SHAPE]:
         raise InputError(
-            f"{str(path)!r} is no single-pose MoveNet, which turns [1, side, side, 3] into {list(_OUTPUT_SHAPE)}. "
+            f"{str(path)!r} is not a single-pose MoveNet, which turns [1, side, side, 3] into {list(_OUTPUT_SHAPE)}. "
             f"Received: {_shapes(inputs)} into {_shapes(outputs)}."
         )
     return side

@@ -22,7 +22,7 @@ def read_openpose(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks
     Of several persons in an image the one with the highest confidence counts; an image with none has no landmark found.
 
     Args:
-        path: Path. A folder with a file `IMAGE_keypoints.json` an image, in subfolders too, or one such file.
+        path: Path. A folder with one file `IMAGE_keypoints.json` per image, in subfolders too, or one such file.
         images: sequence of str. Not used: the files' names are the images'.
 
     Returns:
@@ -34,7 +34,9 @@ def read_openpose(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks
     folder = path if path.is_dir() else path.parent
     files = sorted(path.rglob(f"*{_ENDING}")) if path.is_dir() else [path]
     if not files or not files[0].name.endswith(_ENDING):
-        raise InputError(f"OpenPose's files are named IMAGE{_ENDING}. Received: {str(path)!r}, which has none.")
+        raise InputError(
+            f"OpenPose's files are named IMAGE{_ENDING}. Received: {str(path)!r}, which neither is nor holds one."
+        )
     return {
         file.relative_to(folder).as_posix().removesuffix(_ENDING): FoundLandmarks(_best_person(file), None)
         for file in files
@@ -45,7 +47,7 @@ def _best_person(file: Path) -> np.ndarray:
     content = read_json(file)
     people = content.get("people") if isinstance(content, Mapping) else None
     if not isinstance(people, list):
-        raise InputError(f"{str(file)!r} is not a file of OpenPose, with `people`. Received: {str(content)[:80]}.")
+        raise InputError(f"{str(file)!r} is not an OpenPose file with `people`. Received: {str(content)[:80]}.")
     landmarks = [_landmarks(person, file) for person in people]
     return max(landmarks, key=lambda points: points[:, 2].sum(), default=np.zeros((NUM_LANDMARKS, 3), np.float32))
 

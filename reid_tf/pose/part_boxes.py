@@ -29,7 +29,7 @@ class _Part:
     """A body part by its landmarks, numbered in OpenPose's COCO-18 order.
 
     The box needs a landmark of the upper and one of the lower end; those between only widen it. `above` and `below` are
-    how far the body goes on behind its landmarks, in heights of their extremes: to the crown, to the sole. `least` is
+    how far the body goes on beyond its landmarks, in heights of their extremes: to the crown, to the sole. `least` is
     the least width and height of the box in those of the image: a person seen from the side has no width between the
     shoulders. `region` is about the middle box of real crops.
     """
@@ -111,7 +111,7 @@ def parts_seen(landmarks: Any, *, least_confidence: float = LEAST_CONFIDENCE) ->
 
 
 def check_part_boxes(boxes: np.ndarray) -> None:
-    """Refuses what are no part boxes, before a region without pixels gives an embedding without meaning.
+    """Refuses what are not part boxes, before a region without pixels gives an embedding without meaning.
 
     Args:
         boxes: float [batch, 3, 4]. Left, top, right, bottom in [0, 1] of the image.
@@ -125,7 +125,7 @@ def check_part_boxes(boxes: np.ndarray) -> None:
     for wrong, rule in (
         (~np.isfinite(boxes).all(axis=-1), "finite numbers"),
         (((boxes < 0) | (boxes > 1)).any(axis=-1), "in [0, 1] of the image (left, top, right, bottom), not pixels"),
-        ((boxes[..., :2] >= boxes[..., 2:]).any(axis=-1), "of left < right and top < bottom"),
+        ((boxes[..., :2] >= boxes[..., 2:]).any(axis=-1), "such that left < right and top < bottom"),
     ):
         if wrong.any():
             image, part = np.argwhere(wrong)[0]

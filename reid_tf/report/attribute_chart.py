@@ -19,7 +19,7 @@ _CHANCE = 50
 def attribute_chart(path: str | Path, metrics: AttributeMetrics) -> None:
     """Draws balanced accuracy, plain accuracy and positive share of every binary attribute, the best one on top.
 
-    Attributes whose labels hold one class only have no balanced accuracy and stand at the bottom; those without any
+    Attributes whose labels hold one class only have no balanced accuracy and come at the bottom; those without any
     label are left out. A dashed line marks the balanced accuracy of guessing.
 
     Args:

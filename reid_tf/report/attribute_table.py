@@ -13,7 +13,7 @@ COLUMNS = ("kind", "name", "images", *FIGURES)
 
 
 def write_attribute_csv(path: str | Path, metrics: AttributeMetrics) -> None:
-    """Writes one line a binary attribute and then one a group, in the schema's order.
+    """Writes one line per binary attribute and then one per group, in the schema's order.
 
     The columns are kind ("attribute" or "group"), name, images and the figures of `AttributeScore` as fractions; a
     figure that the labels do not allow is empty.
@@ -39,7 +39,7 @@ def attribute_means_table(metrics: AttributeMetrics) -> str:
         metrics: `AttributeMetrics`.
 
     Returns:
-        str of several lines, without a line break at its end; "-" stands where there is no figure.
+        str of several lines, without a line break at its end; "-" where there is no figure.
     """
     lines = [
         [f"% of {metrics.images:,} images", *(figure.replace("_", " ") for figure in FIGURES), "means over", "skipped"]

@@ -18,7 +18,7 @@ def image_grid(
 
     Args:
         images: uint8 [H, W, 3] each, RGB; sizes may differ, none is distorted.
-        captions: str an image, or None. "\\n" separates lines.
+        captions: one str per image, or None. "\\n" separates lines.
         columns: int. Images in a row.
         tile: (height, width) in pixels that each image is fitted into.
 
@@ -31,11 +31,11 @@ def image_grid(
     """
     if not len(images) or columns < 1:
         raise InputError(
-            f"An image grid needs an image and a column at least. Received: {len(images)} images, columns={columns!r}."
+            f"An image grid needs at least one image and column. Received: {len(images)} images, columns={columns!r}."
         )
     if captions is not None and len(captions) != len(images):
         raise InputError(
-            f"An image grid needs one caption an image. Received: {len(captions)} captions for {len(images)} images."
+            f"An image grid needs one caption per image. Received: {len(captions)} captions for {len(images)} images."
         )
     texts = [caption.split("\n") for caption in captions] if captions is not None else [[]] * len(images)
     most = max(len(lines) for lines in texts)

@@ -44,7 +44,7 @@ def judge(
         draws: int, or None for the default of `evaluate()`. Galleries drawn by "cuhk03_single_shot".
         multi_query: "mean" or "max", how all images of a query's identity and camera are pooled; None for single
             queries.
-        references: mapping from a name to figures that stand beside, or None.
+        references: mapping from a name to figures that are shown beside, or None.
         batch_size: int. Images embedded at once.
         ranked_lists: int >= 1. Queries in the picture.
 

@@ -7,7 +7,7 @@ from reid_tf.report.table import markdown_table
 
 
 def landmark_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Writes shares of correct landmarks as a Markdown table, a row a landmark and a column a detector.
+    """Writes shares of correct landmarks as a Markdown table, one row per landmark and one column per detector.
 
     Args:
         rows: mapping of a detector's name to its figures under the keys of `LandmarkMetrics.to_dict()`.

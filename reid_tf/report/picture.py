@@ -33,7 +33,7 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise InputError(f"Pictures are written as .png files. Received: {str(path)!r}.")
+        raise InputError(f"Pictures must be written as .png files. Received: {str(path)!r}.")
     check_image(image)
     _, encoded = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
     with written_beside(path) as beside:
@@ -45,7 +45,7 @@ def check_image(image: np.ndarray) -> None:
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(
-            f"Pictures are uint8 RGB of shape [height, width, 3], not empty. Received: {image.shape}, {image.dtype}."
+            f"Pictures must be uint8 RGB, [height, width, 3], not empty. Received: {image.shape}, {image.dtype}."
         )
 
 
@@ -100,7 +100,7 @@ def captioned(tile: np.ndarray, lines: Sequence[str]) -> np.ndarray:
         lines: str each.
 
     Returns:
-        uint8 [H + 18 a line, W, 3], the tile above black text on white.
+        uint8 [H + 18 per line, W, 3], the tile above black text on white.
     """
     if not lines:
         return tile

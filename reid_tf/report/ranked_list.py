@@ -34,7 +34,7 @@ class RankedImage:
 
 
 def ranked_list(rows: Sequence[Sequence[RankedImage]]) -> np.ndarray:
-    """Draws ranked lists, one a row.
+    """Draws ranked lists, one per row.
 
     A right image has a green frame and a tick, a wrong one a red frame and a cross, others a gray frame.
 
@@ -49,7 +49,7 @@ def ranked_list(rows: Sequence[Sequence[RankedImage]]) -> np.ndarray:
     """
     if not rows or not all(len(row) for row in rows):
         raise InputError(
-            f"Every row of ranked lists begins with its query. Received: rows of {[*map(len, rows)]} images."
+            f"Every row of ranked lists must begin with its query. Received: rows of {[*map(len, rows)]} images."
         )
     most = max(len(place.caption) for row in rows for place in row)
     return sheet([[_tile(place, most) for place in row] for row in rows])
@@ -67,7 +67,7 @@ def draw_ranked_lists(
 ) -> np.ndarray:
     """Draws the ranked lists of some queries that have a match.
 
-    Gallery images that the protocol ignores are left out. Beneath each result stand its rank, distance, identity and
+    Gallery images that the protocol ignores are left out. Beneath each result are its rank, distance, identity and
     camera.
 
     Args:
@@ -75,7 +75,7 @@ def draw_ranked_lists(
         gallery: `Embeddings` with paths.
         read_image: function of a path that returns uint8 [H, W, 3], RGB.
         rows: int. Queries drawn at random among those with a match, all of them where there are fewer; in query order.
-        k: int. Results a query; fewer where the gallery is smaller.
+        k: int. Results per query; fewer where the gallery is smaller.
         distance: "cosine", "euclidean" or "mean_squared".
         protocol: "market1501", "single_camera" or "cuhk03_single_shot", whose lists show the whole gallery: nothing
             is drawn from it.
@@ -96,7 +96,7 @@ def draw_ranked_lists(
     ignored = ignored_pairs(query, gallery, pairs, protocol)
     with_match = np.unique(pairs.queries[~ignored])
     if not len(with_match):
-        raise InputError(f"No query of {len(query)} has a match that the protocol {protocol!r} counts.")
+        raise InputError(f"None of {len(query)} queries has a match that the protocol {protocol!r} counts.")
     drawn = np.sort(np.random.default_rng(seed).choice(with_match, min(rows, len(with_match)), replace=False))
     # As many more as the protocol may ignore, so that k remain.
     most_ignored = np.bincount(pairs.queries[ignored], minlength=1).max()

@@ -17,9 +17,9 @@ def draw_search(
     rows: int = 8,
     k: int = 10,
 ) -> np.ndarray:
-    """Draws the first results of the first searches, one a row, all in gray frames.
+    """Draws the first results of the first searches, one per row, all in gray frames.
 
-    Beneath each result stand its rank, its distance or probability, and its file's name.
+    Beneath each result are its rank, its distance or probability, and its file's name.
 
     Args:
         gallery: sequence of str. Paths of the images searched in.
@@ -28,7 +28,7 @@ def draw_search(
         read_image: function of a path that returns uint8 [H, W, 3], RGB.
         queries: sequence of Q str, or None. Paths of the images searched with; None for searches by attributes.
         rows: int >= 1. Searches drawn; fewer where there are fewer.
-        k: int >= 1. Results a search; fewer where there are fewer.
+        k: int >= 1. Results per search; fewer where there are fewer.
 
     Returns:
         uint8 [height, width, 3].

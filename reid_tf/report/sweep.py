@@ -52,7 +52,7 @@ def write_sweep_report(folder: str | Path, rows: Sequence[SweepRow], source: str
 
     Args:
         folder: str or Path. Made when missing; each file is complete or absent at its name.
-        rows: sequence of `SweepRow`, one a run, those included that are not finished.
+        rows: sequence of `SweepRow`, one per run, including those that are not finished.
         source: str or None. Who reports the rows' reported figures, as a legend names it: "the paper, table 2".
 
     Raises:
@@ -69,7 +69,7 @@ def write_sweep_report(folder: str | Path, rows: Sequence[SweepRow], source: str
 
 
 def sweep_table(rows: Sequence[SweepRow], source: str | None = None) -> str:
-    """Writes a sweep as Markdown: how many runs are finished, a table with a row a run, and why runs failed.
+    """Writes a sweep as Markdown: how many runs are finished, a table with one row per run, and why runs failed.
 
     Args:
         rows: sequence of `SweepRow`, all of the same options.
@@ -99,10 +99,10 @@ def sweep_table(rows: Sequence[SweepRow], source: str | None = None) -> str:
 
 
 def sweep_plot(path: str | Path, rows: Sequence[SweepRow], source: str | None = None) -> None:
-    """Draws rank-1, mAP and whatever else is reported, a panel each, over the values of the first varied option.
+    """Draws rank-1, mAP and whatever else is reported, one panel each, over the values of the first varied option.
 
     Where there is neither rank-1 nor mAP, every share gets a panel. Of several options, each combination of the others'
-    values is a line. Numbers stand on an axis of numbers (a logarithmic one where they span two decades or more), other
+    values is a line. Numbers are on an axis of numbers (a logarithmic one where they span two decades or more), other
     values side by side, as points without a line. What others report is dashed and drawn for runs too that are not
     finished.
 

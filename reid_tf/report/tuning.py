@@ -58,8 +58,8 @@ def write_tuning_report(folder: str | Path, rows: Sequence[TrialRow], logarithmi
 
     Args:
         folder: str or Path. Made when missing; each file is complete or absent at its name.
-        rows: sequence of `TrialRow`, one a trial.
-        logarithmic: options whose values stand on a logarithmic axis.
+        rows: sequence of `TrialRow`, one per trial.
+        logarithmic: options whose values are on a logarithmic axis.
 
     Raises:
         InputError: as `tuning_table()`.
@@ -87,7 +87,7 @@ def tuning_table(rows: Sequence[TrialRow]) -> str:
         InputError: there is no row.
     """
     if not rows:
-        raise InputError(f"A table of trials has at least one. Received: {list(rows)!r}.")
+        raise InputError(f"A table of trials needs at least one trial. Received: {list(rows)!r}.")
     lines = [["trial", *rows[0].values, "state", "val mAP, %", "best epoch", "epochs", "seconds"]]
     for row in best_first(rows):
         figures = ["-" if row.score is None else f"{100 * row.score:.2f}", option_text(row.best_epoch or "-")]
@@ -99,14 +99,14 @@ def tuning_table(rows: Sequence[TrialRow]) -> str:
 
 
 def tuning_plot(path: str | Path, rows: Sequence[TrialRow], logarithmic: Collection[str] = ()) -> None:
-    """Draws the validated mAP over the values of each option, a panel an option; the best trial has a star.
+    """Draws the validated mAP over the values of each option, one panel per option; the best trial has a star.
 
-    Trials of different lengths have different markers. Where failed trials lay, a cross stands at the bottom.
+    Trials of different lengths have different markers. Where failed trials lay, a cross is at the bottom.
 
     Args:
         path: str or Path. The file, ending in .png; it is complete or absent at this name.
         rows: sequence of `TrialRow`, at least one of them finished.
-        logarithmic: options whose values stand on a logarithmic axis.
+        logarithmic: options whose values are on a logarithmic axis.
 
     Raises:
         InputError: the path does not end in .png, or no trial is finished.

@@ -23,7 +23,8 @@ _LAST_DET_RATE = 0.99
 def roc_curve_picture(path: str | Path, metrics: Mapping[str, VerificationMetrics], rate: float) -> None:
     """Draws true accepts over false accepts, on a logarithmic axis, and marks the rate that was chosen.
 
-    Where fewer than ten impostor pairs are accepted the ground is grey: there the curve says little about other pairs.
+    Where fewer than ten impostor pairs are accepted the background is grey: there the curve says little about other
+    pairs.
 
     Args:
         path: str or Path. The file, ending in .png; it is complete or absent at this name.
@@ -97,7 +98,7 @@ def _fewest_rejects(metrics: VerificationMetrics) -> float:
 def _figure(path: str | Path, metrics: Mapping[str, VerificationMetrics]) -> tuple[Figure, Axes]:
     if Path(path).suffix.lower() != ".png" or not metrics:
         raise InputError(
-            f"Verification curves need a .png path and something compared. Received: {str(path)!r}, {list(metrics)}."
+            f"Verification curves need a .png path and a comparison. Received: {str(path)!r}, {list(metrics)}."
         )
     figure = Figure(figsize=(7, 6), layout="constrained")  # no pyplot, as in curves.py
     return figure, figure.add_subplot()

@@ -19,7 +19,7 @@ def verification_table(metrics: Mapping[str, VerificationMetrics]) -> str:
         metrics: mapping from what is compared ("cosine distance") to its `VerificationMetrics`.
 
     Returns:
-        str of several lines, without a line break at its end; "too few pairs" stands where impostor pairs do not
+        str of several lines, without a line break at its end; "too few pairs" where impostor pairs do not
         resolve a false-accept rate.
     """
     lines = [

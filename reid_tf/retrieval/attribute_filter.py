@@ -25,7 +25,7 @@ def parse_attributes(texts: Iterable[str], schema: AttributeSchema) -> dict[str,
         dict from group to class, in the order asked.
 
     Raises:
-        InputError: nothing is asked, a part is no "group=class", a group or class does not exist, or a group is asked
+        InputError: nothing is asked, a part is not "group=class", a group or class does not exist, or a group is asked
             twice.
     """
     classes = {group.name: group.classes for group in schema.groups}

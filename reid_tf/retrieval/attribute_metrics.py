@@ -20,8 +20,8 @@ class AttributeMetrics:
 
     Args:
         images: int. Images with a label for any group.
-        attributes: tuple of `AttributeScore`. One a binary attribute, in the order of `schema.binary_names`.
-        groups: tuple of `AttributeScore`. One a group.
+        attributes: tuple of `AttributeScore`. One per binary attribute, in the order of `schema.binary_names`.
+        groups: tuple of `AttributeScore`. One per group.
     """
 
     images: int
@@ -65,7 +65,7 @@ def evaluate_attributes(
 ) -> AttributeMetrics:
     """Compares answers with labels, attribute by attribute.
 
-    Answers are one class a group, whatever the model's outputs were (`AttributeCoding.answers()`): a sigmoid of a
+    Answers are one class per group, whatever the model's outputs were (`AttributeCoding.answers()`): a sigmoid of a
     larger group is not cut at 0.5 by itself, so that models of both kinds compare. Unknown labels (-1) do not count.
     An attribute whose labels hold one class only has neither balanced accuracy nor F1; it enters no mean and is counted
     as skipped.
@@ -79,7 +79,7 @@ def evaluate_attributes(
         `AttributeMetrics`.
 
     Raises:
-        InputError: the shapes differ or are not [N, groups], or an index is no class of its group.
+        InputError: the shapes differ or are not [N, groups], or an index is not a class of its group.
     """
     predicted, truths = np.asarray(predicted), np.asarray(truths)
     _check(schema, predicted, truths)
@@ -142,7 +142,7 @@ def check_same_schema(trained: AttributeSchema, received: AttributeSchema) -> No
         )
         if of_model != of_data:
             raise InputError(
-                f"The attributes are those of another data set than the model's: group {place + 1} is ({of_data}), and "
+                f"The data set's attributes are not the model's: group {place + 1} is ({of_data}), and "
                 f"the model was trained on ({of_model})."
             )
 

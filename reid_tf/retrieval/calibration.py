@@ -1,4 +1,4 @@
-"""From which distance on two images count as two people, and how likely a distance makes one person."""
+"""Above which distance two images count as two people, and how likely a distance makes one person."""
 
 import dataclasses
 import json
@@ -26,7 +26,8 @@ class Calibration:
         distance: str. What is compared: "cosine", "euclidean" or "mean_squared", as in `distances.distance_blocks`, of
             embeddings as the encoder gives them.
         threshold: float, one that float32 holds. Two images are the same person where distance <= threshold.
-        false_accept_rate: float in (0, 1). The most of the measured pairs of two people that the threshold accepts.
+        false_accept_rate: float in (0, 1). The largest share of the measured pairs of two people that the threshold
+            accepts.
         slope: float. Of the logistic function, see `probability()`.
         intercept: float. Of the logistic function.
         figures: mapping of values that JSON has. What it was measured on and how well it separates.
@@ -106,14 +107,14 @@ class Calibration:
             path: str or Path.
 
         Raises:
-            InputError: the file is missing, no JSON mapping, or as `from_dict()`.
+            InputError: the file is missing or not a JSON mapping, or as `from_dict()`.
         """
         try:
             values = json.loads(Path(path).read_text())
         except FileNotFoundError:
             raise InputError(f"There is no calibration {str(path)!r}; tools/calibrate.py writes it.") from None
         except (OSError, ValueError) as error:
-            raise InputError(f"{str(path)!r} is no calibration (JSON): {error}.") from None
+            raise InputError(f"{str(path)!r} is not a calibration (JSON): {error}.") from None
         return cls.from_dict(values)
 
 

@@ -27,7 +27,7 @@ def distance_blocks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yields the distances of successive queries to the whole gallery.
 
-    The array is the same memory in every turn: use it before the next one. Beyond it, only one number an image is
+    The array is the same memory in every turn: use it before the next one. Beyond it, only one number per image is
     held; the gallery is not copied. Products are computed in float32 and scaled afterwards, so that vectors of small
     whole numbers give exact ties. Distances that rounding makes negative are 0; the Euclidean distance of two vectors
     that nearly coincide is exact to about a thousandth of their length only.

@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 8192  # a temporary of the size of all vectors would double the 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Embeddings:
-    """One descriptor an image, in the order of the images.
+    """One descriptor per image, in the order of the images.
 
     Lists and arrays of other number types are converted; two instances are equal only when they are the same object.
 
@@ -43,7 +43,7 @@ class Embeddings:
         object.__setattr__(self, "paths", tuple(str(path) for path in self.paths))
         if self.paths and len(self.paths) != len(vectors):
             raise InputError(
-                f"Embeddings need one path a row of vectors, or none at all. Received: {len(self.paths)} paths for "
+                f"Embeddings need one path per row of vectors, or none at all. Received: {len(self.paths)} paths for "
                 f"{len(vectors)} rows."
             )
 
@@ -102,12 +102,12 @@ class Embeddings:
                 arrays = {name: archive[name] for name in ARRAYS}
         except KeyError as error:
             raise InputError(
-                f"{str(path)!r} is no file of embeddings: {error.args[0]}. It needs: {', '.join(ARRAYS)}."
+                f"{str(path)!r} is not a file of embeddings: {error.args[0]}. It needs: {', '.join(ARRAYS)}."
             ) from None
         # np.load returns a bare array for a .npy file (no context manager), and refuses pickles and foreign files.
         except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
-                f"{str(path)!r} is no file of embeddings (an .npz archive with {', '.join(ARRAYS)}): {error}."
+                f"{str(path)!r} is not a file of embeddings (an .npz archive with {', '.join(ARRAYS)}): {error}."
             ) from None
         return cls(arrays["vectors"], arrays["identities"], arrays["cameras"], tuple(arrays["paths"].tolist()))
 
@@ -143,7 +143,7 @@ def _as_integers(name: str, values: np.ndarray, count: int) -> np.ndarray:
     integers = np.asarray(values)
     if integers.shape != (count,) or (count and integers.dtype.kind not in "iu"):
         raise InputError(
-            f"Embeddings need one whole number a row of vectors as {name}, shape [{count}]. Received: shape "
+            f"Embeddings need one whole number per row of vectors as {name}, shape [{count}]. Received: shape "
             f"{integers.shape}, {integers.dtype}."
         )
     return np.ascontiguousarray(integers, np.int64)

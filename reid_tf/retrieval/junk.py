@@ -13,9 +13,9 @@ from reid_tf.files import written_beside
 def junk_scores(outputs: np.ndarray) -> np.ndarray:
     """Sums the squares of an image's attribute outputs; a low score hints at junk or a distractor.
 
-    With a softmax a group the sum lies between the sum of 1 / classes, where every class of each group seems equally
-    likely, and the number of groups, where the model is certain. With sigmoids, which are low for whatever is absent,
-    a plainly dressed person scores low too. Compare the scores of one model only.
+    With one softmax per group the sum lies between the sum of 1 / classes, where every class of each group seems
+    equally likely, and the number of groups, where the model is certain. With sigmoids, which are low for whatever is
+    absent, a plainly dressed person scores low too. Compare the scores of one model only.
 
     Args:
         outputs: float [N, size of the coding]. Attribute outputs, in [0, 1].
@@ -42,7 +42,7 @@ def write_junk_scores(path: str | Path, names: Sequence[str], scores: np.ndarray
         InputError: there are more or fewer names than scores.
     """
     if len(names) != len(scores):
-        raise InputError(f"Junk scores need one name a score. Received: {len(names)} names, {len(scores)} scores.")
+        raise InputError(f"Junk scores need one name per score. Received: {len(names)} names, {len(scores)} scores.")
     with written_beside(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("image", "score"))

@@ -1,4 +1,4 @@
-"""At which ranks the right gallery images stand: the part of the evaluation that has to be fast."""
+"""The ranks of the right gallery images: the part of the evaluation that has to be fast."""
 
 import dataclasses
 
@@ -85,7 +85,7 @@ def count_nearer(distances: np.ndarray, entries: np.ndarray) -> np.ndarray:
 def _rank(pairs: Pairs, distances: np.ndarray, nearer: np.ndarray, ignored: np.ndarray) -> MatchRanks:
     order = np.lexsort((pairs.entries, distances, pairs.queries))
     queries, ignored = pairs.queries[order], ignored[order]
-    # Ignored images move the matches behind them up; only those of the same query count.
+    # Ignored images move the matches after them up; only those of the same query count.
     ignored_before = np.concatenate([[0], np.cumsum(ignored)])
     of_query_before = ignored_before[1:] - ignored_before[pairs.begins[queries]]
     return MatchRanks(queries[~ignored], (nearer[order] - of_query_before + 1)[~ignored])

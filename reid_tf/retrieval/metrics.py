@@ -91,17 +91,17 @@ def evaluate(
     draws: int = 100,
     seed: int = 0,
 ) -> RetrievalMetrics:
-    """Ranks the gallery for every query and measures where the right images stand.
+    """Ranks the gallery for every query and measures where the right images are.
 
     Equal distances rank in gallery order. The query x gallery matrix is never held whole: beyond its inputs the
-    evaluation takes one block of distances (`distances.BLOCK_BYTES` at most) and a few numbers for each pair of a query
+    evaluation takes one block of distances (at most `distances.BLOCK_BYTES`) and a few numbers for each pair of a query
     and a gallery image of its identity.
 
     Average precision is given by two rules. The step rule is the mean of the precision at each match. Market-1501's own
     code integrates the precision-recall curve by trapezoids: each of M matches adds 1 / M times the mean of the
     precision at its rank and at the rank before; before the first rank the precision is 1. It is never the higher one.
 
-    Of CUHK03's classic protocol, which draws one image an identity from the gallery, every figure is the mean over the
+    Of CUHK03's classic protocol, which draws one image per identity from the gallery, every figure is the mean over the
     draws too, and the standard deviation of rank-k over the draws is given. Average precision is 1 / rank there.
 
     Args:
@@ -172,7 +172,7 @@ def _some(values: np.ndarray) -> str:
 
 
 def summarise(matches: MatchRanks, num_queries: int, max_rank: int) -> RetrievalMetrics:
-    """Measures where the right images stand.
+    """Measures where the right images are.
 
     Args:
         matches: `MatchRanks`, at least one.
@@ -211,7 +211,7 @@ def summarise(matches: MatchRanks, num_queries: int, max_rank: int) -> Retrieval
 
 
 def summarise_draws(ranks: np.ndarray, max_rank: int) -> RetrievalMetrics:
-    """Measures where the one right image of each draw stands, and averages over the draws.
+    """Measures where the one right image of each draw is, and averages over the draws.
 
     Args:
         ranks: int64 [Q, draws]. As `RetrievalMetrics.drawn_ranks`; at least one query is valid.

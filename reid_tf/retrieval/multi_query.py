@@ -18,7 +18,7 @@ def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Emb
     """Replaces each query's descriptor by the pooled descriptors of its identity and camera.
 
     Only the images in `extra` are pooled (Market-1501's hand-drawn boxes include the query images themselves). A query
-    for which `extra` holds none keeps its own descriptor; their number is logged. Descriptors are pooled as they stand,
+    for which `extra` holds none keeps its own descriptor; their number is logged. Descriptors are pooled as they are,
     not normalised, so that the result lies among the gallery's descriptors whatever distance follows.
 
     Args:

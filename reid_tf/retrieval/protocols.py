@@ -35,7 +35,7 @@ def ignored_pairs(query: Embeddings, gallery: Embeddings, pairs: Pairs, protocol
 
 
 def market1501(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.ndarray:
-    """Ignores images of the query's identity from the query's own camera: finding those is no re-identification.
+    """Ignores images of the query's identity from the query's own camera: finding those is not re-identification.
 
     Args:
         query: `Embeddings`.
@@ -72,7 +72,7 @@ def single_camera(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.nd
         return pairs.entries == pairs.queries
     if not query.paths or not gallery.paths:
         raise InputError(
-            f"The protocol 'single_camera' knows the query image itself by its path, so query and gallery need paths "
+            f"The protocol 'single_camera' recognises the query image by its path, so query and gallery need paths "
             f"(or must be one and the same object). Received: {len(query.paths)} query paths, {len(gallery.paths)} "
             f"gallery paths."
         )

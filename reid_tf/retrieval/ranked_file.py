@@ -1,4 +1,4 @@
-"""Ranked lists as a text file: `query: name, name, ...`, one query a line, the nearest image first."""
+"""Ranked lists as a text file: `query: name, name, ...`, one query per line, the nearest image first."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def write_ranked_lists(path: str | Path, lists: Mapping[str, Sequence[str]]) -> 
     """
     for query, names in lists.items():
         if not len(names):
-            raise InputError(f"A ranked list needs a name at least. Received: {list(names)!r} for {query!r}.")
+            raise InputError(f"A ranked list needs at least one name. Received: {list(names)!r} for {query!r}.")
         for name in (query, *names):
             if not name or any(part in name for part in (_AFTER_QUERY, _BETWEEN, "\n", "\r")):
                 raise InputError(
@@ -45,7 +45,7 @@ def read_ranked_lists(path: str | Path) -> dict[str, tuple[str, ...]]:
         dict from a query's name to the names found, nearest first, in the order of the lines.
 
     Raises:
-        InputError: the file cannot be read, a line is no ranked list, or a query stands there twice.
+        InputError: the file cannot be read, a line is not a ranked list, or a query is there twice.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
@@ -57,7 +57,7 @@ def read_ranked_lists(path: str | Path) -> dict[str, tuple[str, ...]]:
         if line and not (query and separator and all(names.split(_BETWEEN))):
             raise InputError(f"{str(path)!r}, line {number}: must be 'query: name, name, ...'. Received: {line!r}.")
         if query in lists:
-            raise InputError(f"{str(path)!r}, line {number}: a second list of the query. Received: {query!r}.")
+            raise InputError(f"{str(path)!r}, line {number}: a second list of the same query. Received: {query!r}.")
         if line:
             lists[query] = tuple(names.split(_BETWEEN))
     return lists

@@ -1,4 +1,4 @@
-"""Galleries of one image an identity, drawn at random: the ranks in them of the one right image."""
+"""Galleries of one image per identity, drawn at random: the ranks in them of the one right image."""
 
 import dataclasses
 import functools
@@ -57,7 +57,7 @@ def draw_single_shots(gallery: Embeddings, camera: int, draws: int, seed: int = 
 def single_shot_ranks(
     query: Embeddings, gallery: Embeddings, distance: str = "cosine", draws: int = 100, seed: int = 0
 ) -> np.ndarray:
-    """Finds the rank of the query's identity in galleries of one image an identity.
+    """Finds the rank of the query's identity in galleries of one image per identity.
 
     Equal distances rank in gallery order. Distances are computed once for all draws, a block at a time; beyond it, the
     draws of one camera are held, `draws` x identities numbers, and a copy of the queries.

@@ -10,13 +10,13 @@ import numpy as np
 from reid_tf.errors import InputError
 
 RATES = (1e-2, 1e-3, 1e-4)
-# A share is measured on this many accepted impostor pairs at least: fewer say little about the next thousand pairs.
+# A share is measured on at least this many accepted impostor pairs: fewer say little about the next thousand pairs.
 _LEAST_ACCEPTED = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VerificationMetrics:
-    """The receiver operating characteristic of a distance, a point at each of T thresholds.
+    """The receiver operating characteristic of a distance, one point at each of T thresholds.
 
     A pair is accepted as one person where its distance is at most the threshold. The first threshold is minus infinity,
     at which nothing is accepted; the others are the distances that occur, in ascending order.
@@ -41,7 +41,7 @@ class VerificationMetrics:
         return smallest_rate(self.impostor_pairs)
 
     def resolves(self, rate: float) -> bool:
-        """Returns whether there are impostor pairs enough for a false-accept rate."""
+        """Returns whether there are enough impostor pairs for a false-accept rate."""
         return rate >= self.smallest_rate
 
     def true_accepts(self, rates: Any) -> np.ndarray:
@@ -103,7 +103,7 @@ def smallest_rate(impostor_pairs: int) -> float:
 def verification_metrics(genuine: np.ndarray, impostor: np.ndarray) -> VerificationMetrics:
     """Measures how well a distance separates genuine from impostor pairs.
 
-    Holds some 30 bytes a pair.
+    Holds some 30 bytes per pair.
 
     Args:
         genuine: float32 [G]. Distances of the pairs of one person.
@@ -118,7 +118,9 @@ def verification_metrics(genuine: np.ndarray, impostor: np.ndarray) -> Verificat
     sides = [np.sort(np.asarray(distances, np.float32)) for distances in (genuine, impostor)]
     if not all(len(side) and math.isfinite(side[-1]) for side in sides):
         shown = ", ".join(f"{len(side)} up to {side[-1:]}" for side in sides)
-        raise InputError(f"Genuine and impostor pairs must be some each, at finite distances. Received: {shown}.")
+        raise InputError(
+            f"Calibration needs at least one genuine and one impostor pair, at finite distances. Received: {shown}."
+        )
     occurring = np.unique(np.concatenate(sides))
     true, false = (np.searchsorted(side, occurring, side="right") / len(side) for side in sides)
     return VerificationMetrics(

@@ -36,7 +36,7 @@ def verification_pairs(
 ) -> VerificationPairs:
     """Forms all pairs of images, or a sample where there are too many.
 
-    Besides the pairs (9 bytes each), some 200 MB are held at most. The sample is the same for the same images.
+    Besides the pairs (9 bytes each), at most some 200 MB are held. The sample is the same for the same images.
 
     Args:
         identities: int64 [N]. Whom each image shows.
@@ -53,7 +53,7 @@ def verification_pairs(
     """
     count = len(identities)
     genuine_share, impostor_share = _shares(identities, cameras, across_cameras, most)
-    generator = np.random.default_rng(0)  # one number a pair, in their order
+    generator = np.random.default_rng(0)  # one number per pair, in their order
     parts = []
     for rows in row_blocks(count, max(1, _CELLS_AT_ONCE // count)):
         allowed = np.arange(count) > np.arange(rows.start, rows.stop)[:, np.newaxis]
@@ -98,7 +98,7 @@ def _shares(identities: np.ndarray, cameras: np.ndarray, across_cameras: bool, m
     if not genuine or not impostor:
         where = "across cameras" if across_cameras else "of any cameras"
         raise InputError(
-            f"A verification needs pairs {where} of images of one person and of two. Received: {genuine} genuine and "
+            f"A verification needs pairs {where} of one person and of two people. Received: {genuine} genuine and "
             f"{impostor} impostor pairs among {len(identities)} images of {len(np.unique(identities))} identities."
         )
     return min(1.0, most / genuine), min(1.0, most / impostor)

@@ -38,11 +38,13 @@ class Answers:
             try:
                 rows = np.asarray(nested)
             except ValueError as error:  # rows of different widths
-                raise ServerError(f"The server's {name!r} is no array: {error}.") from error
+                raise ServerError(f"The server's {name!r} is not an array: {error}.") from error
             column = self.outputs.get(name)
             wanted = (len(positions), *(rows if column is None else column).shape[1:])
             if rows.shape != wanted:
-                raise ServerError(f"The server's {name!r} must be {list(wanted)}. Received: {list(rows.shape)}.")
+                raise ServerError(
+                    f"The server's {name!r} must have shape {list(wanted)}. Received: {list(rows.shape)}."
+                )
             if name == "error":
                 self.refused.update((place, text) for place, text in zip(positions, nested, strict=True) if text)
                 continue

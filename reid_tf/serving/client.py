@@ -101,7 +101,7 @@ class Client:
     def attributes(
         self, images: Sequence[ClientImage], landmarks: np.ndarray | None = None, on_error: OnError = "raise"
     ) -> np.ndarray:
-        """Predicts the attributes of images; what the columns mean stands in the export's `export.json`.
+        """Predicts the attributes of images; what the columns mean is in the export's `export.json`.
 
         Args:
             images: sequence of N images.
@@ -139,7 +139,7 @@ class Client:
             `Verification`.
 
         Raises:
-            InputError: the sides are not as many, or as in `embed`, with the side of each refused image.
+            InputError: the sides differ in number, or as in `embed`, with the side of each refused image.
             ServerError: as in `embed`; the model can neither verify nor is it calibrated.
         """
         images = {"image_a": images_a, "image_b": images_b}
@@ -205,14 +205,14 @@ class Client:
         given = {name: np.asarray(values, np.float32) for name, values in landmarks.items() if values is not None}
         numbers = {name: len(values) for group in (images, given) for name, values in group.items()}
         if len(set(numbers.values())) > 1:
-            raise InputError(f"There must be as many of each. Received: {numbers}.")
+            raise InputError(f"There must be equally many of each. Received: {numbers}.")
         answers = send(self._model, signature, images, given, self._batch_size)
         if answers.refused:
             named = [
                 f"{called(position, [values[position] for values in images.values()])}: {reason}"
                 for position, reason in sorted(answers.refused.items())
             ]
-            message = f"Refused are {len(answers.refused)} of {answers.count}, by position: {'; '.join(named)}."
+            message = f"{len(answers.refused)} of {answers.count} were refused, by position: {'; '.join(named)}."
             if on_error == "raise":
                 raise InputError(message)
             _LOG.warning("%s", message)

@@ -23,8 +23,8 @@ def image_bytes(image: ClientImage) -> bytes:
         bytes.
 
     Raises:
-        InputError: the file cannot be read, or the array is no RGB image; a sentence without its subject, as those of
-            the server.
+        InputError: the file cannot be read, or the array is not an RGB image; a sentence without its subject, as those
+            of the server.
     """
     if isinstance(image, bytes):
         return image
@@ -36,7 +36,7 @@ def image_bytes(image: ClientImage) -> bytes:
     try:
         array = np.asarray(image)
     except ValueError as error:
-        raise InputError(f"must be an array uint8 [height, width, 3], and is none ({error})") from None
+        raise InputError(f"must be an array uint8 [height, width, 3], and is not ({error})") from None
     if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape or array.dtype != np.uint8:
         raise InputError(f"must be an array uint8 [height, width, 3], and is {array.dtype} {list(array.shape)}")
     return cv2.imencode(".png", array[..., ::-1])[1].tobytes()

@@ -145,7 +145,7 @@ def load_source(
         InputError: the run is not finished, is an export or has no encoder, or the data set or an image is missing.
     """
     if find_export(run):
-        raise InputError(f"{str(run)!r} is an export already; name the run that it was made of.")
+        raise InputError(f"{str(run)!r} is an export already; name the run that it was made from.")
     encoder = load_encoder(run).with_options(normalize=normalize)
     config = load_config(run / "config.yaml")
     dataset = _load_dataset(config, data)
@@ -230,7 +230,7 @@ def embed_exported(folder: Path, format: str, records: Sequence[Record]) -> np.n
 def _target(out: Path, format: str) -> Path:
     """The folder that the export is to become."""
     if (out / "manifest.json").exists():
-        raise InputError(f"An export needs a folder of its own, or none yet. Received: {str(out)!r}, a run directory.")
+        raise InputError(f"An export needs a folder of its own. Received: {str(out)!r}, a run directory.")
     if format == "savedmodel" and out.is_dir() and not (out / EXPORT_FILE).exists():
         numbers = [int(path.name) for path in out.iterdir() if path.name.isdecimal()]
         return out / str(max(numbers, default=0) + 1)

@@ -1,7 +1,7 @@
 """Encoded images -> pixels inside a served graph, each image with its own error.
 
 A request is one batch, a server may merge those of several clients, and one failing operation fails all of it. So the
-images are read by a small tf.data pipeline, which goes on behind an image that cannot be decoded.
+images are read by a small tf.data pipeline, which goes on after an image that cannot be decoded.
 """
 
 import functools
@@ -27,7 +27,7 @@ def decode_images(encoded: tf.Tensor, image_size: ImageSize, max_pixels: int) ->
 
     Returns:
         (pixels, error): uint8 [batch, *image_size, 3], RGB, the pixels that `reid_tf.pipeline.decode` makes, black
-        where an image is refused; and string [batch], "" where an image is sound, else what is wrong with it, in
+        where an image is refused; and string [batch], "" where an image is valid, else what is wrong with it, in
         printable ASCII: "has 30000000 pixels, more than the 25000000 allowed".
     """
     count = tf.shape(encoded, out_type=tf.int64)[0]
@@ -39,7 +39,7 @@ def decode_images(encoded: tf.Tensor, image_size: ImageSize, max_pixels: int) ->
     found, error, pixels = images.concatenate(end).batch(count + 1).with_options(_options()).get_single_element()
     found = found[:-1, tf.newaxis]
     lengths = tf.strings.as_string(tf.strings.length(encoded))
-    unsound = tf.strings.join(["is not a sound JPEG or PNG (", lengths, " bytes)"])
+    unsound = tf.strings.join(["is not a valid JPEG or PNG (", lengths, " bytes)"])
     shape = tf.concat([[count], tf.constant([*image_size, 3], tf.int64)], axis=0)
     every = tf.ensure_shape(tf.scatter_nd(found, pixels[:-1], shape), [None, *image_size, 3])
     return every, tf.tensor_scatter_nd_update(unsound, found, error[:-1])
@@ -85,7 +85,7 @@ def _read(
         )
 
     begins = tf.gather(_SHOWN, tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, 8), tf.uint8), tf.int32))
-    unknown = "is neither JPEG nor PNG, it begins with: "
+    unknown = "is neither JPEG nor PNG; it begins with: "
     error, pixels = tf.cond(is_jpeg | is_png, known, lambda: refused(unknown, tf.strings.reduce_join(begins)))
     return position, error, pixels
 

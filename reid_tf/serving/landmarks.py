@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-_TOLERANCE = 1e-4  # of the image: rounding in float32 is no error
+_TOLERANCE = 1e-4  # of the image: rounding in float32 is not an error
 
 
 def checked_landmarks(landmarks: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Finds the landmarks that are none; fails with `InvalidArgumentError` where they are not as many as images.
+    """Finds the landmarks that are not valid; fails with `InvalidArgumentError` where they are not as many as images.
 
     Args:
         landmarks: float32 [batch, 18, 3]. x and y in [0, 1] of the image, and confidence.
@@ -14,10 +14,10 @@ def checked_landmarks(landmarks: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor
 
     Returns:
         (landmarks, error): float32 [batch, 18, 3], zeros (nothing is seen) where they are refused; and string [batch],
-        "" where they are sound, else what is wrong.
+        "" where they are valid, else what is wrong.
     """
     found = tf.shape(landmarks)[0]
-    message = tf.strings.format("landmarks must be as many as images, and are {} for {}", (found, count))
+    message = tf.strings.format("there must be as many landmarks as images, and there are {} for {}", (found, count))
     with tf.control_dependencies([tf.debugging.Assert(found == count, [message])]):
         inside = (landmarks >= -_TOLERANCE) & (landmarks <= 1.0 + _TOLERANCE)  # no number that is not finite is
     unseen = tf.math.is_finite(landmarks) & (landmarks[..., 2:] == 0.0)

@@ -15,7 +15,7 @@ from reid_tf.retrieval.metrics import evaluate
 EmbedRecords = Callable[[Sequence[Record]], np.ndarray]
 
 # Rounding of float32 in another order of additions gives 1e-6; half precision is computed in float32 by some formats,
-# and its own rounding is the difference: 2^-11 or 2^-8 a layer, several times that behind all of them.
+# and its own rounding is the difference: 2^-11 or 2^-8 per layer, several times that after all of them.
 _DIFFERENCES = {"float32": 1e-3, "mixed_float16": 1e-2, "mixed_bfloat16": 1e-1}
 
 
@@ -75,7 +75,7 @@ class Parity:
     tolerance: Tolerance
 
     def check(self, kind: str) -> None:
-        """Raises an `InputError` with the figures where the export is outside the tolerance, or no number.
+        """Raises an `InputError` with the figures where the export is outside the tolerance, or not a number.
 
         Args:
             kind: str. The format.
@@ -89,7 +89,7 @@ class Parity:
         raise InputError(
             f"The export as {kind!r} is not the run's encoder: on {self.images} images the embeddings differ by up to "
             f"{self.difference:.3g} of their mean length ({allowed} is allowed), mAP is {after:.2f} instead of "
-            f"{before:.2f} ({self.tolerance.points:g} points less are allowed) and rank-1 {ranks[1]:.2f} instead of "
+            f"{before:.2f} ({self.tolerance.points:g} points less is allowed) and rank-1 {ranks[1]:.2f} instead of "
             f"{ranks[0]:.2f}."
         )
 
@@ -128,7 +128,7 @@ def compare(
     expected, found = np.concatenate([query.vectors, gallery.vectors]), np.concatenate(exported)
     difference = np.linalg.norm(found - expected, axis=1).max() / np.linalg.norm(expected, axis=1).mean()
     of_run = evaluate(query, gallery, encoder.distance, protocol=protocol)
-    # Embeddings that are no numbers have no order: they are the worst there is.
+    # Embeddings that are not numbers have no order: they are the worst there is.
     figures = (0.0, 0.0)
     if np.isfinite(found).all():
         sides = zip((query, gallery), exported, strict=True)
@@ -173,8 +173,8 @@ def whole_identities(dataset: ReIDDataset, max_images: int) -> ReIDDataset:
             left -= int(counts[index])
     if len(chosen & {record.identity for record in dataset.query}) < min(2, queried.sum()):
         raise InputError(
-            f"max_images must leave room for two people with all their images, {np.sort(counts[queried])[:2].sum()} "
-            f"at least. Received: max_images={max_images}."
+            f"max_images must leave room for two people with all their images: at least "
+            f"{np.sort(counts[queried])[:2].sum()}. Received: max_images={max_images}."
         )
     query, gallery = (
         tuple(record for record in split if record.identity in chosen) for split in (dataset.query, dataset.gallery)

@@ -32,12 +32,12 @@ class RestModel:
             statuses 429, 502, 503 and 504, with growing pauses.
 
     Raises:
-        InputError: the URL is no URL of a server, or a number is out of range.
+        InputError: the URL is not the URL of a server, or a number is out of range.
     """
 
     def __init__(self, url: str, model_name: str, version: int | None, timeout_s: float, retries: int) -> None:
         if not re.match(r"https?://[^/]", url):
-            raise InputError(f"A server's URL begins with 'http://' or 'https://' and a host. Received: {url!r}.")
+            raise InputError(f"A server's URL must begin with 'http://' or 'https://' and a host. Received: {url!r}.")
         if not timeout_s > 0:
             raise InputError(f"timeout_s must be positive. Received: timeout_s={timeout_s}.")
         if retries < 0:
@@ -60,7 +60,7 @@ class RestModel:
         """Returns what the server says of the model: its status, or with "/metadata" its signatures.
 
         Args:
-            what: str. Behind the model's address.
+            what: str. Follows the model's address.
 
         Returns:
             The JSON object of the answer.
@@ -156,7 +156,7 @@ class RestModel:
         cause = getattr(error.args[0] if error.args else None, "reason", None)
         if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
             return f"The server did not answer within {self._timeout_s:g} s at {self.url!r}."
-        return f"There is no server to be reached at {self.url!r}: {one_line(cause or error)}."
+        return f"No server can be reached at {self.url!r}: {one_line(cause or error)}."
 
 
 def _json(response: requests.Response) -> Any:
@@ -169,7 +169,7 @@ def _json(response: requests.Response) -> Any:
 def _reason(response: requests.Response) -> str:
     """Why a request failed, in the server's words; those of our own graphs without what TensorFlow puts around them."""
     answer = _json(response)
-    # Servers escape some errors in a way that is no proper JSON.
+    # Servers escape some errors in a way that is not proper JSON.
     text = str(answer["error"]) if isinstance(answer, dict) and "error" in answer else response.text
     found = re.search(r"assertion failed: \[([^\]]*)\]", text)
     return found.group(1) if found else one_line(ValueError(text)).rstrip(".")

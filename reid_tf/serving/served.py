@@ -23,7 +23,7 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
     Args:
         folder: Path. The version folder of an export.
         records: sequence of `Record`.
-        batch_size: int. Images a request.
+        batch_size: int. Images per request.
 
     Returns:
         float32 [len(records), dim].

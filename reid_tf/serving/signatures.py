@@ -41,10 +41,10 @@ def build_serving_module(
     the `threshold` of the distance). An encoder that looks at body parts takes `landmarks` float32 [batch, 18, 3]
     beside each image (`landmarks_a`, `landmarks_b`). A request with no images gives no rows.
 
-    Signatures on files also give `error`, string [batch]: "" where a row is sound, else what is wrong with its images
+    Signatures on files also give `error`, string [batch]: "" where a row is valid, else what is wrong with its images
     or landmarks, in printable ASCII. Such a row is NaN and its `same` False; the others are as if it were not there.
-    `embed_image` has no `error`: its rows are NaN for landmarks that are none. In JSON, TensorFlow Serving writes the
-    bare word NaN, which Python reads, and a strict parser (JavaScript's `JSON.parse`) does not.
+    `embed_image` has no `error`: its rows are NaN for landmarks that are not valid. In JSON, TensorFlow Serving writes
+    the bare word NaN, which Python reads, and a strict parser (JavaScript's `JSON.parse`) does not.
 
     Where calibrated, `probability` is the calibration's logistic function of `distance`, so that it cannot contradict
     `same`: no pair that is the same person is less probable than one that is not. The verifier's own scores order
@@ -192,7 +192,7 @@ class _Answers:
     def _encode(self, pixels: tf.Tensor, error: tf.Tensor, landmarks: tf.Tensor | None) -> tuple[Tensors, tf.Tensor]:
         """All outputs of the model, averaged over an image and its mirror image where the encoder does so; errors."""
         count = tf.shape(pixels)[0]
-        # An empty batch breaks TensorFlow's convolutions (oneDNN): a blank image goes through, and is cut off behind.
+        # An empty batch breaks TensorFlow's convolutions (oneDNN): a blank image goes through, and is then cut off.
         spare = tf.cast(count == 0, tf.int32)
         batch = {"image": tf.cast(_longer(pixels, spare), tf.float32)}
         if landmarks is not None:
@@ -211,7 +211,7 @@ def _check_as_many(inputs: Tensors) -> tf.Operation:
     """Fails where inputs have different numbers of rows, and names them with their numbers."""
     counts = tf.stack([tf.shape(values)[0] for values in inputs.values()])
     numbers = tf.strings.reduce_join(tf.strings.as_string(counts), separator=", ")
-    message = tf.strings.join([f"{', '.join(inputs)} must be as many, and are ", numbers])
+    message = tf.strings.join([f"{', '.join(inputs)} must have equally many rows, and have ", numbers])
     return tf.debugging.Assert(tf.reduce_all(counts == counts[0]), [message])
 
 

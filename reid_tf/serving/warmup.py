@@ -40,7 +40,7 @@ def write_warmup_requests(
 
 
 def inputs_of(function: tf.types.experimental.ConcreteFunction) -> dict[str, tf.TensorSpec]:
-    """The inputs of a concrete function by name; optional ones that it was made without are no inputs."""
+    """The inputs of a concrete function by name; optional ones that it was made without are not inputs."""
     specs = tf.nest.flatten(function.structured_input_signature)
     return {spec.name: spec for spec in specs if isinstance(spec, tf.TensorSpec)}
 

@@ -34,7 +34,7 @@ def train_in_own_process(
 
     Returns:
         "" where the run is finished, otherwise the sentence that says why it is not: that of the `InputError`, or how
-        the process ended, whose traceback then stands on standard error.
+        the process ended, whose traceback is then on standard error.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     receiver, sender = context.Pipe(duplex=False)
@@ -56,7 +56,7 @@ def train_in_own_process(
 
 def _how_it_ended(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
-        return f"The run was ended by signal {-exit_code}; 9 is what the system sends where memory runs out."
+        return f"The run was ended by signal {-exit_code}; 9 is what the system sends when memory runs out."
     return f"The process of the run ended with exit code {exit_code}, after the traceback in the output."
 
 

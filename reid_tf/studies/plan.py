@@ -44,7 +44,7 @@ class Search:
         return {_label(option, one): values[option] for option, one in self.ranges.items()}
 
     def logarithmic(self) -> list[str]:
-        """Returns the entries of `shown()` whose values stand on a logarithmic axis."""
+        """Returns the entries of `shown()` whose values are on a logarithmic axis."""
         return [_label(option, one) for option, one in self.ranges.items() if _is_logarithmic(one)]
 
     def describe(self) -> dict[str, Any]:

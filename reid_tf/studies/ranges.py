@@ -27,7 +27,7 @@ class Range:
         max: number or None. The largest value.
         sampling: str. "linear", or "log" for values whose ratio counts, such as learning rates.
         step: number or None. From one value to the next, beginning with `min`; with "log", what it is multiplied by.
-        values: tuple or None. The values to choose from, in the place of all that.
+        values: tuple or None. The values to choose from, instead of all that.
         also: paths of further options that always take the same value.
     """
 
@@ -91,7 +91,7 @@ def load_tuning(path: str | Path) -> TuningConfig:
         The checked `TuningConfig`, its `config` a path that can be opened from here.
 
     Raises:
-        InputError: the file is missing or no YAML mapping, or a key, range or value is wrong.
+        InputError: the file is missing or not a YAML mapping, or a key, range or value is wrong.
     """
     tuning = parse_tuning(OmegaConf.to_container(read_yaml(path, "tuning"), resolve=True))
     return dataclasses.replace(tuning, config=str(Path(path).parent / tuning.config))
@@ -121,11 +121,11 @@ def parse_tuning(tree: Any) -> TuningConfig:
 def check_ranges(ranges: Mapping[str, Range]) -> None:
     """Raises an `InputError` where no option has a range, one has two, or a range holds no choice."""
     if not ranges:
-        raise InputError(f"A search needs the range of an option at least. Received: ranges={dict(ranges)!r}.")
+        raise InputError(f"A search needs the range of at least one option. Received: ranges={dict(ranges)!r}.")
     options = [path for option, one in ranges.items() for path in (option, *one.also)]
     for path in options:
         if options.count(path) > 1:
-            raise InputError(f"Each option has one range. Received: {path!r} {options.count(path)} times.")
+            raise InputError(f"Each option must have only one range. Received: {path!r} {options.count(path)} times.")
         if path.split(".")[0] in ("dataset", "evaluation"):
             raise InputError(f"Trials that are judged differently cannot be compared. Received: a range of {path!r}.")
     for option, one in ranges.items():
@@ -134,10 +134,10 @@ def check_ranges(ranges: Mapping[str, Range]) -> None:
 
 def _check_values(option: str, one: Range) -> None:
     if (one.min, one.max, one.step, one.sampling) != (None, None, None, "linear"):
-        raise InputError(f"The range of {option!r} has either values or min and max. Received: {_given(one)}.")
+        raise InputError(f"The range of {option!r} must have either values or min and max. Received: {_given(one)}.")
     texts = {json.dumps(value) for value in one.values or ()}
     if not one.values or len(texts) < len(one.values):
-        raise InputError(f"The range of {option!r} needs values, each once. Received: values={list(one.values or ())}.")
+        raise InputError(f"The range of {option!r} needs distinct values. Received: values={list(one.values or ())}.")
 
 
 def _check_numbers(option: str, one: Range) -> None:
@@ -147,7 +147,7 @@ def _check_numbers(option: str, one: Range) -> None:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise InputError(f"The min of the range of {option!r} must be below its max. Received: min={low}, max={high}.")
     if one.sampling == "log" and low <= 0:
-        raise InputError(f"The range of {option!r} needs a min above 0 for sampling log. Received: min={low}.")
+        raise InputError(f"The range of {option!r} needs a min above 0 for log sampling. Received: min={low}.")
     least = 1 if one.sampling == "log" else 0
     if step is not None and not least < step < math.inf:
         raise InputError(f"The step of the range of {option!r} must be above {least}. Received: step={step}.")

@@ -47,7 +47,7 @@ def check_files(configs: Sequence[ExperimentConfig]) -> None:
     """
     for path in {path for config in configs for path in (config.backbone.get("weights"), config.initial_weights)}:
         if path not in (None, "imagenet") and not Path(path).expanduser().is_file():
-            raise InputError(f"The runs begin with a weights file that is not there. Received: {path!r}.")
+            raise InputError(f"The runs begin with a weights file that does not exist. Received: {path!r}.")
     for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
         load_dataset(**json.loads(text))
 

@@ -37,10 +37,10 @@ def run_search(search: Search, trials: int, out: str | Path) -> SearchResult:
 
     Args:
         search: `Search`, as `plan_search()` returns it.
-        trials: int >= 1. Of the whole search, those included that earlier calls have run. Where a list of values has
+        trials: int >= 1. Of the whole search, including those that earlier calls have run. Where a list of values has
             fewer combinations, there are fewer.
         out: str or Path. The folder that holds `trials.csv`, `trials.md`, `trials.png`, `best.yaml`, `search.json`
-            (what is searched), `trials/` with a folder each, and KerasTuner's state.
+            (what is searched), `trials/` with one folder per trial, and KerasTuner's state.
 
     Returns:
         `SearchResult`.
@@ -61,7 +61,7 @@ def run_search(search: Search, trials: int, out: str | Path) -> SearchResult:
     with quiet():
         tuner.search()
     if not tuner.error and len(tuner.oracle.trials) < trials:
-        logger.info("All combinations of values are tried: %d of %d trials.", len(tuner.oracle.trials), trials)
+        logger.info("All combinations of values have been tried: %d of %d trials.", len(tuner.oracle.trials), trials)
     rows = tuner.rows()
     failed = [f"{row.number} ({row.error.rstrip('.')})" for row in rows if row.error]
     error = tuner.error

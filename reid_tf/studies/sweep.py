@@ -19,7 +19,7 @@ from reid_tf.studies.sweep_file import ReportedCurves, check_values
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_NAME = 120  # a file system takes 255 bytes, and ".unfinished" comes behind
+_LONGEST_NAME = 120  # a file system takes 255 bytes, and ".unfinished" comes after it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ def run_name(values: Mapping[str, Any]) -> str:
 
     Returns:
         str, another one for other values, also where a file system does not tell capitals apart. Where a value has
-        characters that do not suit a file name, or the name would be long, a part of its hash stands at the end.
+        characters that do not suit a file name, or the name would be long, a part of its hash is at the end.
     """
     text = ",".join(f"{option}={_plain(value)}" for option, value in values.items())
     if len(text) <= _LONGEST_NAME and re.fullmatch(r"[a-z0-9_.+=,-]+", text):
@@ -100,7 +100,7 @@ def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = No
         source: str or None. Who reports the runs' reported figures.
 
     Returns:
-        list of `SweepRow`, one a run; where `error` is not "", the run failed.
+        list of `SweepRow`, one per run; where `error` is not "", the run failed.
 
     Raises:
         InputError: a folder holds a run of another configuration, or a data set cannot be read; nothing is trained

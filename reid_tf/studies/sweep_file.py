@@ -19,7 +19,7 @@ class ReportedCurves:
     """What somebody else reports for the same values.
 
     Args:
-        source: str. Who, as in a legend behind "reported by": "the paper, table 2".
+        source: str. Who, as in a legend after "reported by": "the paper, table 2".
         percent: mapping from metric ("rank1", "mAP", ...) to percentages, one for each value, in the values' order.
     """
 
@@ -55,8 +55,8 @@ def load_sweep(path: str | Path) -> SweepConfig:
         The checked `SweepConfig`, its `config` a path that can be opened from here.
 
     Raises:
-        InputError: the file is missing or no YAML mapping, a key or value is wrong, or the reported figures do not fit
-            the values.
+        InputError: the file is missing or not a YAML mapping, a key or value is wrong, or the reported figures do not
+            fit the values.
     """
     sweep = parse_sweep(OmegaConf.to_container(read_yaml(path, "sweep"), resolve=True))
     return dataclasses.replace(sweep, config=str(Path(path).parent / sweep.config))

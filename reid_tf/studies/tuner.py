@@ -34,7 +34,7 @@ class TrialTuner(kt.Tuner):
 
     Args:
         search: `Search`.
-        trials: int. Of the whole search, those included that `out` already knows.
+        trials: int. Of the whole search, including those that `out` already knows.
         out: Path. Where everything is written.
 
     Raises:

@@ -30,7 +30,7 @@ def exchange_averages(model: keras.Model) -> None:
     Args:
         model: keras.Model, compiled.
     """
-    # Under float16 the optimizer stands inside another one, which scales the loss.
+    # Under float16 the optimizer is inside another one, which scales the loss.
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if not optimizer.use_ema:
         return

@@ -43,7 +43,7 @@ def embed_test_set(encoder: Encoder, dataset: ReIDDataset, batch_size: int) -> t
 class RetrievalValidation(keras.callbacks.Callback):
     """Writes `val_mAP` and `val_rank1` into the logs every few epochs and after the last one of each stage.
 
-    With several protocols the first gives these names, and the others' have the protocol's name behind them.
+    With several protocols the first gives these names, and the others' end in the protocol's name.
 
     Args:
         encoder: `Encoder`. Shares its weights with the model in training.

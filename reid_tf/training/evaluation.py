@@ -1,4 +1,4 @@
-"""How a trained system is judged: by retrieval, or, a pose estimator, by the landmarks that it finds."""
+"""How a trained system is judged: by retrieval or, for a pose estimator, by the landmarks that it finds."""
 
 from typing import Any, Protocol
 

@@ -96,8 +96,8 @@ def _check_same(config: ExperimentConfig, path: Path) -> None:
     name = config.differing_key(begun)
     if name is not None:
         raise InputError(
-            f"The interrupted run was begun with {name}={begun.to_dict()[name]!r} and goes on with the same "
-            f"configuration only. Received: {name}={config.to_dict()[name]!r}."
+            f"The interrupted run was begun with {name}={begun.to_dict()[name]!r} and can only go on with the "
+            f"same configuration. Received: {name}={config.to_dict()[name]!r}."
         )
 
 

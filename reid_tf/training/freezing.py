@@ -1,4 +1,4 @@
-"""A backbone that stays as it is while what stands on it begins to learn."""
+"""A backbone that stays as it is while what is built on it begins to learn."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -10,7 +10,7 @@ from reid_tf.losses import TripletLoss
 
 logger = logging.getLogger(__name__)
 
-# Two persons' images a tenth of the margin apart on average: the loss then stands near the margin and cannot fall.
+# Two persons' images a tenth of the margin apart on average: the loss then stays near the margin and cannot fall.
 COLLAPSED = 0.1
 
 

@@ -2,7 +2,7 @@
 
 The first two are applied where the update is made, not to the gradient: Adam divides a gradient by its own running
 size, so a scaled gradient changes nothing there. Biases and normalisation parameters (all below two dimensions) never
-decay. What the averages are for stands in `averaging.py`.
+decay. `averaging.py` says what the averages are for.
 """
 
 from collections.abc import Callable, Collection
@@ -128,7 +128,7 @@ class ScaledAdam(_PerVariable, keras.optimizers.Adam):
 
     Adam's two means begin at 0, which it corrects by the number of steps. Keras has one number for all variables: of
     those whose first gradient comes after a thousand steps nothing would be corrected any more, and for about a hundred
-    steps they would move several times too far (6.5 times at most, with the usual betas).
+    steps they would move several times too far (at most 6.5 times, with the usual betas).
 
     Args:
         learning_rate: float, or LearningRateSchedule.

@@ -48,7 +48,7 @@ def test_other_attributes_are_written_in_words(run, images, tmp_path):
     directory = write_run(tmp_path / "run", colour_encoder())
     result = run("attributes", "--run", directory, "--images", images, "--out", tmp_path / "a.csv")
     assert result.returncode == 0, result.stderr
-    assert "one column a group" in result.stdout
+    assert "one column per group" in result.stdout
     assert (tmp_path / "a.csv").read_text().split("\n") == [
         "id,bright,colour", "a.png,no,blue", "b.png,no,red", "c.png,yes,green", "more/d.png,no,green", "",
     ]  # fmt: skip

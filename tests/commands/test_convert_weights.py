@@ -60,7 +60,7 @@ def test_what_does_not_fit_is_reported_and_not_written(run, published, tmp_path)
     out, report = tmp_path / "resnet50.weights.h5", tmp_path / "report.txt"
     result = run("convert_weights", "--backbone", "resnet50", "--weights", path, "--out", out, "--report", report)
     assert result.returncode == 2
-    assert "torchvision's resnet50: it lacks 265 of the 265 tensors, first 'conv1.weight'; it fits " in result.stderr
+    assert "resnet50: it lacks 265 of the 265 tensors, the first being 'conv1.weight'; it fits " in result.stderr
     assert "missing: conv1.weight\n" in result.stdout
     assert "missing: 255 more\n" in result.stdout
     assert "missing: layer4.2.bn3.running_var\n" in report.read_text()

@@ -47,7 +47,7 @@ def test_another_data_sets_attributes_can_be_skipped(run, directory, tmp_path):
     result = run("evaluate", "--run", directory)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert (
-        "The attributes are those of another data set than the model's: group 2 is (colour: green, navy, red), and the "
+        "The data set's attributes are not the model's: group 2 is (colour: green, navy, red), and the "
         "model was trained on (colour: blue, green, red)." in result.stderr
     )
     result = run("evaluate", "--run", directory, "--skip-attributes")

@@ -169,7 +169,7 @@ def test_a_search_needs_landmarks_too(run, place, trained, detector, tmp_path):
         (("--detector", "cpn"), "Unknown landmark detector: 'cpn'. Did you mean 'cpm'"),
         (("--detector", "cpm"), "'run'"),
         (("--detector", "cpm", "--detector-option", "run=nowhere"), "there is no 'nowhere/model.keras'"),
-        (("--detector", "cpm", "--detector-option", "run=JOINT"), "is no pose machine"),
+        (("--detector", "cpm", "--detector-option", "run=JOINT"), "is not a pose machine"),
     ],
 )
 def test_a_wrong_detector_is_one_sentence(run, place, trained, tmp_path, arguments, message):

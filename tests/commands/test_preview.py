@@ -111,7 +111,7 @@ def test_samples_are_images_of_the_split_with_their_captions(monkeypatch, config
         (["--what", "samples", "--dataset", "csv_table", "--model", "multitask"], "Received both: 'csv_table'"),
         (
             ["--what", "samples", "--config", "CONFIG", "--split", "other"],
-            "'other' of 'csv_table' holds no image; .* train 12, query 1",
+            "'other' of 'csv_table' holds no images; .* train 12, query 1",
         ),
         (["--what", "samples", "--config", "CONFIG", "--images", "0"], "at least 1. Received: 0"),
         (["--what", "samples", "--config", "CONFIG", "--out", "a.jpg"], r"\.png"),

@@ -79,9 +79,9 @@ def test_the_protocol_may_lie_elsewhere(raw_root):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"train_idx": column([0, 1])}, r"train_idx must be in 1 to 5. Received: 0"),
-        ({"gallery_idx": column([6])}, r"gallery_idx must be in 1 to 5. Received: 6"),
-        ({"labels": column([1, 2])}, r"labels must have 5 values, one a file. Received: 2"),
+        ({"train_idx": column([0, 1])}, r"train_idx must be 1 to 5. Received: 0"),
+        ({"gallery_idx": column([6])}, r"gallery_idx must be 1 to 5. Received: 6"),
+        ({"labels": column([1, 2])}, r"labels must have 5 values, one per file. Received: 2"),
         ({"camId": column([1.5] * 5, float)}, r"camId must hold whole numbers. Received: \[1.5"),
         ({"query_idx": None}, "lacks the variable 'query_idx'"),
     ],

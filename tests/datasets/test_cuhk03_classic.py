@@ -132,7 +132,7 @@ def test_landmarks(root):
 
 @pytest.mark.parametrize("split", [-1, 3, 20])
 def test_a_split_out_of_range(root, split):
-    with pytest.raises(InputError, match=rf"split must be in 0 to 2. Received: split={split}\."):
+    with pytest.raises(InputError, match=rf"split must be 0 to 2. Received: split={split}\."):
         load(root, split=split)
 
 
@@ -194,7 +194,7 @@ def a_null_reference(file, cells):
     [
         (gray_image, r"must be uint8 \[height, width, 3\]. Received: uint8 \[9, 4\] for 1_001_1_01.png"),
         (floating_image, r"Received: float64 \[9, 4, 3\] for 1_001_1_01.png"),
-        (nine_images, r"detected must have 10 cells a person. Received: \[3, 9\] for camera pair 3"),
+        (nine_images, r"detected must have 10 cells per person. Received: \[3, 9\] for camera pair 3"),
         (no_cells, r"'detected' must be a cell array. Received: float64 \[5, 2\]"),
         (a_struct, "'detected' must be an array. Received: a struct of images"),
         (no_test_sets, "lacks the variable 'testsets': found detected, labeled"),
@@ -247,7 +247,7 @@ def test_images_of_another_file_or_gone_are_named(root):
     folder = root / "images_detected"
     (root / "cuhk-03.mat").unlink()
     (root / "cuhk-03.mat").write_bytes(b"MATLAB 7.3")
-    with pytest.raises(InputError, match=r"are from cuhk-03.mat, \d+ bytes, and beside them lies .* 10 bytes"):
+    with pytest.raises(InputError, match=r"are from cuhk-03.mat, \d+ bytes, but the file beside them is .* 10 bytes"):
         load(root)
     (root / "cuhk-03.mat").unlink()
     (folder / "1_001_1_01.png").rename(folder / "9_001_1_01.png")

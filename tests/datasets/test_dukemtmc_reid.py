@@ -38,7 +38,7 @@ def test_attributes_come_with_the_identities(tmp_path, write_images):
     with pytest.raises(InputError, match=r"'.*half.mat' has no attributes for 1 identity of the images: 1"):
         load_dataset("dukemtmc_reid", str(tmp_path), attributes=str(tmp_path / "half.mat"))
     write_market_attributes(tmp_path / "market_attribute.mat", {1: (0,) * 12}, {5: (0,) * 12})
-    with pytest.raises(InputError, match=r"schema of another data set.*'duke_attribute' is wanted"):
+    with pytest.raises(InputError, match=r"schema of another data set.*not 'duke_attribute'"):
         load_dataset("dukemtmc_reid", str(tmp_path), attributes=str(tmp_path / "market_attribute.mat"))
 
 

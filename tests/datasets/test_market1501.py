@@ -56,7 +56,7 @@ def test_further_distractors_join_the_gallery(market_root, tmp_path, write_image
     dataset = load_dataset("market1501", str(market_root), distractors=str(tmp_path / "more"))
     assert places(dataset.gallery)[3:] == [("0000_c5s1_000151_01.jpg", 0, 5), ("000123.jpg", 0, 0)]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"folder of distractors '.*empty' holds no image"):
+    with pytest.raises(InputError, match=r"folder of distractors '.*empty' holds no images"):
         load_dataset("market1501", str(market_root), distractors=str(tmp_path / "empty"))
     with pytest.raises(InputError, match=r"'.*none' for the data set 'market1501 distractors' does not exist"):
         load_dataset("market1501", str(market_root), distractors=str(tmp_path / "none"))

@@ -215,7 +215,7 @@ def test_a_detector_that_cannot_be_made(make, tmp_path, detector):
 
 
 def test_no_landmarks_and_nobody_to_find_them(make, records, pixels):
-    message = r"load it with a detector, load_encoder\(run, detector=\{.*Received: 5 images alone"
+    message = r"load it with a detector, load_encoder\(run, detector=\{.*Received: 5 images without landmarks"
     for images in (pixels, paths_of(records)):
         with pytest.raises(InputError, match=message):
             make()(images)
@@ -235,8 +235,8 @@ def changed(values, place, value):
 def test_landmarks_and_boxes_that_are_wrong_are_named(make, landmarks, pixels):
     boxes = part_boxes(landmarks)
     cases = [
-        ({"landmarks": landmarks[:4]}, "landmarks must be as many as the images. Received: 4 for 5 images"),
-        ({"part_boxes": boxes[:3]}, "part_boxes must be as many as the images. Received: 3 for 5 images"),
+        ({"landmarks": landmarks[:4]}, "as many landmarks as images. Received: 4 for 5 images"),
+        ({"part_boxes": boxes[:3]}, "as many part_boxes as images. Received: 3 for 5 images"),
         ({"landmarks": landmarks[:, :17]}, r"must be \[5, 18, 3\] .* Received: \[5, 17, 3\]"),
         ({"landmarks": changed(landmarks, (3, 2, 0), np.nan)}, "must be finite numbers. Received for 'image 3'"),
         ({"landmarks": landmarks * 100}, r"in \[0, 1\] \(of the image, not pixels\). Received for 'image 0'"),

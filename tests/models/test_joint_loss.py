@@ -216,10 +216,13 @@ def test_the_papers_backbone_at_its_smallest(tmp_path):
         ({"global_dim": 0}, "The global features must have at least 1 dimension. Received: 0"),
         ({"part_dims": [64, 0, 128]}, "The trunk features must have at least 1 dimension. Received: 0"),
         ({"part_dims": [64, 128]}, r"Option 'part_dims' of the model 'joint_loss'.* is wrong"),
-        ({"grids": [[4, 3], [5, 3], [5, 2]]}, r"leave nothing of a map as small.*'lower_limbs': grid=\(5, 2\)"),
+        ({"grids": [[4, 3], [5, 3], [5, 2]]}, r"leave nothing of so small a map.*'lower_limbs': grid=\(5, 2\)"),
         ({"grids": [[0, 3], [5, 3], [5, 3]]}, r"grid must hold two numbers of at least 1.*Received: grid=\(0, 3\)"),
         ({"branch_widths": [0.0, 1.0, 1.0]}, "width must be above 0. Received: width=0.0"),
-        ({"outputs": ["embedding"], "batch_norm_neck": True}, r"needs it. Received: batch_norm_neck=True, outputs="),
+        (
+            {"outputs": ["embedding"], "batch_norm_neck": True},
+            r"needs the output 'identity'. Received: batch_norm_neck=True, outputs=",
+        ),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\). Received: dropout=1.0"),
         ({"triplet": {"same_pose": 0.0}}, "same_pose must be above 0, or null. Received: same_pose=0.0"),
         (

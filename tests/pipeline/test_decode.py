@@ -99,11 +99,11 @@ def test_no_images_make_an_empty_array():
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((8, 4), np.uint8), r"shape \(8, 4\) as image 1"),
-        (np.zeros((8, 4, 4), np.uint8), r"shape \(8, 4, 4\) as image 1"),
+        (np.zeros((8, 4), np.uint8), r"shape \(8, 4\) for image 1"),
+        (np.zeros((8, 4, 4), np.uint8), r"shape \(8, 4, 4\) for image 1"),
         (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
-        (np.zeros((8, 4, 3), np.int64), "int64 as image 1"),
-        (np.full((8, 4, 3), 0.5), "from 0.5 to 0.5 as image 1"),
+        (np.zeros((8, 4, 3), np.int64), "int64 for image 1"),
+        (np.full((8, 4, 3), 0.5), "from 0.5 to 0.5 for image 1"),
         (np.full((8, 4, 3), 256.0), "from 256 to 256"),
         (np.full((8, 4, 3), -1.0), "from -1 to -1"),
         (np.full((8, 4, 3), np.nan), "from nan to nan"),

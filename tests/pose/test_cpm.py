@@ -85,5 +85,5 @@ def test_what_is_wrong_is_named(tmp_path):
         ("narrow", {"stage1": image}, r"\{'stage1': \(None, 32, 16, 3\)\}"),
     ):
         keras.Model({"image": image}, outputs).save(tmp_path / f"{name}.keras")
-        with pytest.raises(InputError, match=rf"{name}.keras' is no pose machine.*Received: the outputs {received}"):
+        with pytest.raises(InputError, match=rf"{name}.keras' is not a pose machine.*Received: the outputs {received}"):
             DETECTORS.build({"name": "cpm", "run": str(tmp_path / f"{name}.keras")})

@@ -58,7 +58,7 @@ def test_own_files_name_images_by_path_or_file_name(images, tmp_path, caplog):
 
 def test_a_file_that_names_other_images_is_refused(images, tmp_path):
     write_landmarks(tmp_path / "own.npz", {"train/c.jpg": np.zeros((18, 3))})
-    with pytest.raises(InputError, match=r"names none of the 3 images: its first is 'train/c.jpg', the first image '"):
+    with pytest.raises(InputError, match=r"none of the 3 images: its first is 'train/c.jpg', and the first image is '"):
         detect(tmp_path / "own.npz", "npz", images)
 
 
@@ -169,7 +169,7 @@ def test_openpose_writes_a_file_an_image(images, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[1]", r"not a file of OpenPose, with `people`. Received: \[1\]"),
+        ("[1]", r"not an OpenPose file with `people`. Received: \[1\]"),
         ('{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}', "must be 54 .* or 75 .* numbers. Received: 3 values"),
         ('{"people": [{"face": []}]}', "must be 54 .* numbers. Received: {'face'"),
         ('{"people": [{"pose_keypoints_2d": [' + ", ".join(['"x"'] * 54) + "]}]}", "must be numbers. Received: .'x'"),
@@ -193,7 +193,7 @@ def test_an_image_without_a_size_is_named(images, tmp_path):
     for content in (b"no image", b"\xff\xd8\xff no JPEG"):
         with open(images[0], "wb") as file:
             file.write(content)
-        with pytest.raises(InputError, match=rf"a.jpg' \({len(content)} bytes\) is not a sound image"):
+        with pytest.raises(InputError, match=rf"a.jpg' \({len(content)} bytes\) is not a valid image"):
             detect(tmp_path / "json", "openpose", images)
 
 
@@ -241,7 +241,7 @@ def test_body_points_of_other_images_are_named(market, images, tmp_path):
         InputError, match=r"points of 4 images, but '.*_train' holds 3; they are matched by their order"
     ):
         detect(tmp_path / "train.mat", "market1501", market)
-    with pytest.raises(InputError, match=r"belong to images in bounding_box_train/ and query/; none of 1 images lies"):
+    with pytest.raises(InputError, match=r"in bounding_box_train/ and query/; none of the 1 images is there"):
         detect(tmp_path / "train.mat", "market1501", images[2:])
     write_body_points(tmp_path / "query.mat", np.ones((3, 14)))
     with pytest.raises(InputError, match=r"'pp' must be numbers \[28, images\]. Received: float64 \[14, 3\]"):
@@ -250,7 +250,7 @@ def test_body_points_of_other_images_are_named(market, images, tmp_path):
     with pytest.raises(InputError, match="an HTML page"):
         detect(tmp_path / "query.mat", "market1501", market)
     write_body_points(tmp_path / "points.mat", np.ones((3, 28)))
-    with pytest.raises(InputError, match="has train or query in its name. Received: '.*points.mat'"):
+    with pytest.raises(InputError, match="must have train or query in its name. Received: '.*points.mat'"):
         detect(tmp_path / "points.mat", "market1501", market)
 
 

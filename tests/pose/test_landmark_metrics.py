@@ -101,7 +101,7 @@ def test_the_figures_as_json(pairs):
 
 def test_what_cannot_be_compared_is_named(pairs):
     predicted, true = pairs
-    with pytest.raises(InputError, match=r"both \[N, 18, 3\]. Received: \[60, 17, 3\] and \[60, 17, 3\]"):
+    with pytest.raises(InputError, match=r"both be \[N, 18, 3\]. Received: \[60, 17, 3\] and \[60, 17, 3\]"):
         landmark_metrics(predicted[:, :17], true[:, :17], (128, 64))
     with pytest.raises(InputError, match=r"Received: \[59, 18, 3\] and \[60, 18, 3\]"):
         landmark_metrics(predicted[1:], true, (128, 64))

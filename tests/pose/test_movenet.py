@@ -57,9 +57,9 @@ def test_what_is_no_movenet_is_named(dot_finder, other_model, tmp_path):
         movenet(tmp_path / "none.tflite")
     for content in (b"", b"<html>a page", dot_finder.read_bytes()[:400]):
         (tmp_path / "bad.tflite").write_bytes(content)
-        with pytest.raises(InputError, match=r"bad.tflite' is no TensorFlow Lite file: it begins with b'"):
+        with pytest.raises(InputError, match=r"bad.tflite' is not a TensorFlow Lite file: it begins with b'"):
             movenet(tmp_path / "bad.tflite")
-    message = r"no single-pose MoveNet, .* Received: \[1, 48, 48, 3\] into \[1, 3\]"
+    message = r"not a single-pose MoveNet, .* Received: \[1, 48, 48, 3\] into \[1, 3\]"
     with pytest.raises(InputError, match=message):
         movenet(other_model)
     with pytest.raises(InputError, match="interpreters must be at least 1. Received: interpreters=0"):

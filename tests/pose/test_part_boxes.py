@@ -156,8 +156,8 @@ def test_eager_pipeline_and_saved_model_agree(anywhere, tmp_path):
         ((0.1, np.nan, 0.5, 0.9), "finite numbers. Received for the trunk of image 1: 0.1, nan, 0.5"),
         ((0.1, 0.2, 64.0, 128.0), r"in \[0, 1\] of the image .*, not pixels. Received for the trunk .*64, 128"),
         ((-0.1, 0.2, 0.5, 0.9), r"in \[0, 1\]"),
-        ((0.5, 0.2, 0.5, 0.9), "of left < right and top < bottom. .*0.5, 0.2, 0.5, 0.9"),
-        ((0.1, 0.9, 0.5, 0.2), "of left < right and top < bottom"),
+        ((0.5, 0.2, 0.5, 0.9), "such that left < right and top < bottom. .*0.5, 0.2, 0.5, 0.9"),
+        ((0.1, 0.9, 0.5, 0.2), "such that left < right and top < bottom"),
     ],
 )
 def test_what_is_no_box_is_named(standing, box, message):

@@ -120,7 +120,7 @@ NO_PATHS = Embeddings([[0]], [1], [2])
         (ONE, NO_PATHS, {}, "Received: 1 query paths, 0 gallery paths"),
         (ONE, TWO, {"rows": 0}, "rows=0"),
         (ONE, TWO, {"k": 0}, "k=0"),
-        (ONE, ONE, {}, "No query of 1 has a match that the protocol 'market1501' counts"),
+        (ONE, ONE, {}, "None of 1 queries has a match that the protocol 'market1501' counts"),
         (ONE, TWO, {"protocol": "none"}, "Unknown protocol: 'none'"),
         (ONE, TWO, {"distance": "none"}, "Unknown distance: 'none'"),
     ],

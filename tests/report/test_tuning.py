@@ -95,7 +95,7 @@ def test_logarithmic_axes_are_labelled_in_plain_numbers_that_fit(tmp_path, drawn
 
 
 def test_refuses_what_makes_no_table_or_plot(tmp_path):
-    with pytest.raises(InputError, match=r"has at least one. Received: \[\]"):
+    with pytest.raises(InputError, match=r"needs at least one trial. Received: \[\]"):
         tuning_table([])
     for name, row in (("a.pdf", rows()[0]), ("a.png", rows()[3])):
         with pytest.raises(InputError, match=rf"{name}', \d of 1 trials finished"):

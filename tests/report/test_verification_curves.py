@@ -81,6 +81,6 @@ def test_perfect_and_useless_distances_are_drawn(tmp_path, picture):
 def test_refuses_what_makes_no_curve(tmp_path, metrics, picture):
     with pytest.raises(InputError, match=r"need a .png path .* Received: '.*roc\.pdf', \['cosine"):
         picture(tmp_path / "roc.pdf", metrics, 0.01)
-    with pytest.raises(InputError, match=r"something compared. Received: .*\[\]"):
+    with pytest.raises(InputError, match=r"a comparison. Received: .*\[\]"):
         picture(tmp_path / "roc.png", {}, 0.01)
     assert not list(tmp_path.iterdir())

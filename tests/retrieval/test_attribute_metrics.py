@@ -135,7 +135,7 @@ def test_records_without_labels_give_nothing():
     ],
 )
 def test_another_data_sets_schema_is_refused(groups, message):
-    with pytest.raises(InputError, match=f"those of another data set than the model's: {message}"):
+    with pytest.raises(InputError, match=f"attributes are not the model's: {message}"):
         evaluate_records(CODING, OUTPUTS, records((0, 1), (1, 1), None), AttributeSchema(groups))
 
 

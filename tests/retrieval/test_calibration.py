@@ -51,7 +51,7 @@ def test_refuses_files_that_hold_none(tmp_path):
     path = tmp_path / "calibration.json"
     with pytest.raises(InputError, match="There is no calibration '.*calibration.json'; tools/calibrate.py writes it"):
         Calibration.load(path)
-    for text, message in (("{", "is no calibration .JSON"), ("[1]", "has the fields .* Received: .1"), ("{}", "{}")):
+    for text, message in (("{", "is not a calibration .JSON"), ("[1]", "has the fields .* Received: .1"), ("{}", "{}")):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             Calibration.load(path)

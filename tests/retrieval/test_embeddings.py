@@ -128,7 +128,7 @@ def write_nothing(file):
 def test_another_file_is_refused(tmp_path, write):
     file = tmp_path / "x.npz"
     write(file)
-    with pytest.raises(InputError, match=r"x\.npz' is no file of embeddings"):
+    with pytest.raises(InputError, match=r"x\.npz' is not a file of embeddings"):
         Embeddings.load(file)
 
 

@@ -28,7 +28,7 @@ def test_a_published_file_is_written_back_byte_for_byte(tmp_path, real_data):
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
-        ({"a.jpg": []}, r"a name at least. Received: \[\] for 'a.jpg'"),
+        ({"a.jpg": []}, r"at least one name. Received: \[\] for 'a.jpg'"),
         ({"a: b.jpg": ["c.jpg"]}, "without ': ', ', ' and line breaks. Received: 'a: b.jpg'"),
         ({"a.jpg": ["b, c.jpg"]}, "Received: 'b, c.jpg'"),
         ({"a.jpg": ["b\nc.jpg"]}, re.escape(r"Received: 'b\nc.jpg'")),
@@ -47,7 +47,7 @@ def test_what_could_not_be_read_back_is_refused(tmp_path, lists, message):
         ("a.jpg: b.jpg\nb.jpg, c.jpg\n", "line 2: must be 'query: name, name, ...'. Received: 'b.jpg, c.jpg'"),
         ("a.jpg: \n", "line 1: must be"),
         ("a.jpg: b.jpg, \n", "line 1: must be"),
-        ("a.jpg: b.jpg\n\na.jpg: c.jpg\n", "line 3: a second list of the query. Received: 'a.jpg'"),
+        ("a.jpg: b.jpg\n\na.jpg: c.jpg\n", "line 3: a second list of the same query. Received: 'a.jpg'"),
     ],
 )
 def test_another_file_is_refused(tmp_path, text, message):

@@ -71,7 +71,7 @@ def test_an_export_that_is_another_function_leaves_nothing(run, tmp_path, monkey
     monkeypatch.setitem(WRITERS, "litert", write_another)
     message = (
         r"The export as 'litert' is not the run's encoder: on 32 images the embeddings differ by up to [\d.]+ of their "
-        r"mean length \(at most 0\.001 is allowed\), mAP is [\d.]+ instead of [\d.]+ \(0\.1 points less are allowed\) "
+        r"mean length \(at most 0\.001 is allowed\), mAP is [\d.]+ instead of [\d.]+ \(0\.1 points less is allowed\) "
         r"and rank-1 [\d.]+ instead of [\d.]+\."
     )
     with pytest.raises(InputError, match=message):
@@ -90,12 +90,12 @@ def test_what_is_given_wrongly_is_said_before_anything_is_written(run, data, tmp
         ((run, "litert8", tmp_path / "x"), {}, "Unknown format: 'litert8'. Did you mean 'litert'"),
         ((run, "litert", tmp_path / "taken"), {}, "taken' exists already; give another name or remove it"),
         ((run, "savedmodel", tmp_path / "export"), {}, "export' exists already"),
-        ((run, "savedmodel", run), {}, "needs a folder of its own, or none yet. Received: .*, a run directory"),
+        ((run, "savedmodel", run), {}, "needs a folder of its own. Received: .*, a run directory"),
         ((run, "litert-int8", tmp_path / "x"), {"representative_images": -1}, "must not be negative. Received: -1"),
         ((tmp_path / "export", "litert", tmp_path / "x"), {}, "is an export already; name the run"),
         ((tmp_path / "cold", "litert", tmp_path / "x"), {}, "is not a finished run"),
         ((moved, "litert", tmp_path / "x"), {}, "images of 'csv_table', whose folder --data names: .*gone' for the"),
-        ((run, "litert", tmp_path / "x"), {"max_images": 7}, "two people .*, 8 at least. Received: max_images=7"),
+        ((run, "litert", tmp_path / "x"), {"max_images": 7}, "two people .*: at least 8. Received: max_images=7"),
         (
             (run, "litert-int8", tmp_path / "x"),
             {"representative_images": 0},

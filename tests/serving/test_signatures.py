@@ -103,9 +103,9 @@ def test_body_parts_come_from_the_landmarks_of_the_request(pose_encoder, pose_mo
     np.testing.assert_allclose(answer["probability"], 1 / (1 + np.exp(2.0 * distances - 1.0)), rtol=1e-4)
     np.testing.assert_array_equal(answer["same"], distances <= 0.5)
     np.testing.assert_array_equal(answer["threshold"], np.full_like(distances, 0.5))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="landmarks must be as many as images, and are 4 for 5"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many landmarks as images, and there are 4 for 5"):
         functions["serving_default"](image=given["image"], landmarks=given["landmarks"][:4])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="landmarks_b must be as many, and are 2, 2, 3, 1"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have equally many rows, and have 2, 2, 3, 1"):
         functions["verify"](
             image_a=encoded[:2], image_b=encoded[2:4], landmarks_a=landmarks[:3], landmarks_b=landmarks[3:4]
         )
@@ -119,7 +119,7 @@ def test_landmarks_that_are_none_are_errors_of_their_rows(pose_encoder, pose_mod
     images = [*encoded[:3], b"<html>", encoded[4]]
     answer = functions["serving_default"](image=tf.constant(images), landmarks=landmarks)
     wrong = "has landmarks that are not finite, or outside the unit square of the image"
-    unknown = "is neither JPEG nor PNG, it begins with: <html>"
+    unknown = "is neither JPEG nor PNG; it begins with: <html>"
     assert said(answer["error"]) == ["", wrong, "", f"{unknown}; {wrong}", ""]
     assert np.isnan(answer["embedding"]).all(axis=1).tolist() == [False, True, False, True, False]
     assert_close(answer["embedding"].numpy()[::2], expected[::2])
@@ -158,7 +158,7 @@ def test_a_calibrated_model_decides_by_the_distance_alone(
     assert probability[same].min() >= probability[~same].max()  # unlike the verifier's, which would contradict:
     scores = verifier_says(system, vectors)
     assert scores[same].min() < scores[~same].max()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="image_a, image_b must be as many, and are 1, 2"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image_b must have equally many rows, and have 1, 2"):
         signatures["verify"](image_a=tf.constant(encoded[:1]), image_b=tf.constant(encoded[:2]))
 
 
@@ -172,7 +172,7 @@ def test_without_a_calibration_the_verifier_says_how_probable_it_is(
     assert set(answer) == {"probability", "distance", "error"}
     np.testing.assert_allclose(answer["probability"], np.where(bad, np.nan, expected), atol=1e-5)
     np.testing.assert_array_equal(np.isnan(answer["distance"]), bad)
-    assert said(answer["error"])[4] == "image_b is neither JPEG nor PNG, it begins with: <html>"
+    assert said(answer["error"])[4] == "image_b is neither JPEG nor PNG; it begins with: <html>"
 
 
 @pytest.mark.parametrize("kind", sorted(DISTANCES))
@@ -253,29 +253,29 @@ def test_every_bad_image_of_a_request_has_its_error_and_the_others_their_pixels(
     pixels, error = decoder(SIZE)([good, *bad, encoded[1]])
     assert error == [
         "",
-        "is neither JPEG nor PNG, it begins with: <html>'n",
+        "is neither JPEG nor PNG; it begins with: <html>'n",
         f"has 50000000000 pixels, more than the {MOST} allowed",
-        f"is not a sound JPEG or PNG ({len(good) // 2} bytes)",
+        f"is not a valid JPEG or PNG ({len(good) // 2} bytes)",
         f"has 3600000000 pixels, more than the {MOST} allowed",
-        "is neither JPEG nor PNG, it begins with: ",
-        "is not a sound JPEG or PNG (12 bytes)",
-        "is neither JPEG nor PNG, it begins with: <ff><d8>-<00>]",
+        "is neither JPEG nor PNG; it begins with: ",
+        "is not a valid JPEG or PNG (12 bytes)",
+        "is neither JPEG nor PNG; it begins with: <ff><d8>-<00>]",
         "",
     ]
     assert not pixels[1:-1].any()
     np.testing.assert_array_equal(pixels[[0, -1]], decoder(SIZE)(encoded[:2])[0])
     pixels, error = decoder(SIZE)([b"GIF89a"] * 2)
     assert pixels.shape == (2, *SIZE, 3)
-    assert error == ["is neither JPEG nor PNG, it begins with: GIF89a"] * 2
+    assert error == ["is neither JPEG nor PNG; it begins with: GIF89a"] * 2
 
 
 def test_a_bad_image_spoils_its_own_row_alone(signatures, make_encoder, image_files, encoded):
     images = tf.constant([encoded[0], b"a", encoded[1], encoded[2][:-300]])
     reasons = [
         "",
-        "is neither JPEG nor PNG, it begins with: a",
+        "is neither JPEG nor PNG; it begins with: a",
         "",
-        f"is not a sound JPEG or PNG ({len(encoded[2]) - 300} bytes)",
+        f"is not a valid JPEG or PNG ({len(encoded[2]) - 300} bytes)",
     ]
     for name, output in (("serving_default", "embedding"), ("attributes", "attributes")):
         answer, alone = signatures[name](image=images), signatures[name](image=tf.constant(encoded[:2]))
@@ -286,8 +286,8 @@ def test_a_bad_image_spoils_its_own_row_alone(signatures, make_encoder, image_fi
     assert said(answer["error"]) == [
         "",
         f"image_a {reasons[1]}",
-        "image_b is neither JPEG nor PNG, it begins with: b",
-        f"image_a {reasons[3]}; image_b is neither JPEG nor PNG, it begins with: c",
+        "image_b is neither JPEG nor PNG; it begins with: b",
+        f"image_a {reasons[3]}; image_b is neither JPEG nor PNG; it begins with: c",
     ]
     for output in ("distance", "probability"):
         assert np.isnan(answer[output]).tolist() == [False, True, True, True]
@@ -305,7 +305,7 @@ def test_the_limit_itself_is_allowed():
 @pytest.mark.parametrize(("suffix", "begins"), [(".bmp", "BM"), (".webp", "RIFF")])
 def test_other_formats_are_refused(suffix, begins):
     (error,) = decoder(SIZE)([encode(drawn(0), suffix)])[1]
-    assert error.startswith(f"is neither JPEG nor PNG, it begins with: {begins}")
+    assert error.startswith(f"is neither JPEG nor PNG; it begins with: {begins}")
 
 
 def test_decoded_images_without_pixels_are_refused(signatures):

@@ -45,7 +45,7 @@ def test_arguments_and_errors_pass_from_one_process_to_the_other(run, tmp_path):
 @pytest.mark.parametrize(
     ("train", "sentence"),
     [
-        (lambda *_: os.kill(os.getpid(), signal.SIGKILL), "ended by signal 9; 9 is .* where memory runs out"),
+        (lambda *_: os.kill(os.getpid(), signal.SIGKILL), "ended by signal 9; 9 is .* when memory runs out"),
         (lambda *_: 1 / 0, "ended with exit code 1, after the traceback"),
     ],
 )

@@ -118,7 +118,7 @@ def test_more_epochs_than_there_are(recipe, epochs, stages):
     tree = {**recipe.to_dict(), "freeze_backbone_epochs": epochs}
     if stages:
         tree["stages"] = [{"name": "a", "share": 0.6}, {"name": "b", "share": 0.4}]
-    which = "0 to 2, the epochs of the first stage" if stages else "0 to 3, the epochs of the run"
+    which = "between 0 and 2, the epochs of the first stage" if stages else "between 0 and 3, the epochs of the run"
     with pytest.raises(InputError, match=f"'freeze_backbone_epochs' must be {which}. Received: {epochs}"):
         parse_config(tree)
 

@@ -66,7 +66,7 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
         `Comparison`; tensors that the table does not know are in it.
 
     Raises:
-        InputError: a tensor is missing, of another shape or no numbers with fractions, or the file is another
+        InputError: a tensor is missing, of another shape or not numbers with fractions, or the file is another
             backbone's. The model is as it was.
     """
     comparison = _fitting_comparison(table, state)
@@ -115,13 +115,13 @@ def _fitting_comparison(table: WeightTable, state: StateDict) -> Comparison:
     comparison, hint = compare(table, state.tensors), _hint(table, state.tensors)
     if comparison.missing:
         raise InputError(
-            f"The file {state.path!r} holds no weights of {table.source}: it lacks {len(comparison.missing)} of the "
-            f"{len(table.rows)} tensors, first {comparison.missing[0]!r}{hint}."
+            f"The file {state.path!r} does not hold the weights of {table.source}: it lacks {len(comparison.missing)} "
+            f"of the {len(table.rows)} tensors, the first being {comparison.missing[0]!r}{hint}."
         )
     if comparison.unused and hint:
         raise InputError(
-            f"The file {state.path!r} holds no weights of {table.source}: {len(comparison.unused)} of its tensors are "
-            f"none of that network, first {comparison.unused[0]!r}{hint}."
+            f"The file {state.path!r} does not hold the weights of {table.source}: {len(comparison.unused)} of its "
+            f"tensors do not belong to that network, the first being {comparison.unused[0]!r}{hint}."
         )
     return comparison
 
@@ -151,7 +151,7 @@ def summary(table: WeightTable, state: StateDict, comparison: Comparison, shown:
         table: `WeightTable`.
         state: `StateDict`.
         comparison: `Comparison` of the two.
-        shown: int or None. Names a list; None shows all.
+        shown: int or None. Names per list; None shows all.
 
     Returns:
         Lines.

@@ -42,7 +42,7 @@ def download(url: str, md5: str) -> Path:
             received = _md5(beside)
             if received != md5:
                 raise InputError(
-                    f"The download of {url} is damaged: its MD5 is {received}, published is {md5}; try again."
+                    f"The download of {url} is damaged: its MD5 is {received}, the published one is {md5}; try again."
                 )
     except (OSError, http.client.HTTPException) as error:
         raise InputError(

@@ -96,7 +96,7 @@ def _load_published(model: keras.Model, path: Path, published: PublishedWeights)
     if published.fully_connected and not has_dense:
         raise InputError(
             f"The weights file {str(path)!r} lacks the fully connected layers that the backbone {model.name!r} has; "
-            f"give Keras' file that is not named notop."
+            f"give Keras' file without notop in its name."
         )
     with _whole_or_not_at_all(model, path):
         published.convert(published.application(include_top=has_dense, weights=str(path)), model)
@@ -160,7 +160,9 @@ def _array_shapes(path: Path) -> list[tuple[int, ...]]:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except _UNREADABLE as error:
-        raise InputError(f"The weights file {str(path)!r} is damaged or no HDF5 file ({one_line(error)}).") from None
+        raise InputError(
+            f"The weights file {str(path)!r} is damaged or not an HDF5 file ({one_line(error)})."
+        ) from None
     return sorted(shapes)
 
 
@@ -169,4 +171,4 @@ def _first_difference(held: list[tuple[int, ...]], expected: list[tuple[int, ...
     missing = sorted(set(expected) - set(held))
     if surplus or missing:
         return f"for example {surplus[0] if surplus else 'none'} in the file, {missing[0] if missing else 'none'} here"
-    return "of the same shapes in other numbers"
+    return "of the same shapes in different numbers"

@@ -57,5 +57,5 @@ def read_provenance(path: str | Path) -> Provenance | None:
         return Provenance(held["backbone"], held["source"], dict(json.loads(held["options"])))
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
-            f"The weights file {str(path)!r} is wrong in what it says of itself ({type(error).__name__}: {error})."
+            f"The weights file {str(path)!r} describes itself wrongly ({type(error).__name__}: {error})."
         ) from None

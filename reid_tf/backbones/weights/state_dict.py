@@ -52,7 +52,7 @@ def read_state_dict(path: str | Path) -> StateDict:
 
     Args:
         path: str or Path. A `.safetensors` file, or a `.pth` or `.pt` file (`model.pth.tar-60` is one too), which needs
-            PyTorch and is read as weights only: a file with other objects than tensors and plain values is refused.
+            PyTorch and is read as weights only: a file with objects other than tensors and plain values is refused.
 
     Returns:
         `StateDict`.
@@ -75,7 +75,7 @@ def read_state_dict(path: str | Path) -> StateDict:
         loaded = loaded[ENVELOPE]
         unwrapped.append(f"found under the key {ENVELOPE!r}")
     if not isinstance(loaded, Mapping):
-        raise InputError(f"The file {str(path)!r} holds no state dict but an object of type {type(loaded).__name__!r}.")
+        raise InputError(f"The file {str(path)!r} holds an object of type {type(loaded).__name__!r}, not a state dict.")
     tensors = {str(name): value for name, value in loaded.items() if isinstance(value, np.ndarray)}
     if not tensors:
         keys = ", ".join(repr(name) for name in list(loaded)[:5]) or "none"
@@ -90,7 +90,7 @@ def _load_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, TypeError, ValueError) as error:  # TypeError: a type that NumPy lacks
-        raise InputError(f"The file {str(path)!r} is damaged or no .safetensors file ({one_line(error)}).") from None
+        raise InputError(f"The file {str(path)!r} is damaged or not a .safetensors file ({one_line(error)}).") from None
     return {name: _with_fractions_as_float32(tensor) for name, tensor in tensors.items()}
 
 
@@ -113,14 +113,14 @@ def _load_torch(path: Path) -> Any:
         return _to_arrays(loaded, torch.is_tensor)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"Python objects ({found[1]})" if found else "something else than tensors"
+        what = f"Python objects ({found[1]})" if found else "something other than tensors"
         raise InputError(
             f"The file {str(path)!r} holds {what}, which torch refuses to read because they may run code; "
             "save the state dict alone: torch.save(model.state_dict(), path)."
         ) from None
     except _TORCH_ERRORS as error:
         raise InputError(
-            f"The file {str(path)!r} is damaged or no state dict ({type(error).__name__}: {one_line(error)})."
+            f"The file {str(path)!r} is damaged or not a state dict ({type(error).__name__}: {one_line(error)})."
         ) from None
 
 

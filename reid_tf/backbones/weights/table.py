@@ -1,4 +1,4 @@
-"""What a table says that turns another framework's weights into ours: a row a variable, and how its axes lie."""
+"""What a table says that turns another framework's weights into ours: one row per variable, and how its axes lie."""
 
 import dataclasses
 import fnmatch

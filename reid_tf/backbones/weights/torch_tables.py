@@ -1,4 +1,4 @@
-"""The names that PyTorch's published networks give their tensors, and ours: one table a backbone."""
+"""The names that PyTorch's published networks give their tensors, and ours: one table per backbone."""
 
 from collections.abc import Callable, Sequence
 

@@ -2,7 +2,7 @@
 
 Speeds are of one batch in memory. "Embedding" is what a loaded encoder does with it: the backbone with its batch
 normalisations folded, and global average pooling, compiled, from grey values on. "Training" is one step of an identity
-softmax behind the same pooling, SGD with momentum. Models take turns, and each has a first call before the measurement.
+softmax after the same pooling, SGD with momentum. Models take turns, and each has a first call before the measurement.
 "bfloat16" is Keras' policy mixed_bfloat16. PyTorch's network is as built, in channels-last memory.
 """
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the backbones and the lengths of the measurement to a parser."""
     parser.add_argument("--backbones", nargs="+", metavar="NAME", help="registered backbones (all)")
     parser.add_argument("--image-size", type=int, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)")
-    parser.add_argument("--batch", type=int, default=32, help="images a batch (%(default)s)")
+    parser.add_argument("--batch", type=int, default=32, help="images per batch (%(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="measured turns of a backbone's steps (%(default)s)")
     parser.add_argument(
         "--peer-rounds", type=int, default=3, help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)"
@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
     for name in names:
         BACKBONES.get(name)  # an unknown one is named before anything is measured
     height, width = arguments.image_size
-    print(f"{height} x {width}, {arguments.batch} images a batch, speeds in images/s\n")
+    print(f"{height} x {width}, {arguments.batch} images per batch, speeds in images/s\n")
     if arguments.peer_rounds:
         peer_table(arguments)
         print()
@@ -148,7 +148,7 @@ def peer_table(arguments: argparse.Namespace) -> None:
 
 
 def _peer_row(name: str, ours: np.ndarray, theirs: np.ndarray, images: int) -> list[str]:
-    ratios = theirs / ours  # of images a second: above 1 where we are faster
+    ratios = theirs / ours  # of images per second: above 1 where we are faster
     speeds = [f"{images / np.median(seconds):.1f}" for seconds in (ours, theirs)]
     return [name, *speeds, f"{np.median(ratios):.2f}", f"{ratios.min():.2f} to {ratios.max():.2f}"]
 

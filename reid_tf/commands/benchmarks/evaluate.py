@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--distractors",
         type=int,
         default=0,
-        help="also measure, once, with so many more gallery images; 500000 take 4.3 GB and some minutes",
+        help="also measure, once, with this many more gallery images; 500000 take 4.3 GB and some minutes",
     )
 
 

@@ -1,4 +1,4 @@
-"""Images a second of each step of the input pipeline, and the share of its time that a training waits for data.
+"""Images per second of each step of the input pipeline, and the share of its time that a training waits for data.
 
 Each column adds one step to those before it: the encoded bytes are read, decoded, resized, augmented, and made into the
 experiment's batches with their labels. The rows differ in where the images come from. Nothing but the pipeline runs
@@ -45,9 +45,9 @@ def main(arguments: argparse.Namespace) -> None:
     options = dict(config.dataset)
     dataset = load_dataset(options.pop("name"), options.pop("root", None), **options)
     if not dataset.train:
-        raise InputError(f"The data set {dataset.name!r} has no training image: train={dataset.train}.")
+        raise InputError(f"The data set {dataset.name!r} has no training images: train={dataset.train}.")
     height, width = config.image_size
-    print(f"{name}: {len(dataset.train):,} images to {height} x {width}, {os.cpu_count()} cores; images a second\n")
+    print(f"{name}: {len(dataset.train):,} images to {height} x {width}, {os.cpu_count()} cores; images per second\n")
     print(f"{'':16}" + "".join(f"{step:>11}" for step in STEPS))
     with tempfile.TemporaryDirectory() as folder:
         rows: list[tuple[str, Sequence[Record], str]] = [
@@ -177,7 +177,7 @@ def _experiment_stream(
 
 
 def _rate(stream: Iterator[int], seconds: float) -> float:
-    """Images a second, after the first batch and half the time again to warm up."""
+    """Images per second, after the first batch and half the time again to warm up."""
     next(stream)
     ready = time.perf_counter() + seconds / 2
     while time.perf_counter() < ready:

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command_line.add_data_argument(parser)
     parser.add_argument("--backbone", default="tiny", metavar="NAME", help="registered backbone (%(default)s)")
     parser.add_argument("--image-size", type=int, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)")
-    parser.add_argument("--batch", type=int, default=32, help="images a batch (%(default)s)")
+    parser.add_argument("--batch", type=int, default=32, help="images per batch (%(default)s)")
     parser.add_argument("--rounds", type=int, default=40, help="turns of every row (%(default)s)")
     parser.add_argument("--max-images", type=int, default=1000, help="images that mAP is measured on (%(default)s)")
 
@@ -113,11 +113,11 @@ def speeds(folders: Mapping[str, Path], source: "Source", batch: int, rounds: in
     Args:
         folders: mapping from row to the folder of its export.
         source: `Source` that they were made of.
-        batch: int. Images a batch.
+        batch: int. Images per batch.
         rounds: int. Turns of each.
 
     Returns:
-        dict from row to the cells of `COLUMNS` behind it.
+        dict from row to the cells of `COLUMNS` after it.
     """
     rows = steps(folders, source, batch)
     seconds = latencies([one for one, _ in rows.values()], rounds)
@@ -145,7 +145,7 @@ def steps(folders: Mapping[str, Path], source: "Source", batch: int) -> dict[str
     Args:
         folders: mapping from row to the folder of its export.
         source: `Source`. Its representative inputs are what is embedded.
-        batch: int. Images a batch.
+        batch: int. Images per batch.
 
     Returns:
         dict from row to two functions without arguments: one embeds one image, the other a batch.
@@ -204,7 +204,7 @@ def precision(
 
 
 def latencies(rows: Sequence[Step], rounds: int) -> np.ndarray:
-    """Times single calls, a few of each in every turn, behind one that does not count.
+    """Times single calls, a few of each in every turn, after one that does not count.
 
     Args:
         rows: sequence of functions.

@@ -29,9 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the experiment and the lengths of the measurement to a parser."""
     command_line.add_experiment_arguments(parser)
     command_line.add_data_argument(parser)
-    parser.add_argument("--identities", type=int, default=16, help="identities a batch, four images each (%(default)s)")
+    parser.add_argument(
+        "--identities", type=int, default=16, help="identities per batch, four images each (%(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=15, help="turns of every row (%(default)s)")
-    parser.add_argument("--steps", type=int, default=5, help="training steps a turn (%(default)s)")
+    parser.add_argument("--steps", type=int, default=5, help="training steps per turn (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -46,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
     seconds = take_turns(steps, arguments.rounds, arguments.steps)
     height, width = config.image_size
     images = 4 * arguments.identities
-    print(f"{name}: {config.backbone['name']}, {images} images of {height} x {width} a step, {config.precision}\n")
+    print(f"{name}: {config.backbone['name']}, {images} images of {height} x {width} per step, {config.precision}\n")
     print(f"{'outputs':24}{'step':>10}{'ratio':>9}   range over {arguments.rounds} rounds")
     for row, of_row in zip(ROWS, seconds, strict=True):
         ratios = of_row / seconds[0]
@@ -60,7 +62,7 @@ def with_outputs(config: ExperimentConfig, outputs: Sequence[str], identities: i
     Args:
         config: `ExperimentConfig` of the model multitask.
         outputs: sequence of str.
-        identities: int. Identities a batch, four images each.
+        identities: int. Identities per batch, four images each.
 
     Returns:
         `ExperimentConfig`.
@@ -80,10 +82,10 @@ def take_turns(steps: Sequence[Callable[[], object]], rounds: int, repeats: int)
     Args:
         steps: sequence of functions.
         rounds: int. Turns of each.
-        repeats: int. Calls a turn; a first round before the measurement does not count.
+        repeats: int. Calls per turn; a first round before the measurement does not count.
 
     Returns:
-        float64 [functions, rounds]: seconds a call.
+        float64 [functions, rounds]: seconds per call.
     """
     seconds = np.zeros((len(steps), rounds + 1))
     for turn in range(rounds + 1):

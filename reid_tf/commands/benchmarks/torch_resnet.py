@@ -51,7 +51,7 @@ class BottleneckResNet(nn.Module):
     """Stem, four stacks of bottlenecks, global average pooling and a classifier.
 
     Args:
-        num_blocks: four ints. Bottlenecks a stack.
+        num_blocks: four ints. Bottlenecks per stack.
         num_classes: int.
     """
 
@@ -85,7 +85,7 @@ def bottleneck_resnet(num_blocks: Sequence[int], num_classes: int = 1000) -> Bot
     """Builds an untrained bottleneck ResNet with the stride on the 3x3 convolution.
 
     Args:
-        num_blocks: four ints. Bottlenecks a stack: (3, 4, 6, 3) is ResNet-50, (3, 4, 23, 3) ResNet-101.
+        num_blocks: four ints. Bottlenecks per stack: (3, 4, 6, 3) is ResNet-50, (3, 4, 23, 3) ResNet-101.
         num_classes: int. Outputs of the classifier.
 
     Returns:

@@ -17,8 +17,8 @@ class AttributeCoding:
 
     Args:
         schema: `AttributeSchema`.
-        kind: "binary", one sigmoid for each of `schema.binary_names`; or "classes", one softmax a group, one behind
-            the other in the order of the groups.
+        kind: "binary", one sigmoid for each of `schema.binary_names`; or "classes", one softmax per group, one
+            after the other in the order of the groups.
     """
 
     schema: AttributeSchema

@@ -11,7 +11,7 @@ from reid_tf.registry import unknown
 ATTRIBUTE_PREFIX = "attribute_"
 _WHOLE_NUMBER = re.compile(r"-?\d+")
 
-Answers = Sequence[tuple[int, ...] | None]  # one a row
+Answers = Sequence[tuple[int, ...] | None]  # one per row
 
 
 def schema_of_columns(table: CsvTable, columns: Sequence[str]) -> tuple[AttributeSchema | None, Answers]:
@@ -52,7 +52,8 @@ def columns_of_schema(table: CsvTable, columns: Sequence[str], name: str) -> tup
         The `AttributeSchema`, and every row's class indices.
 
     Raises:
-        InputError: a column is no group of the schema, there is no column at all, or a cell is no class of its group.
+        InputError: a column is not a group of the schema, there is no column at all, or a cell is not a class of its
+            group.
     """
     schema = SCHEMAS[name]
     names = [group.name for group in schema.groups]

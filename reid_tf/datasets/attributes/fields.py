@@ -15,8 +15,8 @@ MULTI_COLOUR = "multi-colour"
 class AttributeFields:
     """The fields of a label file and the groups that they answer.
 
-    A field's value is a class index; files that count from 1 have one more. A colour group is spread over a field a
-    colour, named by prefix and colour: exactly one of them set is that colour, none or several are "multi-colour".
+    A field's value is a class index; files that count from 1 have one more. A colour group is spread over one field
+    per colour, named by prefix and colour: exactly one of them set is that colour, none or several are "multi-colour".
 
     Args:
         schema: `AttributeSchema`.
@@ -48,7 +48,7 @@ class AttributeFields:
             values: mapping of field to int [N], counted from 0 and within the field's size.
 
         Returns:
-            list of N tuples: one class index a group.
+            list of N tuples: one class index per group.
         """
         columns = []
         for group in self.schema.groups:
@@ -64,7 +64,7 @@ class AttributeFields:
         """Turns class indices into a file's fields.
 
         Args:
-            answers: mapping of whom they describe, as an error names it ("Identity 4"), to one class index a group.
+            answers: mapping of whom they describe, as an error names it ("Identity 4"), to one class index per group.
 
         Returns:
             dict from field to int64 [N], counted from 0.
@@ -97,7 +97,7 @@ class AttributeFields:
             raise InputError(f"{who} needs {len(groups)} class indices. Received: {tuple(row)!r}.")
         for group, answer in zip(groups, row, strict=True):
             if answer not in range(len(group.classes)):
-                unknown = " (unknown, which the format cannot say)" if answer == -1 else ""
+                unknown = " (unknown, which the format cannot express)" if answer == -1 else ""
                 raise InputError(
                     f"{who}: {group.name} must be 0 to {len(group.classes) - 1}. Received: {answer}{unknown}."
                 )

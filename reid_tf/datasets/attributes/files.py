@@ -1,8 +1,8 @@
 """The published attribute files, `market_attribute.mat` and `duke_attribute.mat`, read and written.
 
-Each holds one struct a split, `train` and `test`, with a field a question of one value an identity, counted from 1, and
-the identities' names in `image_index`. The two structs list their fields in different orders, so fields are taken by
-name.
+Each holds one struct per split, `train` and `test`, with one field per question of one value per identity, counted from
+1, and the identities' names in `image_index`. The two structs list their fields in different orders, so fields are
+taken by name.
 
 References:
     Lin et al., Improving Person Re-identification by Attribute and Identity Learning, Pattern Recognition 2019.
@@ -30,11 +30,11 @@ def read_market_attributes(path: str | Path) -> dict[int, tuple[int, ...]]:
         path: str or Path. A `market_attribute.mat`.
 
     Returns:
-        dict from identity to one class index a group of `MARKET1501_SCHEMA`.
+        dict from identity to one class index per group of `MARKET1501_SCHEMA`.
 
     Raises:
         InputError: the file is missing, of another kind or data set, or damaged, lacks a field, holds a value that the
-            field cannot have, or names an identity that is not a number or stands there twice.
+            field cannot have, or names an identity that is not a number or is there twice.
     """
     return _read(path, _MARKET)
 
@@ -46,7 +46,7 @@ def read_duke_attributes(path: str | Path) -> dict[int, tuple[int, ...]]:
         path: str or Path. A `duke_attribute.mat`.
 
     Returns:
-        dict from identity to one class index a group of `DUKEMTMC_SCHEMA`.
+        dict from identity to one class index per group of `DUKEMTMC_SCHEMA`.
 
     Raises:
         InputError: as `read_market_attributes()`.
@@ -61,7 +61,7 @@ def write_market_attributes(
 
     Args:
         path: str or Path. The file to write; it is replaced in one step.
-        train: mapping of identity to one class index a group of `MARKET1501_SCHEMA`.
+        train: mapping of identity to one class index per group of `MARKET1501_SCHEMA`.
         test: mapping as `train`, of the test identities.
 
     Raises:
@@ -77,7 +77,7 @@ def write_duke_attributes(
 
     Args:
         path: str or Path. The file to write; it is replaced in one step.
-        train: mapping of identity to one class index a group of `DUKEMTMC_SCHEMA`.
+        train: mapping of identity to one class index per group of `DUKEMTMC_SCHEMA`.
         test: mapping as `train`, of the test identities.
 
     Raises:
@@ -104,13 +104,12 @@ def _read(path: str | Path, variable: str) -> dict[int, tuple[int, ...]]:
 
 
 def _struct(path: str | Path, variable: str) -> np.ndarray:
-    read_mat(path, ())  # says what it is where it is no such file at all
+    read_mat(path, ())  # says what it is where it is not such a file at all
     found = {name for name, _, _ in scipy.io.whosmat(path, appendmat=False)}
     others = sorted(found & set(_FIELDS) - {variable})
     if variable not in found and others:
         raise InputError(
-            f"{str(path)!r} has the schema of another data set: it holds the struct {others[0]!r}, and {variable!r} is "
-            "wanted."
+            f"{str(path)!r} has the schema of another data set: it holds the struct {others[0]!r}, not {variable!r}."
         )
     struct: np.ndarray = read_mat(path, (variable,))[variable]
     return struct

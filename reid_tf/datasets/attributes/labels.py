@@ -22,8 +22,8 @@ class AttributeLabels:
     Args:
         path: Path. The file, for messages.
         schema: `AttributeSchema`. What the class indices mean.
-        identities: mapping of identity to one class index a group.
-        images: mapping of image file name, without folders, to one class index a group.
+        identities: mapping of identity to one class index per group.
+        images: mapping of image file name, without folders, to one class index per group.
     """
 
     path: Path

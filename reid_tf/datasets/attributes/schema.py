@@ -54,7 +54,7 @@ class AttributeSchema:
         """Spreads class indices over sigmoid targets.
 
         Args:
-            attributes: ints [groups]. A class index a group, -1 = unknown.
+            attributes: ints [groups]. One class index per group, -1 = unknown.
 
         Returns:
             int8 [targets]: 1 where the class is the image's, 0 where it is not, -1 where the group is unknown.

@@ -23,7 +23,7 @@ def check_images(dataset: ReIDDataset) -> Iterator[Finding]:
         dataset: `ReIDDataset`.
 
     Yields:
-        `Finding`: errors that name images which are missing or no images, a warning for copies of one file in
+        `Finding`: errors that name images that are missing or are not images, a warning for copies of one file in
         different splits.
     """
     paths = sorted({record.path for records in dataset.splits().values() for record in records})

@@ -1,4 +1,4 @@
-"""One picture of one person: pose, framing, what stands around, and where the landmarks ended up."""
+"""One picture of one person: pose, framing, what is around, and where the landmarks ended up."""
 
 import dataclasses
 
@@ -71,7 +71,7 @@ def draw_picture(
         yaw: float, radians. Viewpoint, as in `skeleton.project`.
         height: int. Rows of the picture.
         width: int. Columns of the picture.
-        rng: random generator, for the step, the framing and what stands around.
+        rng: random generator, for the step, the framing and what is around.
         passer_by: `Person`. Who may walk by at the edge of the picture.
 
     Returns:

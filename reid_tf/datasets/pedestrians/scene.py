@@ -91,7 +91,7 @@ def cut_backdrop(backdrop: np.ndarray, height: int, width: int, rng: np.random.G
 
 
 def paint_occluder(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Puts a thing before the person, hiding a third at most: a post, a low wall or hedge, or a board at the side."""
+    """Puts a thing before the person, hiding at most a third: a post, a low wall or hedge, or a board at the side."""
     height, width = canvas.size
     colour = shade(pick(rng, THINGS), rng, 15)
     kind = rng.integers(3)

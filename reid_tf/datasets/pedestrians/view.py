@@ -21,7 +21,7 @@ class View:
         joints: float32 [18, 2]. x, y in pixels of the canvas.
         near: float32 [18]. Nearness to the camera, in body heights.
         yaw: float, radians. As in `skeleton.project`.
-        scale: float. Pixels in a body height.
+        scale: float. Pixels per body height.
         light: float, radians. From which side the light comes, 0 = from the camera.
     """
 

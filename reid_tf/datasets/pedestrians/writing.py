@@ -34,7 +34,7 @@ def write_pedestrians(folder: Path, parameters: Parameters) -> int:
     cameras = {n: draw_camera(parameters.rng(Stream.CAMERA, n)) for n in range(1, parameters.cameras + 1)}
     passers_by = [Person.of(draw_independent(parameters.rng(Stream.PASSER_BY, n))) for n in range(PASSERS_BY)]
     landmarks: dict[str, np.ndarray] = {}
-    # One after the other: threads gain a fifth at most, as a picture is many small steps that hold Python's lock.
+    # One after the other: threads gain at most a fifth, as a picture is many small steps that hold Python's lock.
     total = sum(len(subject.shots) for subject in population)
     with tqdm(total=total, desc="drawing", unit="image", disable=None) as bar:
         for subject in population:

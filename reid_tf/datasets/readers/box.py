@@ -16,7 +16,7 @@ COLUMNS = (
 
 @dataclasses.dataclass(frozen=True)
 class Boxes:
-    """The valid body boxes of a video, by frame and then by track; a track has one box a frame at most.
+    """The valid body boxes of a video, by frame and then by track; a track has at most one box per frame.
 
     Args:
         tracks: int64 [N]. Whom each box shows.
@@ -44,8 +44,8 @@ def read_boxes(path: Path) -> Boxes:
         `Boxes`.
 
     Raises:
-        InputError: the file cannot be read, a row has another number of columns or holds something that is no number
-            (the message names the line), or no body is valid.
+        InputError: the file cannot be read, a row has another number of columns or holds something that is not a
+            number (the message names the line), or no body is valid.
     """
     table = read_csv(path, (), header=COLUMNS)
     whole = {name: table.numbers(name, whole=True) for name in COLUMNS[:4]}

@@ -28,8 +28,8 @@ def is_prepared(path: str) -> bool:
 def read_encoded(paths: Sequence[str]) -> list[bytes]:
     """Reads images as they were encoded, without decoding them.
 
-    Places in a prepared data set are read in one batch a split, which is several times faster than one by one. Safe to
-    call from several threads.
+    Places in a prepared data set are read in one batch per split, which is several times faster than one by one. Safe
+    to call from several threads.
 
     Args:
         paths: sequence of str. `Record.path` of each image, of either kind, in any mixture.

@@ -39,7 +39,7 @@ class Hdf5Mat:
             array with MATLAB's axes; of objects where it is a cell array, and without elements where it is empty.
 
         Raises:
-            InputError: it is no array, or the file is damaged.
+            InputError: it is not an array, or the file is damaged.
         """
         try:
             node = self._file[item]
@@ -59,10 +59,10 @@ class Hdf5Mat:
             item: as in `read()`.
 
         Returns:
-            array of references, one a cell, with MATLAB's axes.
+            array of references, one per cell, with MATLAB's axes.
 
         Raises:
-            InputError: it is no cell array, or the file is damaged.
+            InputError: it is not a cell array, or the file is damaged.
         """
         values = self.read(item)
         if values.size and not isinstance(values.flat[0], h5py.Reference):

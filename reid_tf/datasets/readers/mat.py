@@ -97,7 +97,7 @@ def check_variables(path: Path, wanted: Iterable[str], found: Collection[str]) -
     missing = [name for name in wanted if name not in found]
     if missing:
         there = ", ".join(sorted(found)) or "no variable"
-        raise InputError(f"{str(path)!r} lacks the variable {missing[0]!r}: found {there} (is the file whole?).")
+        raise InputError(f"{str(path)!r} lacks the variable {missing[0]!r}: found {there} (is the file complete?).")
 
 
 def strings(cells: np.ndarray) -> list[str]:

@@ -23,7 +23,7 @@ def decode(encoded: bytes) -> np.ndarray | None:
         encoded: bytes. The file's content.
 
     Returns:
-        uint8 [height, width, 3], RGB; None where these are no bytes of an image.
+        uint8 [height, width, 3], RGB; None where these are not the bytes of an image.
     """
     if not encoded:
         return None
@@ -105,16 +105,21 @@ def check_image(image: np.ndarray, position: int) -> np.ndarray:
         InputError: the shape, the type or the values are not an image's.
     """
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
-        raise InputError(f"An image is an array [height, width, 3]. Received: shape {image.shape} as image {position}.")
+        raise InputError(
+            f"An image must be an array [height, width, 3]. Received: shape {image.shape} for image {position}."
+        )
     if image.dtype == np.uint8:
         return image
     if not np.issubdtype(image.dtype, np.floating):
-        raise InputError(f"An image is uint8, or float from 0 to 255. Received: {image.dtype} as image {position}.")
+        raise InputError(
+            f"An image must be uint8, or float from 0 to 255. Received: {image.dtype} for image {position}."
+        )
     low, high = image.min(), image.max()
     # Values that end at 1 are an image scaled to 0..1, on which every encoder would give a wrong answer in silence.
     if not 0.0 <= low <= high <= 255.0 or 0.0 < high <= 1.0:
         raise InputError(
-            f"A float image has values from 0 to 255. Received: values from {low:g} to {high:g} as image {position}."
+            f"A float image must have values from 0 to 255. Received: values from {low:g} to {high:g} for image "
+            f"{position}."
         )
     return image.astype(np.float32)
 

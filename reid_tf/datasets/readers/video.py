@@ -44,8 +44,8 @@ def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
             found, frame = capture.read() if position == number else (False, None)
             if not found or frame is None:
                 raise InputError(
-                    f"The video {str(path)!r} ends after {position} frames, and frames up to {wanted[-1]} (counted "
-                    "from 0) are wanted: it is cut off, or the boxes are of another video."
+                    f"The video {str(path)!r} ends after {position} frames, but frames up to {wanted[-1]} (counted "
+                    "from 0) are needed: it is cut off, or the boxes are of another video."
                 )
             position += 1
             yield frame
@@ -66,8 +66,8 @@ def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
         name = names.get(number + first, "")
         if not name:
             raise InputError(
-                f"The folder {str(folder)!r} with {len(names)} frames lacks frame {number} (counted from 0), and "
-                f"frames up to {wanted[-1]} are wanted."
+                f"The folder {str(folder)!r} with {len(names)} frames lacks frame {number} (counted from 0), but "
+                f"frames up to {wanted[-1]} are needed."
             )
         frame = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
         if frame is None:

@@ -1,4 +1,4 @@
-"""Augmentations: one file an operation, each a function of a whole batch and a seed."""
+"""Augmentations: one file per operation, each a function of a whole batch and a seed."""
 
 from reid_tf.pipeline.augment import colour_jitter as colour_jitter
 from reid_tf.pipeline.augment import flip as flip

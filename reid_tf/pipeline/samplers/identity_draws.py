@@ -44,7 +44,7 @@ class IdentityDraws:
         return max(by_images, -(-len(self.groups) // self.identities))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Yields int64 [P, K] image indices, one identity a row, no identity twice in a draw."""
+        """Yields int64 [P, K] image indices, one identity per row, no identity twice in a draw."""
         groups = self.groups
         shuffled = rng.permutation(len(groups.order))
         shuffled = shuffled[np.argsort(groups.group[shuffled], kind="stable")]  # by identity, in random order within

@@ -13,7 +13,7 @@ _REDRAWS = 64
 
 
 class IdentityGroups:
-    """Images in an order in which those of an identity, and within it those of a camera, stand together.
+    """Images in an order in which those of an identity, and within it those of a camera, are together.
 
     Args:
         identities: ints [N]. Identity of each image.
@@ -66,7 +66,7 @@ class IdentityGroups:
             elsewhere = camera_last[images] - camera_first[images] < self.count[group]
             first = np.where(elsewhere, camera_first[images], first)
             last = np.where(elsewhere, camera_last[images], last)
-        # The identity's images form a ring; the draw starts behind the excluded run and ends before it.
+        # The identity's images form a ring; the draw starts after the excluded run and ends before it.
         step = rng.integers(0, self.count[group] - (last - first))
         return self.order[self.start[group] + (last - self.start[group] + step) % self.count[group]]
 
@@ -96,7 +96,7 @@ class IdentityGroups:
 
     @functools.cached_property
     def _camera_blocks(self) -> tuple[np.ndarray, np.ndarray]:
-        """First place and place behind the last, in `order`, of the images of each image's identity and camera."""
+        """First place and place after the last, in `order`, of the images of each image's identity and camera."""
         key = np.stack([self.group, self._cameras], axis=1)
         _, block, count = np.unique(key, axis=0, return_inverse=True, return_counts=True)
         block = block.reshape(-1)

@@ -23,9 +23,9 @@ class IdentityPairSampler(Sampler):
         block = draws.identities // replicas
         if block < 2 or block * draws.images % 2 or (draws.images < 2 and share.largest > 0.0):
             raise InputError(
-                "identity_pairs needs two identities, an even number of images for each replica, and two images of an "
-                f"identity for positive pairs. Received: identities_per_batch={draws.identities} for {replicas} "
-                f"replicas, images_per_identity={draws.images}."
+                "identity_pairs needs at least two identities and an even number of images per replica, and at least "
+                f"two images per identity for positive pairs. Received: identities_per_batch={draws.identities} for "
+                f"{replicas} replicas, images_per_identity={draws.images}."
             )
         draws.groups.report_single_images()
         self._draws, self._replicas, self._share, self._seed = draws, replicas, share, seed
@@ -75,7 +75,7 @@ def pair_block(block: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """Pairs the images of some identities, each image once.
 
     Args:
-        block: int64 [P, K]. Images, one identity a row; neighbours in a row that is used for positives differ.
+        block: int64 [P, K]. Images, one identity per row; neighbours in a row that is used for positives differ.
         positives: int64 [P]. Positive pairs of each identity, as `spread_positives` gives them.
 
     Returns:

@@ -9,7 +9,7 @@ from reid_tf.registry import SAMPLERS
 
 
 class ImageSampler(Sampler):
-    """Every image once an epoch; see `images`."""
+    """Every image once per epoch; see `images`."""
 
     kind = "images"
 
@@ -26,7 +26,7 @@ class ImageSampler(Sampler):
 
 @SAMPLERS.register("images")
 def images(identities: Sequence[int] | np.ndarray, seed: int, replicas: int = 1, *, batch_size: int) -> Sampler:
-    """Batches of single images, every image once an epoch.
+    """Batches of single images, every image once per epoch.
 
     Args:
         identities: ints [N]. Identity of each training image.

@@ -1,4 +1,4 @@
-"""Pairs of images, each image first of a pair once an epoch."""
+"""Pairs of images, each image first of a pair once per epoch."""
 
 from collections.abc import Iterator, Sequence
 
@@ -62,7 +62,7 @@ def pairs(
     final_positive_share: float | None = None,
     cross_camera: bool = False,
 ) -> Sampler:
-    """Batches of pairs; every image is the first of a pair once an epoch.
+    """Batches of pairs; every image is the first of a pair once per epoch.
 
     Its partner is another image of the same person, or an image of another person. An identity with one image has no
     positive partner: its image serves in negative pairs only, which the log counts, and a batch that lacks images with
@@ -74,7 +74,7 @@ def pairs(
         epochs: int. Length of the training, over which the share moves.
         seed: int >= 0. Of the order and the partners.
         replicas: int. Devices that share a batch.
-        batch_size: int, 1..N, a multiple of the replicas. Pairs a batch; the last two may be smaller, not below half.
+        batch_size: int, 1..N, a multiple of the replicas. Pairs per batch; the last two may be smaller, not below half.
         positive_share: float in [0, 1]. Of pairs that show one person, rounded in each batch and exact over the epoch.
         final_positive_share: float in (0, 1], or None. The share of the last epoch; the negatives for each positive
             grow by equal steps. From 0.5 to 0.2 (1:1 to 1:4) is a usual choice.

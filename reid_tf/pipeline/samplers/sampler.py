@@ -20,7 +20,7 @@ class Sampler(abc.ABC):
 
     @abc.abstractmethod
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
 
     @abc.abstractmethod
     def epoch(self, number: int) -> Iterator[np.ndarray]:
@@ -46,7 +46,7 @@ def check_seed(seed: int) -> None:
 
 
 class ShuffledBatches:
-    """Every image once an epoch, in a new order.
+    """Every image once per epoch, in a new order.
 
     All batches are full but the last two: a rest that fills less than half a batch gets half of the full batch before
     it, because batch normalization does badly on a few images.
@@ -57,7 +57,7 @@ class ShuffledBatches:
         replicas: int. Devices that share a batch.
 
     Raises:
-        InputError: the batch size is below 1, above the number of images or no multiple of the replicas.
+        InputError: the batch size is below 1, above the number of images or not a multiple of the replicas.
     """
 
     def __init__(self, num_images: int, batch_size: int, replicas: int) -> None:

@@ -32,7 +32,7 @@ class PositiveShare:
                 raise InputError(f"{name} must lie in [0, 1]. Received: {share}.")
         if self.last is not None and self.last != self.first and 0.0 in (self.first, self.last):
             raise InputError(
-                "A share that moves must stay above 0, where the negatives for each positive are finite. "
+                "A share that changes must stay above 0, so that the negatives per positive are finite. "
                 f"Received: positive_share={self.first}, final_positive_share={self.last}."
             )
 
@@ -59,7 +59,10 @@ def check_partners(groups: IdentityGroups, share: PositiveShare) -> None:
     """Raises an `InputError` where the images cannot give a pair that the share asks for."""
     if share.largest > 0.0 and np.all(groups.count == 1):
         raise InputError(
-            f"positive_share={share.largest} needs an identity with two images, but each of the {len(groups)} has one."
+            f"positive_share={share.largest} needs an identity with at least two images, but each of the "
+            f"{len(groups)} has only one."
         )
     if share.smallest < 1.0 and len(groups) < 2:
-        raise InputError(f"positive_share={share.smallest} needs two identities, but there is {len(groups)}.")
+        raise InputError(
+            f"positive_share={share.smallest} needs at least two identities, but there is only {len(groups)}."
+        )

@@ -24,7 +24,7 @@ _DEAD = 1e-8
 
 
 def write_litert_int8(source: Source, folder: Path) -> dict[str, Any]:
-    """Writes a file whose weights (a scale a channel) and activations are int8, and whose outputs are float32.
+    """Writes a file whose weights (one scale per channel) and activations are int8, and whose outputs are float32.
 
     Generalised means, local response normalisations and what has no int8 kernel stay in float32. So does a unit that no
     representative image activates: its range is unknown, and the fast kernels refuse one of zero.

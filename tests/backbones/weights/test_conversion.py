@@ -83,7 +83,7 @@ def test_every_tensor_is_accounted_for(model):
     [
         (
             {"features.3.bias": None},
-            r"'a\.pth' holds no weights of torchvision's alexnet: it lacks 1 of the 14 .*first 'features\.3\.bias'",
+            r"does not hold the weights of torchvision's alexnet: it lacks 1 of the 14 .*being 'features\.3\.bias'",
         ),
         (
             {"features.8.weight": np.zeros((2, 3), np.float32)},
@@ -92,7 +92,7 @@ def test_every_tensor_is_accounted_for(model):
         ({"features.3.bias": np.zeros(10, np.int64)}, r"'features\.3\.bias'.*must be float.*Received: int64"),
         (
             names_of("vgg16").tensors,
-            r"26 of its tensors are none of that network, first 'features\.2\.weight'; it ",
+            r"26 of its tensors do not belong to that network, the first being 'features\.2\.weight'; it ",
         ),
     ],
 )
@@ -110,10 +110,10 @@ def test_after_an_error_the_model_is_as_it_was(model, change, message):
 @pytest.mark.parametrize(
     ("wanted", "given", "message"),
     [
-        ("resnet50", "resnet101", r"255 of its tensors are none of that network.*it fits the backbone 'resnet101'"),
+        ("resnet50", "resnet101", r"255 of its tensors do not belong to that.*it fits the backbone 'resnet101'"),
         ("resnet101", "resnet50", r"lacks 255 of the 520 tensors.*; it fits the backbone 'resnet50'"),
-        ("resnet50", "res2net50", r"lacks 80 of the 265.*first 'layer1\.0\.conv2\.weight'; it fits .*'res2net50'"),
-        ("vgg16", "alexnet", r"lacks 26 of the 30 tensors, first 'features\.2\.weight'; it fits .*'alexnet'"),
+        ("resnet50", "res2net50", r"lacks 80 of the 265.*being 'layer1\.0\.conv2\.weight'; it fits .*'res2net50'"),
+        ("vgg16", "alexnet", r"lacks 26 of the 30 tensors, the first being 'features\.2\.weight'; it fits .*'alexnet'"),
     ],
 )
 def test_weights_of_another_backbone_are_named(model, wanted, given, message):
@@ -178,7 +178,7 @@ def test_the_function_that_the_weights_need_is_demanded(tmp_path, options, messa
     ("attribute", "value", "message"),
     [
         ("backbone", "resnet50", r"holds weights of the backbone 'resnet50'. Received: backbone 'tiny'"),
-        ("options", "{", r"is wrong in what it says of itself"),
+        ("options", "{", r"describes itself wrongly"),
     ],
 )
 def test_wrong_attributes_leave_the_model_as_it_was(tmp_path, attribute, value, message):

@@ -68,7 +68,7 @@ def test_file_of_another_depth_is_named_with_counts(saved):
 def test_damaged_file_is_named(saved):
     with open(saved, "r+b") as file:
         file.truncate(3000)
-    with pytest.raises(InputError, match=r"tiny\.weights\.h5' is damaged or no HDF5 file \(.*truncated"):
+    with pytest.raises(InputError, match=r"tiny\.weights\.h5' is damaged or not an HDF5 file \(.*truncated"):
         tiny(IMAGE_SIZE, width=8, weights=saved)
 
 
@@ -76,7 +76,7 @@ def test_damaged_file_is_named(saved):
 def test_web_page_for_a_file_is_named(tmp_path, name):
     (tmp_path / name).write_text("<html>Not found</html>")
     backbone = resnet50 if name == "page.h5" else tiny
-    with pytest.raises(InputError, match=rf"{name}' is damaged or no HDF5 file"):
+    with pytest.raises(InputError, match=rf"{name}' is damaged or not an HDF5 file"):
         backbone(IMAGE_SIZE, weights=str(tmp_path / name))
 
 
@@ -161,6 +161,6 @@ def test_download_is_kept_and_not_repeated(cache, monkeypatch):
 
 def test_other_bytes_than_the_published_ones_are_refused(cache, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Response(b"<html>"))
-    with pytest.raises(InputError, match=r"a\.h5 is damaged: its MD5 is [0-9a-f]{32}, published is 0123"):
+    with pytest.raises(InputError, match=r"a\.h5 is damaged: its MD5 is [0-9a-f]{32}, the published one is 0123"):
         download("https://example.org/a.h5", "0123")
     assert not list(cache.glob("*"))

@@ -87,7 +87,7 @@ def test_whole_pickled_model_is_refused(tmp_path, torch):
     [
         ({"model": {"a": 1}, "epoch": 3}, r"a\.pth' holds no tensors; its keys are: 'model', 'epoch'"),
         ({"state_dict": {}}, r"a\.pth' holds no tensors; its keys are: none"),
-        ([1, 2], r"a\.pth' holds no state dict but an object of type 'list'"),
+        ([1, 2], r"a\.pth' holds an object of type 'list', not a state dict"),
     ],
 )
 def test_file_without_tensors_is_named(tmp_path, torch, content, message):
@@ -103,7 +103,7 @@ def test_truncated_file_is_named(tmp_path, torch, kept):
     torch.save({"a": torch.tensor(WEIGHT)}, tmp_path / "b.pth", _use_new_zipfile_serialization=False)
     for path in sorted(tmp_path.iterdir()):
         path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(InputError, match=rf"{path.name}' (is damaged or no|holds something else than tensors)"):
+        with pytest.raises(InputError, match=rf"{path.name}' (is damaged or not|holds something other than tensors)"):
             read_state_dict(path)
 
 

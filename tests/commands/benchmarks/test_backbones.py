@@ -21,7 +21,7 @@ def cells(line: str) -> list[str]:
 def test_a_row_has_the_costs_and_four_speeds(capsys):
     backbones.main(parse(*SMALL, "--peer-rounds", "0"))
     title, _, header, rule, row = capsys.readouterr().out.splitlines()
-    assert title == "32 x 16, 4 images a batch, speeds in images/s"
+    assert title == "32 x 16, 4 images per batch, speeds in images/s"
     assert cells(header) == list(backbones.COLUMNS)
     assert len(cells(rule)) == len(backbones.COLUMNS)
     name, parameters, with_classifier, _, *speeds = cells(row)

@@ -27,7 +27,7 @@ def test_the_table_has_a_row_for_every_set_of_outputs(tmp_path, capsys):
     options = [word for value in tiny for word in ("--set", value)]
     step.main(parse("--data", str(tmp_path), "--identities", "4", "--rounds", "2", "--steps", "1", *options))
     lines = [line for line in capsys.readouterr().out.splitlines() if line]
-    assert lines[0] == "multitask_synthetic: tiny, 16 images of 32 x 16 a step, float32"
+    assert lines[0] == "multitask_synthetic: tiny, 16 images of 32 x 16 per step, float32"
     assert [line[:24].strip() for line in lines[2:]] == list(step.ROWS)
     assert lines[2].split("ms")[1].split() == ["1.000", "1.000", "to", "1.000"]
     assert all(float(line.split("ms")[1].split()[0]) > 0 for line in lines[3:])

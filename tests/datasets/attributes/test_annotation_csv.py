@@ -76,7 +76,7 @@ def test_what_is_written_is_read_in_its_order(tmp_path):
             r"line 2, column 'gender': must be 0 to 1 as the file counts from 0 \(line 3, column 'hat'\). .*'2'",
         ),
         ([line("1", least=0, age="4")], r"'age': must be 0 to 3 as the file counts from 0 \(line 2, .*Received: '4'"),
-        ([line("1"), line("2"), line("1")], r"line 4, column 'id': must not stand in line 2 too. Received: '1'"),
+        ([line("1"), line("2"), line("1")], r"line 4, column 'id': must not be in line 2 too. Received: '1'"),
         ([line("")], r"line 2, column 'id': must not be empty. Received: ''"),
         ([line("1").replace("\n", ",1\n")], r"line 2: must have 30 cells, id to downbrown. Received: 31"),
         ([], "must hold a header and at least one row"),

@@ -155,11 +155,11 @@ def test_the_file_of_another_data_set_is_named(tmp_path):
     save(tmp_path / "duke.mat", duke_fields(), duke_fields(), variable="duke_attribute")
     with pytest.raises(
         InputError,
-        match=r"'.*market.mat' has the schema of another data set: it holds the struct 'market_attribute', and "
-        "'duke_attribute' is wanted",
+        match=r"'.*market.mat' has the schema of another data set: it holds the struct 'market_attribute', not "
+        "'duke_attribute'",
     ):
         read_duke_attributes(tmp_path / "market.mat")
-    with pytest.raises(InputError, match=r"holds the struct 'duke_attribute', and 'market_attribute' is wanted"):
+    with pytest.raises(InputError, match=r"holds the struct 'duke_attribute', not 'market_attribute'"):
         read_market_attributes(tmp_path / "duke.mat")
 
 

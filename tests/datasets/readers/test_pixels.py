@@ -46,5 +46,5 @@ def test_what_is_no_image_is_named(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=rf"{name}' \({len(content)} bytes\) is not a valid JPEG"):
             pixels.load_images([str(tmp_path / name)], (4, 4))
-    with pytest.raises(InputError, match=r"shape \(4, 4\) as image 1"):
+    with pytest.raises(InputError, match=r"shape \(4, 4\) for image 1"):
         pixels.resize_images([picture(4, 4), np.zeros((4, 4), np.uint8)], (4, 4))

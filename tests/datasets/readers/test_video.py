@@ -31,7 +31,7 @@ def test_frames_that_nobody_wants_may_be_gone(tmp_path):
             (tmp_path / "frames" / f"town2_{number:04d}.png").unlink()
     images = list(read_frames(tmp_path / "frames", [0, 5, 35]))
     np.testing.assert_array_equal(images[1], frame(5))
-    with pytest.raises(InputError, match=r"frames' with 8 frames lacks frame 36 .* and frames up to 36 are wanted"):
+    with pytest.raises(InputError, match=r"frames' with 8 frames lacks frame 36 .* but frames up to 36 are needed"):
         list(read_frames(tmp_path / "frames", [0, 36]))
 
 
@@ -54,7 +54,7 @@ def test_wrong_videos_are_named(tmp_path):
     video = tmp_path / "TownCentreXVID.avi"
     frames = read_frames(video, [8, 12])
     assert next(frames).shape == (96, 128, 3)
-    with pytest.raises(InputError, match=r"ends after 10 frames, and frames up to 12 \(counted from 0\) are wanted"):
+    with pytest.raises(InputError, match=r"ends after 10 frames, but frames up to 12 \(counted from 0\) are needed"):
         next(frames)
     video.write_text("<!DOCTYPE html>")
     with pytest.raises(InputError, match=r"TownCentreXVID.avi' cannot be read as a video"):
