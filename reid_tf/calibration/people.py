@@ -8,7 +8,8 @@ from typing import Any
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
-from reid_tf.registry import VALIDATIONS, Component
+from reid_tf.options import Component
+from reid_tf.registry import VALIDATIONS
 
 logger = logging.getLogger(__name__)
 

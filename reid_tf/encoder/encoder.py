@@ -12,9 +12,9 @@ from reid_tf.datasets.record import Record
 from reid_tf.encoder.images import given_beside, load_pixels, paths_and_arrays, record_batches
 from reid_tf.encoder.runtimes.base import Arrays, Runtime
 from reid_tf.errors import InputError
+from reid_tf.options import unknown
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.pose.fields import as_inputs, mirrored, need_landmarks
-from reid_tf.registry import unknown
 from reid_tf.retrieval.calibration import Calibration
 
 if TYPE_CHECKING:

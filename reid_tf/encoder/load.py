@@ -8,7 +8,8 @@ from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.exported import find_export, read_export
 from reid_tf.errors import InputError
-from reid_tf.registry import DETECTORS, Component, import_components, load_entry_points
+from reid_tf.options import Component
+from reid_tf.registry import DETECTORS, import_components, load_entry_points
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
 
 if TYPE_CHECKING:

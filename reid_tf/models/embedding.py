@@ -7,7 +7,7 @@ from keras import layers
 
 from reid_tf.errors import InputError
 from reid_tf.layers.gem_pooling import GeneralizedMeanPooling
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 
 EmbeddingLayer = Literal["linear", "batch_norm_relu"]
 Pooling = Literal["average", "max", "gem"]

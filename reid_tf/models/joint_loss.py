@@ -13,8 +13,9 @@ from reid_tf.models.embedding import Pooling, as_output, pool
 from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
+from reid_tf.options import ComponentOf, Options
 from reid_tf.pose.joint_orders import PARTS
-from reid_tf.registry import METRIC_LOSSES, MODELS, ComponentOf, Options
+from reid_tf.registry import METRIC_LOSSES, MODELS
 
 OutputName = Literal["identity", "embedding"]
 Grid = tuple[int, int]

@@ -14,7 +14,8 @@ from reid_tf.models.embedding import EmbeddingLayer, Pooling, attribute_sigmoids
 from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.registry import METRIC_LOSSES, MODELS, ComponentOf, Options
+from reid_tf.options import ComponentOf, Options
+from reid_tf.registry import METRIC_LOSSES, MODELS
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import keras
 
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 
 # A sampler may feed a model whose own sampler is another one, where the batches have the same form.
 COMPATIBLE_BATCHES = {

@@ -9,7 +9,7 @@ import tensorflow as tf
 from reid_tf.datasets.attributes.schema import UNKNOWN, AttributeSchema
 from reid_tf.datasets.record import DIFFERENT, NUM_LANDMARKS, SAME, Record
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 
 _OF_BOTH = ("identity", "attributes", "binary_attributes")
 _OF_LANDMARKS = ("landmarks", "identity_and_pose")

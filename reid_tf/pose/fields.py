@@ -7,9 +7,9 @@ import numpy as np
 
 from reid_tf.datasets.record import NUM_LANDMARKS, Record
 from reid_tf.errors import InputError
+from reid_tf.options import unknown
 from reid_tf.pose.mirror import mirror_landmarks, mirrored_boxes
 from reid_tf.pose.part_boxes import part_boxes
-from reid_tf.registry import unknown
 
 Batch = dict[str, Any]  # from record field to NumPy array or tensor
 FIELDS = ("image", "landmarks", "part_boxes")

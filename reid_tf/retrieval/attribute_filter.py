@@ -8,7 +8,7 @@ import numpy as np
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 
 _BEFORE_NEXT = re.compile(r"[\s,]+(?=[^\s,=]+\s*=)")
 

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
-from reid_tf.registry import convert, unknown
+from reid_tf.options import convert, unknown
 from reid_tf.retrieval.distances import DISTANCES
 
 CALIBRATION_FILE = "calibration.json"

@@ -7,7 +7,7 @@ import numpy as np
 
 from reid_tf.arrays import functions_of
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 from reid_tf.retrieval.embeddings import row_blocks
 from reid_tf.retrieval.threads import row_threads
 

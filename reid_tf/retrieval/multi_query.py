@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 from reid_tf.retrieval.embeddings import Embeddings
 
 POOLINGS: dict[str, Callable[..., np.ndarray]] = {"mean": np.mean, "max": np.max}

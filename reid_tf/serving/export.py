@@ -19,9 +19,9 @@ from reid_tf.encoder.runtimes.base import Arrays
 from reid_tf.encoder.verifier import load_verifier
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
+from reid_tf.options import unknown
 from reid_tf.pipeline.build import input_batches
 from reid_tf.pipeline.decode import naming_broken_images
-from reid_tf.registry import unknown
 from reid_tf.serving.formats.litert import write_litert
 from reid_tf.serving.formats.litert_int8 import write_litert_int8
 from reid_tf.serving.formats.onnx import write_onnx

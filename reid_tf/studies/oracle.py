@@ -9,7 +9,7 @@ import keras_tuner as kt
 import numpy as np
 
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 from reid_tf.studies.ranges import Range
 from reid_tf.studies.trial import OBJECTIVE
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
-from reid_tf import registry
-from reid_tf.config import check_keys, read_yaml
+from reid_tf.config import check_keys
+from reid_tf.config_file import read_yaml
 from reid_tf.errors import InputError
+from reid_tf.options import convert
 
 _DIGITS = 6  # more of a value say nothing to a training, and make tables and files hard to read
 
@@ -113,7 +114,7 @@ def parse_tuning(tree: Any) -> TuningConfig:
     if isinstance(tree["ranges"], Mapping):
         for option, one in tree["ranges"].items():
             check_keys(one, Range, f"the range of {option!r}")
-    tuning: TuningConfig = registry.convert(dict(tree), TuningConfig, "The tuning file")
+    tuning: TuningConfig = convert(dict(tree), TuningConfig, "The tuning file")
     check_ranges(tuning.ranges)
     return tuning
 

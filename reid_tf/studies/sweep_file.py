@@ -7,9 +7,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from reid_tf import registry
-from reid_tf.config import check_keys, read_yaml
+from reid_tf.config import check_keys
+from reid_tf.config_file import read_yaml
 from reid_tf.errors import InputError
+from reid_tf.options import convert, unknown
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid", "mINP", "PCK")
 
@@ -77,7 +78,7 @@ def parse_sweep(tree: Any) -> SweepConfig:
     check_keys(tree, SweepConfig, "a sweep")
     if tree.get("reported") is not None:
         check_keys(tree["reported"], ReportedCurves, "a sweep's 'reported'")
-    sweep: SweepConfig = registry.convert(dict(tree), SweepConfig, "The sweep")
+    sweep: SweepConfig = convert(dict(tree), SweepConfig, "The sweep")
     check_values(sweep.vary)
     if sweep.reported is not None:
         _check_reported(sweep.reported, sweep.vary)
@@ -96,7 +97,7 @@ def _check_reported(reported: ReportedCurves, vary: Mapping[str, tuple[Any, ...]
     ((option, values),) = vary.items()
     for metric, percent in reported.percent.items():
         if metric not in METRICS:
-            raise InputError(registry.unknown("reported metric", metric, METRICS))
+            raise InputError(unknown("reported metric", metric, METRICS))
         if len(percent) != len(values):
             raise InputError(
                 f"The reported {metric!r} needs a figure for each of the {len(values)} values of {option!r}. "

@@ -10,9 +10,10 @@ from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
 from reid_tf.losses import TripletLoss
 from reid_tf.models.system import System
+from reid_tf.options import Component
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
-from reid_tf.registry import AUGMENTATIONS, SAMPLERS, Component
+from reid_tf.registry import AUGMENTATIONS, SAMPLERS
 
 ERASED: tuple[Component, ...] = ({"name": "flip"}, {"name": "random_erasing"})
 

@@ -18,15 +18,7 @@ from reid_tf.errors import InputError, one_line
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
-from reid_tf.registry import (
-    AUGMENTATIONS,
-    BACKBONES,
-    MODELS,
-    OPTIMIZERS,
-    SCHEDULES,
-    VALIDATIONS,
-    import_components,
-)
+from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SCHEDULES, VALIDATIONS, import_components
 from reid_tf.training.batches import make_sampler
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import pytest
 
 from reid_tf.errors import InputError
 from reid_tf.registry import OPTIMIZERS
-from reid_tf.training.optimizers import ScaledAdam, ScaledSGD
+from reid_tf.training.scaled_optimizers import ScaledAdam, ScaledSGD
 from reid_tf.training.schedules import Constant
 
 RATE, DECAY, SHARE = 0.1, 0.3, 0.25

@@ -13,7 +13,8 @@ from reid_tf.backbones.weights.table import Row, WeightTable
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
-from reid_tf.registry import BACKBONES, unknown
+from reid_tf.options import unknown
+from reid_tf.registry import BACKBONES
 
 IMAGE_SIZE = (224, 224)  # any will do; networks with fully connected layers take no smaller one
 

@@ -17,7 +17,7 @@ from reid_tf.datasets.attributes.fields import MARKET1501_FIELDS
 from reid_tf.datasets.readers.csv import CsvTable, read_csv
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 
 ID = "id"
 FIELDS = dataclasses.replace(MARKET1501_FIELDS, multi_colour="multicolor")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reid_tf.datasets.attributes.schema import SCHEMAS, UNKNOWN, AttributeGroup, AttributeSchema
 from reid_tf.datasets.readers.csv import CsvTable
 from reid_tf.errors import InputError
-from reid_tf.registry import unknown
+from reid_tf.options import unknown
 
 ATTRIBUTE_PREFIX = "attribute_"
 _WHOLE_NUMBER = re.compile(r"-?\d+")

@@ -1,0 +1,152 @@
+"""Options against the signature of the function that takes them, and the sentences for what is wrong.
+
+A function's options are its keyword-only parameters; their annotations are the types that values are converted to.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from reid_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from reid_tf.registry import Registry
+
+Component = Mapping[str, Any]
+Options = Mapping[str, Any] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ComponentOf:
+    """Marks an option that holds a component itself: `Annotated[Options, ComponentOf(METRIC_LOSSES, {...})]`.
+
+    Args:
+        table: `Registry`. Knows its name.
+        default: component. What stands for None; a component of the same name, or of none, changes its options.
+        without: tuple of str. Options that are settled otherwise.
+    """
+
+    table: "Registry"
+    default: Component
+    without: tuple[str, ...] = ()
+
+    def check(self, given: Options, what: str) -> dict[str, Any]:
+        """Returns the whole component, checked as `Registry.options` does.
+
+        Args:
+            given: mapping, or None.
+            what: str. How error messages name the option: "model 'triplet', metric_loss".
+        """
+        given = given or {}
+        name = given.get("name", self.default["name"])
+        component = {**(self.default if name == self.default["name"] else {}), **given}
+        options = {option: value for option, value in component.items() if option != "name"}
+        return {"name": name, **check_options(self.table.get(name), options, f"{what} {name!r}", without=self.without)}
+
+    def build(self, given: Options, **settled: Any) -> Any:
+        """Builds the component.
+
+        Args:
+            given: mapping, or None.
+            **settled: options that the caller decides, where the component has such an option.
+        """
+        component = self.check(given, self.table.kind)
+        allowed = options_of(self.table.get(component["name"]))
+        return self.table.build(component | {key: value for key, value in settled.items() if key in allowed})
+
+
+def check_options(
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    what: str,
+    renamed: Mapping[str, str] | None = None,
+    without: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Checks options against a function's keyword-only parameters, without calling it.
+
+    A parameter annotated `Annotated[..., ComponentOf(table, default)]` takes a component, which is checked in the same
+    way.
+
+    Args:
+        function: function, or class, whose options they are.
+        given: mapping from option to value.
+        what: str. How error messages name the function: "backbone 'tiny'".
+        renamed: mapping from an option's former name to that of today, or None.
+        without: iterable of str. Parameters that are not options here.
+
+    Returns:
+        The options given, each converted to its annotated type.
+
+    Raises:
+        InputError: an option is unknown, a value has the wrong type, or a required option is missing.
+    """
+    allowed = {name: parameter for name, parameter in options_of(function).items() if name not in without}
+    hinted = function.__init__ if inspect.isclass(function) else function
+    hints = typing.get_type_hints(hinted, include_extras=True)
+    checked = {}
+    for option, value in _in_todays_names(given, renamed or {}, what).items():
+        if option not in allowed:
+            raise InputError(unknown(f"option of the {what}", option, allowed))
+        hint = hints.get(option, Any)
+        checked[option] = convert(value, hint, f"Option {option!r} of the {what}")
+        for nested in getattr(hint, "__metadata__", ()):
+            if isinstance(nested, ComponentOf) and value is not None:
+                checked[option] = nested.check(value, f"{what}, {option}")
+    for option, parameter in allowed.items():
+        if parameter.default is inspect.Parameter.empty and option not in checked:
+            raise InputError(f"The {what} needs the option {option!r}. Received: {dict(given)!r}.")
+    return checked
+
+
+def _in_todays_names(given: Mapping[str, Any], renamed: Mapping[str, str], what: str) -> dict[str, Any]:
+    for former, today in renamed.items():
+        if former in given and today in given:
+            raise InputError(
+                f"The option {former!r} of the {what} is now called {today!r}; give only one of them. "
+                f"Received: {given[former]!r} and {given[today]!r}."
+            )
+    return {renamed.get(option, option): value for option, value in given.items()}
+
+
+def options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters
+    return {key: p for key, p in parameters.items() if is_option(p)}
+
+
+def is_option(parameter: inspect.Parameter) -> bool:
+    # The key "name" of a component is what it is registered as.
+    return parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "name"
+
+
+def unknown(what: str, received: str, allowed: Iterable[str]) -> str:
+    """Returns the sentence for a name that does not exist, with the nearest one that does."""
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(str(received), allowed, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown {what}: {received!r}.{hint} Allowed: {', '.join(allowed) or 'none'}."
+
+
+def convert(value: Any, annotation: Any, what: str) -> Any:
+    """Returns `value` as the annotated type, or raises an `InputError` that begins with `what`."""
+    try:
+        return pydantic.TypeAdapter(annotation).validate_python(value)
+    except pydantic.ValidationError as error:
+        raise InputError(f"{what}{_reason(error)}.") from None
+
+
+def _reason(error: pydantic.ValidationError) -> str:
+    """Says where a value is wrong, why (a union of types has one reason per type), and which it is."""
+    errors = error.errors()
+    place = errors[0]["loc"]
+    if len(errors) > 1 and isinstance(place[-1], str) and errors[0]["input"] is errors[1]["input"]:
+        place = place[:-1]  # the last part is a branch of the union
+        reasons = " or ".join(dict.fromkeys(str(one["msg"]) for one in errors if one["loc"][: len(place)] == place))
+    else:
+        reasons = errors[0]["msg"]
+    where = "".join(f"[{part!r}]" for part in place)
+    return f"{where} is wrong: {reasons}. Received: {errors[0]['input']!r}"
