@@ -1,7 +1,8 @@
 """Person re-identification on Keras 3 and TensorFlow.
 
-The names that programs use most are here too, and so are the rooms (`reid_tf.models`, `reid_tf.losses`, ...). Each is
-imported when it is first asked for, so that `import reid_tf` alone loads neither TensorFlow nor Keras.
+The names that programs use most are here too, and so are the rooms (`reid_tf.models`,
+`reid_tf.losses`, ...). Each is imported when it is first asked for, so that `import
+reid_tf` alone loads neither TensorFlow nor Keras.
 """
 
 from typing import TYPE_CHECKING

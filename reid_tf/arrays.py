@@ -14,8 +14,9 @@ def functions_of(array: Any) -> Any:
         array: NumPy array, or tf.Tensor.
 
     Returns:
-        `numpy`, or a namespace with `any`, `clip`, `concatenate`, `float32`, `max`, `maximum`, `mean`, `min`, `sqrt`,
-        `stack`, `sum`, `take` and `where` for tensors.
+        `numpy`, or a namespace with `any`, `clip`, `concatenate`, `float32`, `max`,
+        `maximum`, `mean`, `min`, `sqrt`, `stack`, `sum`, `take` and `where` for
+        tensors.
     """
     return np if isinstance(array, np.ndarray) else _functions_of_tensors()
 

@@ -22,13 +22,17 @@ class EvaluationConfig:
     """How encoders are evaluated, while training and after it.
 
     Args:
-        validation: component or None. The split that `val_mAP` and the best checkpoint come from: `{name: held_out,
-            share: 0.1}` keeps training identities back, `{name: test}` uses the data set's own query and gallery.
+        validation: component or None. The split that `val_mAP` and the best checkpoint
+            come from: `{name: held_out,
+            share: 0.1}` keeps training identities back, `{name: test}` uses the data
+                set's own query and gallery.
         every: int. Epochs between two validations.
-        protocol: str. Which gallery images a query ignores ("market1501", "single_camera"), or that one image per
-            identity is drawn ("cuhk03_single_shot").
-        validation_protocols: protocols of the validation, or () for `protocol`. The first gives `val_mAP`, which the
-            best epoch is chosen by; the names of the others' values end in the protocol's name.
+        protocol: str. Which gallery images a query ignores ("market1501",
+            "single_camera"), or that one image per identity is drawn
+            ("cuhk03_single_shot").
+        validation_protocols: protocols of the validation, or () for `protocol`. The
+            first gives `val_mAP`, which the best epoch is chosen by; the names of the
+            others' values end in the protocol's name.
         flip: bool. Whether an embedding is the mean over an image and its mirror image.
         batch_size: int. Images embedded at once.
         ranked_lists: int. Queries in the picture of ranked lists.
@@ -47,11 +51,13 @@ class EvaluationConfig:
 class StageConfig:
     """One of several stages of a training; what it does not name is as in the whole experiment.
 
-    Weights go on from one stage to the next; optimizer, schedule and the sampler's order begin anew.
+    Weights go on from one stage to the next; optimizer, schedule and the sampler's
+    order begin anew.
 
     Args:
         name: str. For overrides (`stages.joint.share=0.3`) and the log.
-        share: float in (0, 1]. Part of the experiment's epochs; the shares of all stages add up to 1.
+        share: float in (0, 1]. Part of the experiment's epochs; the shares of all
+            stages add up to 1.
         batches: component or None.
         optimizer: component or None.
         schedule: component or None.
@@ -81,22 +87,27 @@ class ExperimentConfig:
         optimizer: component.
         schedule: component. The learning rate over the epochs.
         epochs: int. Of all stages together.
-        loss_weights: mapping from output to float. Outputs left out keep the model's own weight.
-        stages: tuple of `StageConfig`, one after another, or () for a training of one stage.
-        initial_weights: str or None. A file of all the model's weights to begin with, such as the one that a run keeps
-            of each stage, `checkpoints/stage-NAME.weights.h5`.
-        load_size: (int, int) or None. Size to which images are resized before augmentation; None = image_size.
+        loss_weights: mapping from output to float. Outputs left out keep the model's
+            own weight.
+        stages: tuple of `StageConfig`, one after another, or () for a training of one
+            stage.
+        initial_weights: str or None. A file of all the model's weights to begin with,
+            such as the one that a run keeps of each stage,
+            `checkpoints/stage-NAME.weights.h5`.
+        load_size: (int, int) or None. Size to which images are resized before
+            augmentation; None = image_size.
         augment: components in the order of application.
-        freeze_backbone_epochs: int >= 0. Epochs at the start in which the backbone stays as it is, weights and
-            normalisation statistics, while what is built on it learns; of a training in stages, epochs of the first
-            one.
+        freeze_backbone_epochs: int >= 0. Epochs at the start in which the backbone
+            stays as it is, weights and normalisation statistics, while what is built on
+            it learns; of a training in stages, epochs of the first one.
         steps_per_epoch: int or None. Batches per epoch; None = one pass of the sampler.
         precision: str. "float32", "mixed_float16" or "mixed_bfloat16".
         xla: bool. Whether the training step is compiled with XLA.
         cache: str. What stays in memory: nothing, encoded files or decoded images.
         evaluation: `EvaluationConfig`.
         callbacks: components. Keras callbacks of your own that watch every stage.
-        imports: tuple of str. Modules that register components of your own, see `registry.import_components`.
+        imports: tuple of str. Modules that register components of your own, see
+            `registry.import_components`.
         seed: int. Of weights, order and augmentation.
     """
 
@@ -137,8 +148,8 @@ class ExperimentConfig:
         """Returns the recipe of each stage, without stages of its own; the whole recipe where there is one stage.
 
         Raises:
-            InputError: two stages have one name, a name does not suit a file, the shares do not add up to 1, or a stage
-                would get no epoch.
+            InputError: two stages have one name, a name does not suit a file, the
+                shares do not add up to 1, or a stage would get no epoch.
         """
         if not self.stages:
             return (self,)
@@ -190,22 +201,24 @@ class ExperimentConfig:
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     """Reads an experiment file, applies overrides and checks every name and option.
 
-    A file may begin from another one, `base: other.yaml` (a path from its own folder), and then says what differs: its
-    keys are laid over those of the base, mappings key by key. A component of another name drops the options of the old
-    one, a list replaces a list, and an empty mapping takes away what the base has there.
+    A file may begin from another one, `base: other.yaml` (a path from its own folder),
+    and then says what differs: its keys are laid over those of the base, mappings key
+    by key. A component of another name drops the options of the old one, a list
+    replaces a list, and an empty mapping takes away what the base has there.
 
     Args:
         path: str or Path. A YAML file with the fields of `ExperimentConfig`.
-        overrides: "key.path=value" strings, applied in order. A part of the path may be the name of a component in a
-            list ("augment.random_erasing.probability=0.3"). Giving a component another name drops the options that
-            belonged to the old one.
+        overrides: "key.path=value" strings, applied in order. A part of the path may be
+            the name of a component in a list
+            ("augment.random_erasing.probability=0.3"). Giving a component another name
+            drops the options that belonged to the old one.
 
     Returns:
         The checked `ExperimentConfig`.
 
     Raises:
-        InputError: the file or its base is missing or not a YAML mapping, the bases form a circle, or a key,
-            name, option or value is wrong.
+        InputError: the file or its base is missing or not a YAML mapping, the bases
+            form a circle, or a key, name, option or value is wrong.
     """
     tree = OmegaConf.create(read_with_bases(Path(path)))
     for override in overrides:

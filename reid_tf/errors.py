@@ -4,8 +4,9 @@
 class InputError(ValueError):
     """Something the user gave is wrong: an option, a file, a data set.
 
-    The message is one sentence with the value received and what is allowed. The command line tools print it and exit
-    with code 2; every other exception is a defect of the program and keeps its traceback.
+    The message is one sentence with the value received and what is allowed. The command
+    line tools print it and exit with code 2; every other exception is a defect of the
+    program and keeps its traceback.
     """
 
 

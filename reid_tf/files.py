@@ -15,8 +15,8 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     """Gives a temporary name in the same folder; what is written there gets the final name when the block succeeds.
 
     Args:
-        path: str or Path. The final name; its folder is made when missing. The suffix is kept, because libraries choose
-            the format by it.
+        path: str or Path. The final name; its folder is made when missing. The suffix
+            is kept, because libraries choose the format by it.
 
     Yields:
         Path to write to. It is removed when the block raises.
@@ -36,13 +36,15 @@ def folder_written_beside(path: str | Path) -> Iterator[Path]:
     """Gives a temporary folder beside `path` and renames it to `path` when the block ends without an error.
 
     Args:
-        path: str or Path. The final name; nothing, or an empty folder, may be there when the block ends.
+        path: str or Path. The final name; nothing, or an empty folder, may be there
+            when the block ends.
 
     Yields:
         Path of an empty folder to fill. It is removed when the block raises.
 
     Raises:
-        OSError: the folder cannot be made, or something else took the final name meanwhile.
+        OSError: the folder cannot be made, or something else took the final name
+            meanwhile.
     """
     path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)

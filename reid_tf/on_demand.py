@@ -14,7 +14,8 @@ def on_demand(
     Args:
         package: str. The package's `__name__`.
         homes: mapping from a name to the module that defines it.
-        rooms: sequence of str. Packages inside the package that are attributes of it, too.
+        rooms: sequence of str. Packages inside the package that are attributes of it,
+            too.
 
     Returns:
         What the package calls `__getattr__`, and `__dir__`.

@@ -1,6 +1,7 @@
 """Options against the signature of the function that takes them, and the sentences for what is wrong.
 
-A function's options are its keyword-only parameters; their annotations are the types that values are converted to.
+A function's options are its keyword-only parameters; their annotations are the types
+that values are converted to.
 """
 
 import dataclasses
@@ -27,7 +28,8 @@ class ComponentOf:
 
     Args:
         table: `Registry`. Knows its name.
-        default: component. What stands for None; a component of the same name, or of none, changes its options.
+        default: component. What stands for None; a component of the same name, or of
+            none, changes its options.
         without: tuple of str. Options that are settled otherwise.
     """
 
@@ -40,7 +42,8 @@ class ComponentOf:
 
         Args:
             given: mapping, or None.
-            what: str. How error messages name the option: "model 'triplet', metric_loss".
+            what: str. How error messages name the option: "model 'triplet',
+                metric_loss".
         """
         given = given or {}
         name = given.get("name", self.default["name"])
@@ -53,7 +56,8 @@ class ComponentOf:
 
         Args:
             given: mapping, or None.
-            **settled: options that the caller decides, where the component has such an option.
+            **settled: options that the caller decides, where the component has such an
+                option.
         """
         component = self.check(given, self.table.kind)
         allowed = options_of(self.table.get(component["name"]))
@@ -69,8 +73,8 @@ def check_options(
 ) -> dict[str, Any]:
     """Checks options against a function's keyword-only parameters, without calling it.
 
-    A parameter annotated `Annotated[..., ComponentOf(table, default)]` takes a component, which is checked in the same
-    way.
+    A parameter annotated `Annotated[..., ComponentOf(table, default)]` takes a
+    component, which is checked in the same way.
 
     Args:
         function: function, or class, whose options they are.
@@ -83,7 +87,8 @@ def check_options(
         The options given, each converted to its annotated type.
 
     Raises:
-        InputError: an option is unknown, a value has the wrong type, or a required option is missing.
+        InputError: an option is unknown, a value has the wrong type, or a required
+            option is missing.
     """
     allowed = {name: parameter for name, parameter in options_of(function).items() if name not in without}
     hinted = function.__init__ if inspect.isclass(function) else function
@@ -114,11 +119,13 @@ def _in_todays_names(given: Mapping[str, Any], renamed: Mapping[str, str], what:
 
 
 def options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Returns the options of a function, or class, by name."""
     parameters = inspect.signature(function).parameters
     return {key: p for key, p in parameters.items() if is_option(p)}
 
 
 def is_option(parameter: inspect.Parameter) -> bool:
+    """Returns whether a configuration may set a parameter."""
     # The key "name" of a component is what it is registered as.
     return parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "name"
 

@@ -1,9 +1,10 @@
 """Names in a configuration become functions here, and only here.
 
-A component is a mapping `{"name": ..., option: value, ...}`. Parameters of a registered function before its `*` come
-from the caller (the image size, the backbone); those after it, keyword-only, are the options that a configuration may
-set, and their defaults in that signature are the only ones. A registered function checks its options whoever calls it:
-Python gets the same sentences as YAML.
+A component is a mapping `{"name": ..., option: value, ...}`. Parameters of a registered
+function before its `*` come from the caller (the image size, the backbone); those after
+it, keyword-only, are the options that a configuration may set, and their defaults in
+that signature are the only ones. A registered function checks its options whoever calls
+it: Python gets the same sentences as YAML.
 """
 
 import functools
@@ -28,10 +29,11 @@ class Registry:
     """A table of functions of one kind, by name.
 
     Args:
-        kind: str. What the functions make, in the words of an error message ("backbone").
-        room: str. The package whose import enters them; it is imported at the first look-up, so that a registry costs
-            nothing until it is used. Installed packages enter theirs through the entry-point group
-            `reid_tf.components`.
+        kind: str. What the functions make, in the words of an error message
+            ("backbone").
+        room: str. The package whose import enters them; it is imported at the first
+            look-up, so that a registry costs nothing until it is used. Installed
+            packages enter theirs through the entry-point group `reid_tf.components`.
     """
 
     def __init__(self, kind: str, room: str) -> None:
@@ -43,14 +45,17 @@ class Registry:
     def register(self, name: str, renamed: Mapping[str, str] | None = None) -> Callable[[Function], Function]:
         """Returns a decorator that enters a function, or a class, under a name.
 
-        The function that it returns checks the options of each call; a class stays as it is.
+        The function that it returns checks the options of each call; a class stays as
+        it is.
 
         Args:
             name: str.
-            renamed: mapping from an option's former name to that of today, or None. Both are accepted.
+            renamed: mapping from an option's former name to that of today, or None.
+                Both are accepted.
 
         Raises:
-            InputError: another function has the name already. (The same one may be entered again, as a notebook does.)
+            InputError: another function has the name already. (The same one may be
+                entered again, as a notebook does.)
         """
 
         def enter(function: Function) -> Function:
@@ -84,10 +89,12 @@ class Registry:
             component: mapping with the key "name" and any of the function's options.
 
         Returns:
-            The options given, each converted to its annotated type (a YAML list to a tuple, an int to a float).
+            The options given, each converted to its annotated type (a YAML list to a
+            tuple, an int to a float).
 
         Raises:
-            InputError: the name or an option is unknown, a value has the wrong type, or a required option is missing.
+            InputError: the name or an option is unknown, a value has the wrong type, or
+                a required option is missing.
         """
         if not isinstance(component, Mapping) or "name" not in component:
             raise InputError(f"The {self.kind} must be given as {{name: ..., option: value}}. Received: {component!r}.")
@@ -101,7 +108,8 @@ class Registry:
 
         Args:
             component: mapping with the key "name" and any of the function's options.
-            **given: what the caller knows; a function gets those of them that its signature names before the `*`.
+            **given: what the caller knows; a function gets those of them that its
+                signature names before the `*`.
 
         Returns:
             What the function returns.

@@ -24,18 +24,22 @@ def alexnet(
 ) -> keras.Model:
     """AlexNet up to fc7; its own image size, 224x224, gives one vector of 4096, a larger image a map of them.
 
-    Stages 1 to 7 are conv1 to conv5, fc6 and fc7, each with its pooling and dropout. It differs from `caffenet` in its
-    widths, and has neither towers nor response normalisation. The dropout comes after fc6 and fc7, as in CaffeNet;
-    torchvision has it before them, which is the same function in an encoder.
+    Stages 1 to 7 are conv1 to conv5, fc6 and fc7, each with its pooling and dropout. It
+    differs from `caffenet` in its widths, and has neither towers nor response
+    normalisation. The dropout comes after fc6 and fc7, as in CaffeNet; torchvision has
+    it before them, which is the same function in an encoder.
 
     Args:
         image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
         dropout: float in [0, 1). Rate after fc6 and fc7.
-        width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
-        weights: None, or the path of a `.weights.h5` file, such as `tools/convert_weights.py` makes of torchvision's.
+        width_multiplier: float above 0. Factor of all channel counts, for a narrow
+            version.
+        weights: None, or the path of a `.weights.h5` file, such as
+            `tools/convert_weights.py` makes of torchvision's.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 4096], h = w = 1 up to 224 x 224.
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w,
+        4096], h = w = 1 up to 224 x 224.
 
     Raises:
         InputError: an option is out of range, or the weights do not fit.

@@ -26,22 +26,26 @@ def convolution(
 ) -> Any:
     """A convolution without bias that keeps the size, or divides it by the stride.
 
-    A strided kernel is padded alike on all sides, as in torch and in Keras' applications; Keras' own "same" pads an
-    even image on the right and the bottom only, which would shift the features of published weights. The kernel begins
-    as Keras' default has it: He's larger one doubles the energy with every residual block, and an untrained ResNet-101,
-    whose normalisations have seen no statistics, would leave float16's range.
+    A strided kernel is padded alike on all sides, as in torch and in Keras'
+    applications; Keras' own "same" pads an even image on the right and the bottom only,
+    which would shift the features of published weights. The kernel begins as Keras'
+    default has it: He's larger one doubles the energy with every residual block, and an
+    untrained ResNet-101, whose normalisations have seen no statistics, would leave
+    float16's range.
 
     Args:
         features: float [batch, height, width, any].
         channels: int. Output channels.
         kernel_size: int, or (height, width), odd.
-        name: str. The layer is called `<name>_conv`, the padding before it `<name>_pad`.
+        name: str. The layer is called `<name>_conv`, the padding before it
+            `<name>_pad`.
         strides: int.
-        padding: "same", or "valid", which loses the kernel's size less one before the stride divides.
+        padding: "same", or "valid", which loses the kernel's size less one before the
+            stride divides.
 
     Returns:
-        float [batch, ceil(height / strides), ceil(width / strides), channels], height and width those that the padding
-        leaves.
+        float [batch, ceil(height / strides), ceil(width / strides), channels], height
+        and width those that the padding leaves.
     """
     if padding == "same" and strides > 1 and kernel_size != 1:
         rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
@@ -86,8 +90,8 @@ def convolution_norm(
         output_name: str or None. Another name for the ReLU.
 
     Returns:
-        float [batch, ceil(height / strides), ceil(width / strides), channels], height and width those that the padding
-        leaves.
+        float [batch, ceil(height / strides), ceil(width / strides), channels], height
+        and width those that the padding leaves.
     """
     features = convolution(features, channels, kernel_size, name=name, strides=strides, padding=padding)
     features = normalization(f"{name}_bn")(features)
@@ -98,7 +102,8 @@ def max_pool(features: Any, *, name: str, output_name: str) -> Any:
     """The 3x3 max pooling with stride 2 after a 7x7 stem, padded alike on all sides.
 
     Args:
-        features: float [batch, height, width, channels], not negative: the padding is 0.
+        features: float [batch, height, width, channels], not negative: the padding is
+            0.
         name: str. The padding is called `<name>_pad`.
         output_name: str. Name of the pooling.
 
@@ -137,9 +142,11 @@ def fully_connected_stages(
     """fc6 and fc7 as convolutions, each with ReLU and dropout, as stages 6 and 7.
 
     Args:
-        features: float [batch, height, width, any], height and width at least `map_size`.
+        features: float [batch, height, width, any], height and width at least
+            `map_size`.
         channels: int. Channels of both.
-        map_size: int. Height and width of the map that fc6 covers at the network's own image size.
+        map_size: int. Height and width of the map that fc6 covers at the network's own
+            image size.
         dropout: float in [0, 1).
         kernel_initializer: Keras initializer, or its name.
         bias: float. Initial bias.

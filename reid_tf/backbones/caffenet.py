@@ -26,24 +26,28 @@ def caffenet(
 ) -> keras.Model:
     """CaffeNet up to fc7; its own image size, 227x227, gives one vector of 4096, a larger image a map of them.
 
-    Stages 1 to 7 are conv1 to conv5, fc6 and fc7, each with its pooling, normalisation and dropout. CaffeNet pools
-    before it normalises. The initial weights are Caffe's, made for its unscaled input.
+    Stages 1 to 7 are conv1 to conv5, fc6 and fc7, each with its pooling, normalisation
+    and dropout. CaffeNet pools before it normalises. The initial weights are Caffe's,
+    made for its unscaled input.
 
     Args:
         image_size: (height, width) in pixels; each is enlarged to 227 where it is less.
         dropout: float in [0, 1). Rate after fc6 and fc7.
-        width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
+        width_multiplier: float above 0. Factor of all channel counts, for a narrow
+            version.
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 4096], h = w = 1 at 227 x 227.
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w,
+        4096], h = w = 1 at 227 x 227.
 
     Raises:
         InputError: an option is out of range, or the weights do not fit.
 
     References:
-        Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks.
-        Jia et al., Caffe: Convolutional Architecture for Fast Feature Embedding.
+        Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep
+        Convolutional Neural Networks. Jia et al., Caffe: Convolutional Architecture for
+        Fast Feature Embedding.
     """
     conv1, conv2, conv3, conv4, conv5, fc = (scaled(c, width_multiplier) for c in (96, 256, 384, 384, 256, 4096))
     minimum = smallest_image(FC6_SIZE, WINDOWS)

@@ -1,12 +1,18 @@
 """How every backbone begins, and the contract that all of them keep.
 
-A backbone is a function registered in `BACKBONES`: `name(image_size, *, weights=None, ...) -> keras.Model`.
-    Input: "image", RGB 0..255, [batch, height, width, 3]; uint8 and float arrays give the same features.
-    First layer: "preprocessing", what the weights expect. No caller normalises an image.
-    Output: a feature map [batch, h, w, channels] in the compute dtype; fully connected layers are convolutions too.
-    Stages: the last layer of stage i is named `stage<i>`, i = 1, 2, ... without gaps. No layer reaches past the end of
-        a stage, so that `backbone.get_layer("stage3").output` is all that later layers need; the last stage is the
-        output.
+A backbone is a function registered in `BACKBONES`, from an image size and options to a
+keras.Model: `name(image_size, *, weights=None, ...)`.
+
+    Input: "image", RGB 0..255, [batch, height, width, 3]; uint8 and float arrays give
+        the same features.
+    First layer: "preprocessing", what the weights expect. No caller normalises an
+        image.
+    Output: a feature map [batch, h, w, channels] in the compute dtype; fully connected
+        layers are convolutions too.
+    Stages: the last layer of stage i is named `stage<i>`, i = 1, 2, ... without gaps.
+        No layer reaches past the end of a stage, so that
+        `backbone.get_layer("stage3").output` is all that later layers need; the last
+        stage is the output.
 """
 
 import logging
@@ -32,13 +38,16 @@ def image_input(
     Args:
         image_size: (height, width) in pixels.
         preprocessing: layer from RGB 0..255 to what the first convolution takes.
-        minimum: int, or (height, width). The smallest height and width that leave a feature map.
+        minimum: int, or (height, width). The smallest height and width that leave a
+            feature map.
         name: str. The backbone's name, for the error message.
-        enlarges: bool. Whether a smaller image is enlarged to `minimum` along each axis that falls short, as is done
-            with photographs for networks whose fully connected layers want one size; otherwise it is refused.
+        enlarges: bool. Whether a smaller image is enlarged to `minimum` along each axis
+            that falls short, as is done with photographs for networks whose fully
+            connected layers want one size; otherwise it is refused.
 
     Returns:
-        The `keras.Input` [batch, height, width, 3] and the normalised, perhaps enlarged image.
+        The `keras.Input` [batch, height, width, 3] and the normalised, perhaps enlarged
+        image.
 
     Raises:
         InputError: the image is smaller than `minimum` and not enlarged, or empty.
@@ -65,7 +74,8 @@ def smallest_image(output: int, windows: Sequence[tuple[int, int]]) -> int:
 
     Args:
         output: int. Positions wanted after the last window.
-        windows: sequence of (kernel size, stride) of the convolutions and poolings, in the order of the data.
+        windows: sequence of (kernel size, stride) of the convolutions and poolings, in
+            the order of the data.
 
     Returns:
         int. The smallest input size along one axis.

@@ -40,10 +40,12 @@ def count_parameters(model: keras.Model) -> int:
 def multiply_adds(model: keras.Model) -> int:
     """Counts the multiplications, each with its addition, of one image through convolutions and dense layers.
 
-    That is what papers on convolutional networks print as "FLOPs", though a multiply-add is two operations. Each
-    position of an output meets each element of the kernel once, at the borders too. A layer that is called several
-    times counts at each call, and so does a model inside the model. Not counted: biases, normalisation, activations,
-    pooling, sums and products of features, resizing, and what a layer of another kind calculates.
+    That is what papers on convolutional networks print as "FLOPs", though a
+    multiply-add is two operations. Each position of an output meets each element of the
+    kernel once, at the borders too. A layer that is called several times counts at each
+    call, and so does a model inside the model. Not counted: biases, normalisation,
+    activations, pooling, sums and products of features, resizing, and what a layer of
+    another kind calculates.
 
     Args:
         model: keras.Model, functional or sequential, whose inputs have known sizes.

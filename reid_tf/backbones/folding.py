@@ -14,16 +14,18 @@ from reid_tf.backbones.cost import LINEAR_LAYERS, graph_of, is_depthwise
 def fold_normalization(model: keras.Model) -> keras.Model:
     """Copies a model without those batch normalisations that directly follow a convolution or a dense layer.
 
-    At test time both are linear, so the kernel takes the scale, a bias takes the shift, and the normalisation is gone.
-    Keras normalises in float32 whatever the precision, in passes of their own over the features, which in bfloat16 take
-    longer than the convolution. A layer that is called more than once, or whose output also goes elsewhere, stays as it
-    is. The copy is to be used, not trained.
+    At test time both are linear, so the kernel takes the scale, a bias takes the shift,
+    and the normalisation is gone. Keras normalises in float32 whatever the precision,
+    in passes of their own over the features, which in bfloat16 take longer than the
+    convolution. A layer that is called more than once, or whose output also goes
+    elsewhere, stays as it is. The copy is to be used, not trained.
 
     Args:
         model: keras.Model, functional or sequential; models inside it are folded too.
 
     Returns:
-        keras.Model, functional, with the inputs and outputs of `model` and weights of its own.
+        keras.Model, functional, with the inputs and outputs of `model` and weights of
+        its own.
     """
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)

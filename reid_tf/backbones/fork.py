@@ -14,9 +14,11 @@ class Fork:
     """What `fork` makes.
 
     Args:
-        trunk: keras.Model from image to {"features"}, the backbone's own feature map, and the map at the {"fork"}.
-        top: keras.Model from the map at the fork to a second feature map, with weights of its own; or None where the
-            whole backbone is shared and the two maps are one.
+        trunk: keras.Model from image to {"features"}, the backbone's own feature map,
+            and the map at the {"fork"}.
+        top: keras.Model from the map at the fork to a second feature map, with weights
+            of its own; or None where the whole backbone is shared and the two maps are
+            one.
     """
 
     trunk: keras.Model
@@ -32,8 +34,10 @@ def fork(backbone: keras.Model, shared_layers: int | None = None) -> Fork:
     """Copies the stages of a backbone above a fork for a second task; the copy begins with the same weights.
 
     Args:
-        backbone: keras.Model from image to feature map, with stage ends named `stage<i>`.
-        shared_layers: int or None. The last stage that both tasks share; None shares all.
+        backbone: keras.Model from image to feature map, with stage ends named
+            `stage<i>`.
+        shared_layers: int or None. The last stage that both tasks share; None shares
+            all.
 
     Returns:
         `Fork`.
@@ -55,11 +59,13 @@ def trunk(backbone: keras.Model, shared_layers: int | None = None) -> keras.Mode
     """The backbone, with its map at a fork as a second output.
 
     Args:
-        backbone: keras.Model from image to feature map, with stage ends named `stage<i>`.
+        backbone: keras.Model from image to feature map, with stage ends named
+            `stage<i>`.
         shared_layers: int or None. The stage whose map is wanted too; None wants none.
 
     Returns:
-        keras.Model from image to {"features"}, the backbone's own feature map, and the map at the {"fork"}.
+        keras.Model from image to {"features"}, the backbone's own feature map, and the
+        map at the {"fork"}.
 
     Raises:
         InputError: the backbone has no such stage.
@@ -82,19 +88,22 @@ def branch(backbone: keras.Model, stage: int, grid: tuple[int, int], width: floa
     The copy begins with weights of its own, drawn anew as the backbone's were.
 
     Args:
-        backbone: keras.Model from image to feature map, with stage ends named `stage<i>`.
+        backbone: keras.Model from image to feature map, with stage ends named
+            `stage<i>`.
         stage: int. The layers above this one are copied.
         grid: (rows, columns) of the map that the branch takes.
-        width: float above 0. Factor of all channel counts of the copy, each rounded and at least 1. A backbone whose
-            next layers add to their input needs 1.
-        name: str. The branch is called `<name>_branch`, its layers as the backbone's with `<name>_` before it.
+        width: float above 0. Factor of all channel counts of the copy, each rounded and
+            at least 1. A backbone whose next layers add to their input needs 1.
+        name: str. The branch is called `<name>_branch`, its layers as the backbone's
+            with `<name>_` before it.
 
     Returns:
         keras.Model from [batch, rows, columns, channels of the stage] to a feature map.
 
     Raises:
-        InputError: the backbone has no such stage or none above it, the width is not positive or not a factor that
-            these layers can take, or the grid is too small for them.
+        InputError: the backbone has no such stage or none above it, the width is not
+            positive or not a factor that these layers can take, or the grid is too
+            small for them.
     """
     stages = count_stages(backbone)
     if not 1 <= stage < stages:

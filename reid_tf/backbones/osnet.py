@@ -99,17 +99,20 @@ def osnet(
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
         name: str. Name of the model.
-        stackwise_channels: ints. Channels of the stem and of each stack; multiples of 4 after the stem.
+        stackwise_channels: ints. Channels of the stem and of each stack; multiples of 4
+            after the stem.
         stackwise_num_blocks: ints. Blocks per stack, one number less than channels.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, channels of the last stack].
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w,
+        channels of the last stack].
 
     Raises:
         InputError: the image is too small.
 
     References:
-        Zhou et al., Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019.
+        Zhou et al., Omni-Scale Feature Learning for Person Re-Identification, ICCV
+        2019.
     """
     minimum = 4 * 2 ** (len(stackwise_num_blocks) - 1)
     image, features = image_input(image_size, imagenet_normalization(), minimum, name)
@@ -142,7 +145,8 @@ def osnet_x1_0(image_size: tuple[int, int], *, weights: str | None = None) -> ke
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 512].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        16, width / 16, 512].
 
     Raises:
         InputError: the image is too small, or the weights do not fit.
@@ -159,7 +163,8 @@ def osnet_x0_75(image_size: tuple[int, int], *, weights: str | None = None) -> k
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 384].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        16, width / 16, 384].
 
     Raises:
         InputError: the image is too small, or the weights do not fit.
@@ -176,7 +181,8 @@ def osnet_x0_5(image_size: tuple[int, int], *, weights: str | None = None) -> ke
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 256].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        16, width / 16, 256].
 
     Raises:
         InputError: the image is too small, or the weights do not fit.
@@ -193,7 +199,8 @@ def osnet_x0_25(image_size: tuple[int, int], *, weights: str | None = None) -> k
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 128].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        16, width / 16, 128].
 
     Raises:
         InputError: the image is too small, or the weights do not fit.

@@ -21,8 +21,9 @@ class Module:
 
     Args:
         towers: tuple of towers of convolutions.
-        pooled: int, or None. Channels of the 1x1 convolution after the average pooling; None for a module that halves
-            the map: the last convolution of each tower has stride 2, and a max pooling is beside them.
+        pooled: int, or None. Channels of the 1x1 convolution after the average pooling;
+            None for a module that halves the map: the last convolution of each tower
+            has stride 2, and a max pooling is beside them.
     """
 
     towers: tuple[Tower, ...]
@@ -82,8 +83,8 @@ _SMALLEST = (
 def pose_inception(image_size: tuple[int, int], *, width: float = 1.0, weights: str | None = None) -> keras.Model:
     """A stem and eight Inception modules for images about twice as high as wide; 219 x 103 in the paper.
 
-    Stage i is conv<i>_x: 1 the stem with its max pooling, 2 to 4 modules of square kernels, 5 a reduction, 6 to 8
-    modules of 1x7 and 7x1 kernels, 9 a reduction.
+    Stage i is conv<i>_x: 1 the stem with its max pooling, 2 to 4 modules of square
+    kernels, 5 a reduction, 6 to 8 modules of 1x7 and 7x1 kernels, 9 a reduction.
 
     Args:
         image_size: (height, width) in pixels, at least 43 x 39.
@@ -91,14 +92,17 @@ def pose_inception(image_size: tuple[int, int], *, width: float = 1.0, weights: 
         weights: None, or the path of a `.weights.h5` file; nobody publishes any.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 1280]: 12 x 5 at 219 x 103.
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w,
+        1280]: 12 x 5 at 219 x 103.
 
     Raises:
-        InputError: the image is too small, `width` is not positive, or the weights do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights do
+            not fit.
 
     References:
         Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, table I.
-        Szegedy et al., Rethinking the Inception Architecture for Computer Vision, for the modules.
+        Szegedy et al., Rethinking the Inception Architecture for Computer Vision, for
+        the modules.
     """
     require_positive(width, "width")
     image, features = image_input(image_size, imagenet_normalization(), _SMALLEST, "pose_inception")

@@ -23,17 +23,21 @@ def res2net_block(
 ) -> Any:
     """A bottleneck block with a hierarchy of 3x3 convolutions between its two 1x1 convolutions.
 
-    The channels are divided into `scale` groups. Each group but the last goes through a 3x3 convolution, and what comes
-    out is added to the next group before that one's. The last group passes untouched. The block that begins a stack
-    (the one with a projection in its shortcut) leaves the additions out and average-pools the last group.
+    The channels are divided into `scale` groups. Each group but the last goes through a
+    3x3 convolution, and what comes out is added to the next group before that one's.
+    The last group passes untouched. The block that begins a stack (the one with a
+    projection in its shortcut) leaves the additions out and average-pools the last
+    group.
 
     Args:
         features: float [batch, height, width, any].
-        channels: int. What the 3x3 convolution of a ResNet would have here; the output has four times as many.
+        channels: int. What the 3x3 convolution of a ResNet would have here; the output
+            has four times as many.
         strides: int.
         name: str. Prefix of the layers' names; group g has `<name>_2_<g>_conv`.
         output_name: str. Name of the last activation.
-        group_width: int. Channels of a group where `channels` is 64; elsewhere in proportion, rounded down.
+        group_width: int. Channels of a group where `channels` is 64; elsewhere in
+            proportion, rounded down.
         scale: int, at least 2. Groups.
 
     Returns:
@@ -77,17 +81,20 @@ def res2net(
         image_size: (height, width) in pixels, at least the product of all strides.
         name: str. Name of the model.
         stackwise_num_blocks: 4 ints. Blocks per stack.
-        width: int. Channels of the stem, and of the first stack's blocks before they are widened; 64 as published.
+        width: int. Channels of the stem, and of the first stack's blocks before they
+            are widened; 64 as published.
         group_width: int. Channels of a group at 64 channels, see `res2net_block`.
         scale: int, at least 2. Groups of a block.
         stem: "imagenet" or "light", see `resnet`.
         last_stride: 1 or 2. Stride of the last stack.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 32 * width].
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 32 *
+        width].
 
     Raises:
-        InputError: the image is too small, a count or width is not positive, or `scale` is below 2.
+        InputError: the image is too small, a count or width is not positive, or `scale`
+            is below 2.
 
     References:
         Gao et al., Res2Net: A New Multi-scale Backbone Architecture (IEEE TPAMI 2021).
@@ -119,18 +126,23 @@ def res2net50(
     """Res2Net-50, 2048 channels; 26w x 4s has the cost of a ResNet-50.
 
     Args:
-        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with `last_stride=1`).
-        group_width: int. Channels of a group in the first stack. Published beside 26w x 4s: 48w x 2s, 14w x 8s, 26w x
-            6s, 26w x 8s.
+        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
+            `last_stride=1`).
+        group_width: int. Channels of a group in the first stack. Published beside 26w x
+            4s: 48w x 2s, 14w x 8s, 26w x 6s, 26w x 8s.
         scale: int, at least 2. Groups of a block.
-        last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common choice in re-identification.
-        weights: None, or the path of a `.weights.h5` file, such as `tools/convert_weights.py` makes of the authors'.
+        last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common
+            choice in re-identification.
+        weights: None, or the path of a `.weights.h5` file, such as
+            `tools/convert_weights.py` makes of the authors'.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 2048].
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights do not fit.
+        InputError: the image is too small, an option is out of range, or the weights do
+            not fit.
     """
     model = res2net(
         image_size,
@@ -157,17 +169,21 @@ def res2net101(
     """Res2Net-101, 2048 channels.
 
     Args:
-        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with `last_stride=1`).
+        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
+            `last_stride=1`).
         group_width: int. Channels of a group in the first stack.
         scale: int, at least 2. Groups of a block.
         last_stride: 1 or 2. Stride of the last stack.
-        weights: None, or the path of a `.weights.h5` file, such as `tools/convert_weights.py` makes of the authors'.
+        weights: None, or the path of a `.weights.h5` file, such as
+            `tools/convert_weights.py` makes of the authors'.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 2048].
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights do not fit.
+        InputError: the image is too small, an option is out of range, or the weights do
+            not fit.
     """
     model = res2net(
         image_size,
@@ -196,19 +212,25 @@ def res2net26(
     """Res2Net-26, two blocks per stack, 32 * width channels; narrow and with the light stem for small crops.
 
     Args:
-        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.
-        width: int. Channels of the stem, and of the first stack before they are widened.
-        group_width: int. Channels of a group where `width` is 64; narrower in proportion.
+        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16
+            x 16 with the light stem.
+        width: int. Channels of the stem, and of the first stack before they are
+            widened.
+        group_width: int. Channels of a group where `width` is 64; narrower in
+            proportion.
         scale: int, at least 2. Groups of a block.
-        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride 2, no pooling).
+        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride
+            2, no pooling).
         last_stride: 1 or 2. Stride of the last stack.
         weights: None, or the path of a `.weights.h5` file; none is published.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 32 * width].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 32 * width].
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights do not fit.
+        InputError: the image is too small, an option is out of range, or the weights do
+            not fit.
     """
     model = res2net(
         image_size,

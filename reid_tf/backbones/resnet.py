@@ -48,7 +48,8 @@ def bottleneck_block(
         strides: int.
         name: str. Prefix of the layers' names.
         output_name: str. Name of the last activation.
-        stride_on: "1x1" (He et al., Keras' weights) or "3x3" (torchvision, Goyal et al.). Which convolution strides.
+        stride_on: "1x1" (He et al., Keras' weights) or "3x3" (torchvision, Goyal et
+            al.). Which convolution strides.
 
     Returns:
         float [batch, height / strides, width / strides, 4 * channels].
@@ -82,8 +83,8 @@ def resnet(
         stackwise_channels: ints. What `block` takes as channels, per stack.
         stackwise_num_blocks: ints. Blocks per stack.
         stackwise_strides: ints. Stride of the first block of each stack.
-        stem: "imagenet" (7x7 with stride 2, 3x3 max pooling with stride 2) or "light" (3x3 with stride 2), which keeps
-            more of a crop of 128x64 pixels.
+        stem: "imagenet" (7x7 with stride 2, 3x3 max pooling with stride 2) or "light"
+            (3x3 with stride 2), which keeps more of a crop of 128x64 pixels.
         stem_channels: int. Channels of the stem.
         preprocessing: the first layer.
 
@@ -91,7 +92,8 @@ def resnet(
         keras.Model from image [batch, height, width, 3] to the last stack's features.
 
     Raises:
-        InputError: the image is too small, or a count of channels or blocks is not positive.
+        InputError: the image is too small, or a count of channels or blocks is not
+            positive.
 
     References:
         He et al., Deep Residual Learning for Image Recognition.
@@ -137,17 +139,19 @@ def four_stacks(
         name: str. Name of the model.
         block: function as `basic_block`.
         stackwise_num_blocks: 4 ints. Blocks per stack.
-        width: int. Channels of the stem and of the first stack's blocks, before they are widened; 64 as published.
+        width: int. Channels of the stem and of the first stack's blocks, before they
+            are widened; 64 as published.
         stem: "imagenet" or "light", see `resnet`.
         last_stride: 1 or 2. Stride of the last stack.
         preprocessing: the first layer.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 8 * width], or four times as many
-        where the block widens.
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 8 *
+        width], or four times as many where the block widens.
 
     Raises:
-        InputError: the image is too small, or a width or count of blocks is not positive.
+        InputError: the image is too small, or a width or count of blocks is not
+            positive.
     """
     require_positive(width, "width")
     return resnet(
@@ -166,8 +170,8 @@ def four_stacks(
 def convert_keras_resnet(source: keras.Model, model: keras.Model) -> None:
     """Copies the weights of a ResNet of `keras.applications` into our network, whose layers bear the same names.
 
-    Keras' convolutions have biases in front of a batch normalisation; subtracting them from its moving mean is the same
-    function.
+    Keras' convolutions have biases in front of a batch normalisation; subtracting them
+    from its moving mean is the same function.
 
     Args:
         source: keras.Model of `keras.applications`.
@@ -220,7 +224,8 @@ def bottleneck_resnet(
         published: `PublishedWeights` for `stride_on="1x1"`.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 2048].
 
     Raises:
         InputError: the image is too small, or the weights cannot be had or do not fit.
@@ -253,13 +258,17 @@ def resnet50(
     """ResNet-50, 2048 channels.
 
     Args:
-        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with `last_stride=1`).
-        last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common choice in re-identification.
-        stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision, RGB input).
+        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
+            `last_stride=1`).
+        last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common
+            choice in re-identification.
+        stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision,
+            RGB input).
         weights: None, "imagenet", or the path of a weights file.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 2048].
 
     Raises:
         InputError: the image is too small, or the weights cannot be had or do not fit.
@@ -286,13 +295,16 @@ def resnet101(
     """ResNet-101, 2048 channels.
 
     Args:
-        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with `last_stride=1`).
+        image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
+            `last_stride=1`).
         last_stride: 1 or 2. Stride of the last stack.
-        stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision, RGB input).
+        stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision,
+            RGB input).
         weights: None, "imagenet", or the path of a weights file.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 2048].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 2048].
 
     Raises:
         InputError: the image is too small, or the weights cannot be had or do not fit.
@@ -320,17 +332,21 @@ def resnet18(
     """ResNet-18, 8 * width channels; with `width=32, stem="light"` a workhorse for 128x64 crops without a GPU.
 
     Args:
-        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.
+        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16
+            x 16 with the light stem.
         width: int. Channels of the stem and of the first stack.
-        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride 2, no pooling).
+        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride
+            2, no pooling).
         last_stride: 1 or 2. Stride of the last stack.
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 8 * width].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 8 * width].
 
     Raises:
-        InputError: the image is too small, `width` is not positive, or the weights do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights do
+            not fit.
     """
     model = four_stacks(
         image_size,
@@ -357,17 +373,21 @@ def resnet26(
     """ResNet-26, two bottleneck blocks per stack, 32 * width channels: the plain peer of `res2net26`.
 
     Args:
-        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16 x 16 with the light stem.
+        image_size: (height, width) in pixels, at least the total stride: 32 x 32, or 16
+            x 16 with the light stem.
         width: int. Channels of the stem and of the first stack's 3x3 convolutions.
-        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride 2, no pooling).
+        stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride
+            2, no pooling).
         last_stride: 1 or 2. Stride of the last stack.
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 32, width / 32, 32 * width].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        32, width / 32, 32 * width].
 
     Raises:
-        InputError: the image is too small, `width` is not positive, or the weights do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights do
+            not fit.
     """
     model = four_stacks(
         image_size,

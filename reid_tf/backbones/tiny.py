@@ -13,7 +13,8 @@ from reid_tf.registry import BACKBONES
 def tiny(image_size: tuple[int, int], *, width: int = 32, weights: str | None = None) -> keras.Model:
     """A light stem and three basic blocks, 4 * width channels.
 
-    The stem, which works on the largest map, has half the width: a quarter less time for a training step.
+    The stem, which works on the largest map, has half the width: a quarter less time
+    for a training step.
 
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
@@ -21,10 +22,12 @@ def tiny(image_size: tuple[int, int], *, width: int = 32, weights: str | None = 
         weights: None, or the path of a `.weights.h5` file; Keras publishes none.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / 16, width / 16, 4 * width].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        16, width / 16, 4 * width].
 
     Raises:
-        InputError: the image is too small, `width` is not positive, or the weights do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights do
+            not fit.
     """
     require_positive(width, "width")
     model = resnet(

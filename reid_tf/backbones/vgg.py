@@ -34,13 +34,15 @@ def vgg(
         dropout: float in [0, 1). Rate after fc6 and fc7.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, fully_connected_channels].
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w,
+        fully_connected_channels].
 
     Raises:
         InputError: an option is out of range.
 
     References:
-        Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition.
+        Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image
+        Recognition.
     """
     minimum = smallest_image(FC6_SIZE, [(2, 2)] * len(stackwise_channels))
     image, features = image_input(image_size, caffe_normalization(), minimum, name, enlarges=True)
@@ -59,8 +61,8 @@ def vgg(
 def convert_keras_vgg(source: keras.Model, model: keras.Model) -> None:
     """Copies the weights of `keras.applications.VGG16` with its top into our network.
 
-    A dense layer on a flattened map is a convolution as large as the map: its rows are the map's positions and channels
-    in the order height, width, channel.
+    A dense layer on a flattened map is a convolution as large as the map: its rows are
+    the map's positions and channels in the order height, width, channel.
 
     Args:
         source: keras.Model of `keras.applications`.
@@ -96,14 +98,17 @@ def vgg16(
     Args:
         image_size: (height, width) in pixels; each is enlarged to 224 where it is less.
         dropout: float in [0, 1). Rate after fc6 and fc7.
-        width_multiplier: float above 0. Factor of all channel counts, for a narrow version.
+        width_multiplier: float above 0. Factor of all channel counts, for a narrow
+            version.
         weights: None, "imagenet" (553 MB), or the path of a weights file.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, h, w, 4096], h = w = 1 at 224 x 224.
+        keras.Model from image [batch, height, width, 3] to features [batch, h, w,
+        4096], h = w = 1 at 224 x 224.
 
     Raises:
-        InputError: an option is out of range, or the weights cannot be had or do not fit.
+        InputError: an option is out of range, or the weights cannot be had or do not
+            fit.
     """
     model = vgg(
         image_size,

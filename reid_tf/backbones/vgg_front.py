@@ -21,26 +21,29 @@ def vgg_front(
 ) -> keras.Model:
     """Stacks of 3x3 convolutions with batch normalisation, and a 2x2 max pooling between two stacks.
 
-    The stride is 2 to the power of the stacks but one. The default is the first ten layers of VGG-19, stride 8, as
-    OpenPose has them; three stacks give stride 4, for images as small as pedestrians are.
+    The stride is 2 to the power of the stacks but one. The default is the first ten
+    layers of VGG-19, stride 8, as OpenPose has them; three stacks give stride 4, for
+    images as small as pedestrians are.
 
     Args:
         image_size: (height, width) in pixels, at least the stride both.
         stackwise_num_convolutions: tuple of ints above 0. Convolutions per stack.
         stackwise_channels: tuple of ints above 0. Their channels, one number per stack.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes VGG without batch normalisation only.
+        weights: None, or the path of a `.weights.h5` file; Keras publishes VGG without
+            batch normalisation only.
 
     Returns:
-        keras.Model from image [batch, height, width, 3] to features [batch, height / stride, width / stride,
-        stackwise_channels[-1]].
+        keras.Model from image [batch, height, width, 3] to features [batch, height /
+        stride, width / stride, stackwise_channels[-1]].
 
     Raises:
-        InputError: the image is too small, the two options differ in length or hold a number below 1, or the weights
-            do not fit.
+        InputError: the image is too small, the two options differ in length or hold a
+            number below 1, or the weights do not fit.
 
     References:
-        Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition; Cao et al., Realtime
-        Multi-Person 2D Pose Estimation using Part Affinity Fields (OpenPose).
+        Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image
+        Recognition; Cao et al., Realtime Multi-Person 2D Pose Estimation using Part
+        Affinity Fields (OpenPose).
     """
     if not 0 < len(stackwise_channels) == len(stackwise_num_convolutions):
         raise InputError(

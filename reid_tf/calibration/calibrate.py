@@ -27,8 +27,9 @@ class CalibrationResult:
 
     Args:
         calibration: `Calibration`.
-        metrics: mapping from what was compared to its `VerificationMetrics`: the encoder's distance first and, where
-            the run has a verifier, one minus its probability.
+        metrics: mapping from what was compared to its `VerificationMetrics`: the
+            encoder's distance first and, where the run has a verifier, one minus its
+            probability.
     """
 
     calibration: Calibration
@@ -45,25 +46,28 @@ def calibrate(
 ) -> CalibrationResult:
     """Chooses the threshold on an encoder's distance that accepts at most a given share of pairs of two people.
 
-    All pairs of images are formed, up to five million of each kind; beyond that a sample, the same each time. With as
-    many it holds about 1 GB, with 3,000 images half of that.
+    All pairs of images are formed, up to five million of each kind; beyond that a
+    sample, the same each time. With as many it holds about 1 GB, with 3,000 images half
+    of that.
 
     Args:
         encoder: `Encoder`. Its `distance` is calibrated.
-        verifier: keras.Model as `System.verifier`, or None. Measured for comparison; it decides nothing.
+        verifier: keras.Model as `System.verifier`, or None. Measured for comparison; it
+            decides nothing.
         records: sequence of `Record`. Of people that the encoder has not learnt from.
-        false_accept_rate: float in (0, 1). One in a thousand: compared with a hundred strangers, somebody is taken for
-            one of them in one case in ten.
-        across_cameras: bool or None. Whether pairs are formed across cameras only, as a tracker compares; None where
-            the records are from several.
+        false_accept_rate: float in (0, 1). One in a thousand: compared with a hundred
+            strangers, somebody is taken for one of them in one case in ten.
+        across_cameras: bool or None. Whether pairs are formed across cameras only, as a
+            tracker compares; None where the records are from several.
         verbose: int. 1 shows progress, 0 nothing.
 
     Returns:
         `CalibrationResult`.
 
     Raises:
-        InputError: the rate is outside (0, 1), there are no pairs or too few for it, no threshold keeps to it, pairs
-            of one person are not nearer than others, or an image cannot be read.
+        InputError: the rate is outside (0, 1), there are no pairs or too few for it, no
+            threshold keeps to it, pairs of one person are not nearer than others, or an
+            image cannot be read.
     """
     check_rate(false_accept_rate)
     identities, cameras = (np.array([getattr(record, name) for record in records]) for name in ("identity", "camera"))

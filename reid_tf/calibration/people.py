@@ -26,7 +26,8 @@ def held_out_records(run: Path, validation: Component | None, dataset: ReIDDatas
         tuple of `Record` in the order of the training split.
 
     Raises:
-        InputError: the run learnt from all of them, or the data set is not the one that it was trained on.
+        InputError: the run learnt from all of them, or the data set is not the one that
+            it was trained on.
     """
     manifest = _manifest(run)
     then = manifest["dataset"]
@@ -53,8 +54,8 @@ def held_out_records(run: Path, validation: Component | None, dataset: ReIDDatas
 def searched_records(run: Path, dataset: ReIDDataset) -> tuple[Record, ...]:
     """Returns the query images of another data set than the run's, and the gallery images of the same people.
 
-    Distractors, which have one label for many people, and other gallery images are left out; an image that is in both
-    splits is taken once.
+    Distractors, which have one label for many people, and other gallery images are left
+    out; an image that is in both splits is taken once.
 
     Args:
         run: Path. The run directory.
@@ -64,7 +65,8 @@ def searched_records(run: Path, dataset: ReIDDataset) -> tuple[Record, ...]:
         tuple of `Record`, queries first.
 
     Raises:
-        InputError: it is the data set that the run was trained on, or there are no queries.
+        InputError: it is the data set that the run was trained on, or there are no
+            queries.
     """
     if data_hash(dataset) == _manifest(run)["data_hash"]:
         raise InputError(

@@ -1,9 +1,10 @@
 """Predict the attributes of all images of a folder and write them as a CSV file, one image per row.
 
-A run that was trained on Market-1501's attributes writes the annotation format of that data set's CSV version (header
-`id,age,backpack,...`, values from 1 on); one trained on others writes one column per group with the class's name.
-With --junk-scores, a second file says how sure the run is of each image: the lowest scores, first in the file, hint at
-images that show nobody well.
+A run that was trained on Market-1501's attributes writes the annotation format of that
+data set's CSV version (header `id,age,backpack,...`, values from 1 on); one trained on
+others writes one column per group with the class's name. With --junk-scores, a second
+file says how sure the run is of each image: the lowest scores, first in the file, hint
+at images that show nobody well.
 """
 
 from reid_tf.commands import command_line

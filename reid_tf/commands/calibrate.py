@@ -1,8 +1,10 @@
 """Choose the distance above which two images count as two people, at a false-accept rate, for a finished run.
 
-The pairs are those of the people that the run held out of its training (evaluation.validation), never of its test set;
-with --dataset, those of the people that are searched for in another data set. Written into the run: calibration.json,
-report/roc.png, report/det.png and report/calibration.csv, which has the thresholds of other rates.
+The pairs are those of the people that the run held out of its training
+(evaluation.validation), never of its test set; with --dataset, those of the people that
+are searched for in another data set. Written into the run: calibration.json,
+report/roc.png, report/det.png and report/calibration.csv, which has the thresholds of
+other rates.
 """
 
 import argparse

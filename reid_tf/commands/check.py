@@ -1,6 +1,7 @@
 """Reads a data set as training would and says in sentences what is wrong with it.
 
-Exit code 0: nothing that would spoil a run. 1: errors were found. 2: the data set cannot be loaded.
+Exit code 0: nothing that would spoil a run. 1: errors were found. 2: the data set
+cannot be loaded.
 """
 
 import sys

@@ -55,10 +55,12 @@ def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
     """Reads the experiment that `--config`, `--model`, `--data` and `--set` describe.
 
     Returns:
-        The checked configuration and its name. `--model NAME` alone means `configs/NAME_synthetic.yaml`.
+        The checked configuration and its name. `--model NAME` alone means
+        `configs/NAME_synthetic.yaml`.
 
     Raises:
-        InputError: neither is given, they disagree, or something in the configuration is wrong.
+        InputError: neither is given, they disagree, or something in the configuration
+            is wrong.
     """
     model = arguments.model
     if not (arguments.config or model):

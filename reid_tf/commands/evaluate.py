@@ -1,6 +1,7 @@
 """Evaluate a run's encoder on a data set: CMC, mAP, a picture of ranked lists and a table of all queries.
 
-An encoder that predicts attributes is judged by them too, on all queries and gallery images that are labelled.
+An encoder that predicts attributes is judged by them too, on all queries and gallery
+images that are labelled.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """Export the encoder of a finished run for other programs, and compare the result with the run on real images.
 
-A format is `savedmodel` (for TensorFlow Serving: from image files to embeddings and decisions; each export into the
-same folder is its next version), `litert` (a TensorFlow Lite file), `litert-int8` (one in 8 bits) or `onnx`.
+A format is `savedmodel` (for TensorFlow Serving: from image files to embeddings and
+decisions; each export into the same folder is its next version), `litert` (a TensorFlow
+Lite file), `litert-int8` (one in 8 bits) or `onnx`.
 """
 
 import logging

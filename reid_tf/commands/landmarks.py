@@ -1,7 +1,8 @@
 """Finds the body landmarks of a data set or of a folder of images, once, and keeps them beside the images.
 
-An interrupted run goes on where it was, and only images that have no landmarks yet are looked at. Without --detector,
-the landmarks that are there are drawn (--preview) or compared with others (--compare).
+An interrupted run goes on where it was, and only images that have no landmarks yet are
+looked at. Without --detector, the landmarks that are there are drawn (--preview) or
+compared with others (--compare).
 """
 
 import argparse

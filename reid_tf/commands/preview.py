@@ -1,6 +1,7 @@
 """Draws what a training sees: an augmented batch of an experiment, or random samples of a data set.
 
-Pairs of a batch are side by side. Each image has its identity and its camera beneath it.
+Pairs of a batch are side by side. Each image has its identity and its camera beneath
+it.
 """
 
 import argparse

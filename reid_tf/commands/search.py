@@ -1,8 +1,9 @@
 """Search a gallery by images, by attributes or by both, and write ranked lists as text: `query: name, name, ...`.
 
-With --query, each of its images ranks the gallery by the run's own distance; with --attributes beside it, only those
-gallery images are ranked on which the run sees the attributes. With --attributes alone, the gallery is ranked by the
-probability that all of them hold, and the one line begins with `attributes: `.
+With --query, each of its images ranks the gallery by the run's own distance; with
+--attributes beside it, only those gallery images are ranked on which the run sees the
+attributes. With --attributes alone, the gallery is ranked by the probability that all
+of them hold, and the one line begins with `attributes: `.
 """
 
 import argparse

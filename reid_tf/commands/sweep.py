@@ -1,6 +1,7 @@
 """Run one configuration over values of one or more options: a run directory each, one table, one plot.
 
-The same command again goes on where it was interrupted. Finished runs are read and not repeated.
+The same command again goes on where it was interrupted. Finished runs are read and not
+repeated.
 """
 
 import argparse

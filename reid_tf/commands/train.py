@@ -1,6 +1,7 @@
 """Train a re-identification system, evaluate it, and write a run directory.
 
-With --model alone, the built-in synthetic pedestrians are drawn and a narrow version is trained on them in minutes.
+With --model alone, the built-in synthetic pedestrians are drawn and a narrow version is
+trained on them in minutes.
 """
 
 import datetime

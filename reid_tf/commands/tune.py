@@ -1,6 +1,7 @@
 """Search for good option values, judged on people held out of the training images: a table, a plot, the best as YAML.
 
-The same command again goes on where it was interrupted, and with more --trials it continues.
+The same command again goes on where it was interrupted, and with more --trials it
+continues.
 """
 
 import argparse

@@ -34,30 +34,37 @@ def csv_table(
 ) -> ReIDDataset:
     """Reads a data set from a CSV file with a header and one row per image.
 
-    Image paths are relative to the CSV file's folder, or absolute. Identities that are all whole numbers keep their
-    number ("0007" is 7); otherwise they are text, numbered in sorted order, and `identity_names` holds the text.
-    Cameras are treated alike. An attribute's classes are its distinct values in sorted order, or those of a published
-    schema, so that what was learnt on that data set can be compared; an empty cell is unknown.
+    Image paths are relative to the CSV file's folder, or absolute. Identities that are
+    all whole numbers keep their number ("0007" is 7); otherwise they are text, numbered
+    in sorted order, and `identity_names` holds the text. Cameras are treated alike. An
+    attribute's classes are its distinct values in sorted order, or those of a published
+    schema, so that what was learnt on that data set can be compared; an empty cell is
+    unknown.
 
     Args:
-        root: str, or None. The CSV file, or the folder that holds it as `records.csv` or as its only CSV file.
+        root: str, or None. The CSV file, or the folder that holds it as `records.csv`
+            or as its only CSV file.
         path_column: str. The column of image paths.
         identity_column: str. The column of identities.
-        camera_column: str, or None. The column of cameras; None, for a table without one, makes them all camera 0.
+        camera_column: str, or None. The column of cameras; None, for a table without
+            one, makes them all camera 0.
         split_column: str. The column that says "train", "query" or "gallery".
-        attributes: tuple of str. The attribute columns; none given takes those whose name begins with `attribute_`.
-        schema: "market1501", "dukemtmc_reid", or None. The published schema whose groups the attribute columns answer
-            (`attribute_hat` answers `hat`), each cell by the class's name or index; groups without a column are
-            unknown. None makes the schema from the columns.
+        attributes: tuple of str. The attribute columns; none given takes those whose
+            name begins with `attribute_`.
+        schema: "market1501", "dukemtmc_reid", or None. The published schema whose
+            groups the attribute columns answer (`attribute_hat` answers `hat`), each
+            cell by the class's name or index; groups without a column are unknown. None
+            makes the schema from the columns.
         delimiter: str. What separates the columns: one character, such as ";".
-        landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside the CSV file, if it is there.
+        landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside
+            the CSV file, if it is there.
 
     Returns:
         `ReIDDataset`, each split in the order of the rows.
 
     Raises:
-        InputError: the file or a column is missing, or a cell cannot be what it should; the message names the line and
-            the column.
+        InputError: the file or a column is missing, or a cell cannot be what it should;
+            the message names the line and the column.
     """
     path = _find_table(root)
     places = (path_column, identity_column, split_column, *([] if camera_column is None else [camera_column]))

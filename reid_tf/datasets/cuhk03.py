@@ -31,27 +31,34 @@ def cuhk03(
 ) -> ReIDDataset:
     """Reads CUHK03 with its new protocol, in whichever of its two layouts is there.
 
-    CUHK03-NP has the split in its folders: `bounding_box_train/`, `query/` and `bounding_box_test/`, in the root or in
-    `detected/` and `labeled/` within it. The raw images lie in `images_detected/` and `images_labeled/`, and
-    `cuhk03_new_protocol_config_detected.mat` (or `..._labeled.mat`) says which image is whose and in which split. The
-    files that the protocol lists are taken as they are there; a missing image is found by `check()`.
+    CUHK03-NP has the split in its folders: `bounding_box_train/`, `query/` and
+    `bounding_box_test/`, in the root or in `detected/` and `labeled/` within it. The
+    raw images lie in `images_detected/` and `images_labeled/`, and
+    `cuhk03_new_protocol_config_detected.mat` (or `..._labeled.mat`) says which image is
+    whose and in which split. The files that the protocol lists are taken as they are
+    there; a missing image is found by `check()`.
 
     Args:
         root: str, or None. The folder of either layout.
-        boxes: "detected" or "labeled". Boxes of a detector or drawn by hand; without effect where the root itself is a
-            CUHK03-NP folder of one kind. "detected" is the harder and the more usual one.
-        protocol_file: str, or None. The protocol of the raw layout; None takes the one of `boxes` in the root.
-        landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside the image folders, if it is there.
+        boxes: "detected" or "labeled". Boxes of a detector or drawn by hand; without
+            effect where the root itself is a CUHK03-NP folder of one kind. "detected"
+            is the harder and the more usual one.
+        protocol_file: str, or None. The protocol of the raw layout; None takes the one
+            of `boxes` in the root.
+        landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside
+            the image folders, if it is there.
 
     Returns:
-        `ReIDDataset`: 7,365 train, 1,400 query and 5,332 gallery images detected; 7,368, 1,400 and 5,328 labeled.
+        `ReIDDataset`: 7,365 train, 1,400 query and 5,332 gallery images detected;
+        7,368, 1,400 and 5,328 labeled.
 
     Raises:
         InputError: neither layout is there, or a file is not what its name says.
 
     References:
-        Li et al., DeepReID: Deep Filter Pairing Neural Network for Person Re-identification, CVPR 2014; Zhong et al.,
-        Re-ranking Person Re-identification with k-reciprocal Encoding, CVPR 2017 (the protocol).
+        Li et al., DeepReID: Deep Filter Pairing Neural Network for Person
+        Re-identification, CVPR 2014; Zhong et al., Re-ranking Person Re-identification
+        with k-reciprocal Encoding, CVPR 2017 (the protocol).
     """
     top = existing_root(root, "cuhk03")
     for folder in (top, top / boxes):

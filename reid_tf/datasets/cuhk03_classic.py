@@ -29,29 +29,34 @@ def cuhk03_classic(
 ) -> ReIDDataset:
     """Reads CUHK03 as it was released, with one of the 20 splits of its own protocol.
 
-    The images under the first camera of each pair are the queries, those under the second the gallery: evaluate with
-    the protocol `cuhk03_single_shot`. Published figures are means over the 20 splits.
+    The images under the first camera of each pair are the queries, those under the
+    second the gallery: evaluate with the protocol `cuhk03_single_shot`. Published
+    figures are means over the 20 splits.
 
-    At the first call the images are written, without loss, into `images_detected/` or `images_labeled/` beside the
-    MATLAB file, which is not needed afterwards. They have the names that the new protocol lists, so that `cuhk03` reads
-    them too; identities are numbered as there, and each of the ten cameras has its own number, 1 to 10.
+    At the first call the images are written, without loss, into `images_detected/` or
+    `images_labeled/` beside the MATLAB file, which is not needed afterwards. They have
+    the names that the new protocol lists, so that `cuhk03` reads them too; identities
+    are numbered as there, and each of the ten cameras has its own number, 1 to 10.
 
     Args:
-        root: str, or None. The folder with `cuhk-03.mat`, or the one that holds it as `cuhk03_release/`.
-        boxes: "detected" or "labeled". Boxes of a detector or drawn by hand; "detected" is the harder one and the
-            default of `cuhk03`.
+        root: str, or None. The folder with `cuhk-03.mat`, or the one that holds it as
+            `cuhk03_release/`.
+        boxes: "detected" or "labeled". Boxes of a detector or drawn by hand; "detected"
+            is the harder one and the default of `cuhk03`.
         split: int, 0 to 19. Which of the splits, in the file's order.
-        landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside the image folder, if it is there.
+        landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside
+            the image folder, if it is there.
 
     Returns:
         `ReIDDataset` with 1,467 persons and 14,097 images detected, 14,096 labeled.
 
     Raises:
-        InputError: the file is missing or not the release, the folder for the images is taken or incomplete, or there
-            is no such split.
+        InputError: the file is missing or not the release, the folder for the images is
+            taken or incomplete, or there is no such split.
 
     References:
-        Li et al., DeepReID: Deep Filter Pairing Neural Network for Person Re-identification, CVPR 2014.
+        Li et al., DeepReID: Deep Filter Pairing Neural Network for Person
+        Re-identification, CVPR 2014.
     """
     folder = _find(existing_root(root, "cuhk03_classic"), f"images_{boxes}")
     images = folder / f"images_{boxes}"

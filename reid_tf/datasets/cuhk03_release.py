@@ -31,7 +31,8 @@ class Release:
 
     Args:
         persons: tuple of int. Number of persons of each camera pair.
-        test_sets: tuple of tuples of (camera pair, person), both from 1. Who is tested in each split.
+        test_sets: tuple of tuples of (camera pair, person), both from 1. Who is tested
+            in each split.
     """
 
     persons: tuple[int, ...]
@@ -41,8 +42,8 @@ class Release:
 def extract_release(mat_file: Path, boxes: str, folder: Path) -> None:
     """Writes the images of the release into a folder, which appears when it is complete.
 
-    An image is `<camera pair>_<person>_<camera of the pair>_<index>.png`, 1 to 5 of the first and 6 to 10 of the second
-    camera. PNG keeps every pixel.
+    An image is `<camera pair>_<person>_<camera of the pair>_<index>.png`, 1 to 5 of the
+    first and 6 to 10 of the second camera. PNG keeps every pixel.
 
     Args:
         mat_file: Path. `cuhk-03.mat`.
@@ -50,7 +51,8 @@ def extract_release(mat_file: Path, boxes: str, folder: Path) -> None:
         folder: Path. Where they will be; nothing, or an empty folder.
 
     Raises:
-        InputError: something else is in the folder, it cannot be written, or the file is not the release.
+        InputError: something else is in the folder, it cannot be written, or the file
+            is not the release.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = f"holds {contents(folder)}" if folder.is_dir() else "is a file"
@@ -77,7 +79,8 @@ def read_release(folder: Path, mat_file: Path) -> Release:
 
     Args:
         folder: Path. What `extract_release()` wrote.
-        mat_file: Path. The file that they should be from; where it is gone, any is right.
+        mat_file: Path. The file that they should be from; where it is gone, any is
+            right.
 
     Returns:
         `Release`.

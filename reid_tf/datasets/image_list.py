@@ -14,17 +14,19 @@ from reid_tf.errors import InputError
 def list_images(source: str | Path) -> tuple[Record, ...]:
     """Lists the images of a folder and its subfolders, sorted by path, or those of a CSV in its splits' order.
 
-    Hidden files and folders, and files of other types, are passed over. A file `landmarks.npz` in the folder gives the
-    images their landmarks.
+    Hidden files and folders, and files of other types, are passed over. A file
+    `landmarks.npz` in the folder gives the images their landmarks.
 
     Args:
-        source: str or Path. A folder, or a CSV file as the data set `csv_table` reads it.
+        source: str or Path. A folder, or a CSV file as the data set `csv_table` reads
+            it.
 
     Returns:
         tuple of `Record`; those of a folder have identity and camera -1.
 
     Raises:
-        InputError: nothing is there, it holds no images, or the CSV file or the landmark file is wrong.
+        InputError: nothing is there, it holds no images, or the CSV file or the
+            landmark file is wrong.
     """
     source = Path(source)
     if source.is_file():
@@ -48,7 +50,8 @@ def image_ids(paths: Sequence[str]) -> list[str]:
         paths: sequence of str. Paths of images.
 
     Returns:
-        list of str: each path from the folder that holds all of them on, with "/" between its parts.
+        list of str: each path from the folder that holds all of them on, with "/"
+        between its parts.
     """
     absolute = [os.path.abspath(path) for path in paths]
     folders = {os.path.dirname(path) for path in absolute}

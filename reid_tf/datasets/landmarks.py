@@ -26,14 +26,15 @@ def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a landmark file.
 
     Args:
-        path: str or Path. An `.npz` with `paths` (text [N], relative to the data set's root, with `/`) and `landmarks`
-            (float32 [N, 18, 3]).
+        path: str or Path. An `.npz` with `paths` (text [N], relative to the data set's
+            root, with `/`) and `landmarks` (float32 [N, 18, 3]).
 
     Returns:
         dict from image path to float32 [18, 3], as in `Record.landmarks`.
 
     Raises:
-        InputError: the file is missing, of another kind or damaged, or holds values that are not landmarks.
+        InputError: the file is missing, of another kind or damaged, or holds values
+            that are not landmarks.
     """
     arrays = read_npz(path, ("paths", "landmarks"))
     paths, landmarks = arrays["paths"].tolist(), arrays["landmarks"]
@@ -48,7 +49,8 @@ def read_detector(path: str | Path) -> dict[str, Any] | None:
         path: str or Path. As in `read_landmarks()`.
 
     Returns:
-        The detector's name and what else tells it apart from others, or None where the file does not say.
+        The detector's name and what else tells it apart from others, or None where the
+        file does not say.
 
     Raises:
         InputError: the file is missing, of another kind or damaged.
@@ -70,7 +72,8 @@ def write_landmarks(
 
     Args:
         path: str or Path. The file to write.
-        landmarks: mapping of image path, relative to the data set's root and with `/`, to float [18, 3].
+        landmarks: mapping of image path, relative to the data set's root and with `/`,
+            to float [18, 3].
         detector: mapping of values that JSON has, or None. Which detector made them.
 
     Raises:
@@ -97,19 +100,22 @@ def relative_path(path: str, root: str | Path) -> str:
 def add_landmarks(dataset: ReIDDataset, root: Path, path: str | None = None) -> ReIDDataset:
     """Returns the data set with its root and the landmarks of a file; images that the file lacks have none.
 
-    A file in the root that names none of the images is warned of and left alone: it may belong to the other images
-    that lie there, CUHK03's labeled ones beside its detected ones.
+    A file in the root that names none of the images is warned of and left alone: it may
+    belong to the other images that lie there, CUHK03's labeled ones beside its detected
+    ones.
 
     Args:
         dataset: `ReIDDataset`.
         root: Path. The folder that the file's image paths are relative to.
-        path: str, or None. The landmark file; None takes `landmarks.npz` in `root`, where there is one.
+        path: str, or None. The landmark file; None takes `landmarks.npz` in `root`,
+            where there is one.
 
     Returns:
         `ReIDDataset`.
 
     Raises:
-        InputError: as `read_landmarks()`, or the file at `path` names none of the data set's images.
+        InputError: as `read_landmarks()`, or the file at `path` names none of the data
+            set's images.
     """
     dataset = dataclasses.replace(dataset, root=str(root))
     if path is None and not (root / LANDMARKS_FILE).exists():
@@ -132,7 +138,8 @@ def add_landmarks_to_records(records: Sequence[Record], root: Path) -> tuple[Rec
 
     Args:
         records: sequence of `Record`.
-        root: Path. The folder that the file lies in and its image paths are relative to.
+        root: Path. The folder that the file lies in and its image paths are relative
+            to.
 
     Returns:
         tuple of `Record`; those that the file lacks are as they were.
@@ -159,7 +166,8 @@ def check_landmarks(paths: Sequence[str], landmarks: np.ndarray, where: str) -> 
         where: str. Where they come from, for the message.
 
     Raises:
-        InputError: another shape, no numbers, not finite, or a landmark that was found outside of its image.
+        InputError: another shape, no numbers, not finite, or a landmark that was found
+            outside of its image.
     """
     if landmarks.shape != (len(paths), *SHAPE):
         raise InputError(

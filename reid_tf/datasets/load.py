@@ -11,14 +11,16 @@ def load_dataset(name: str, root: str | None = None, **options: Any) -> ReIDData
 
     Args:
         name: str. A registered name: "market1501", "cuhk03", "csv_table", ...
-        root: str, or None. The folder (or CSV file) that holds it; data sets that make their own images need none.
+        root: str, or None. The folder (or CSV file) that holds it; data sets that make
+            their own images need none.
         **options: the data set's own options.
 
     Returns:
         `ReIDDataset`.
 
     Raises:
-        InputError: the name or an option is unknown, or the data set cannot be read from `root`.
+        InputError: the name or an option is unknown, or the data set cannot be read
+            from `root`.
     """
     dataset: ReIDDataset = DATASETS.build({"name": name, **options}, root=root)
     return dataset

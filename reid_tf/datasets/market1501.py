@@ -41,22 +41,26 @@ def market1501(
 ) -> ReIDDataset:
     """Reads Market-1501 from its own folders and names.
 
-    Junk images ("-1_...") are dropped, distractors ("0000_...") stay in the gallery as identity 0. `gt_bbox/`, where it
-    is there, gives the multi-query images: those of a query's identity and camera.
+    Junk images ("-1_...") are dropped, distractors ("0000_...") stay in the gallery as
+    identity 0. `gt_bbox/`, where it is there, gives the multi-query images: those of a
+    query's identity and camera.
 
     Args:
-        root: str, or None. The folder with `bounding_box_train/`, `query/` and `bounding_box_test/`, or the one that
-            holds it as `Market-1501-v15.09.15/`.
-        distractors: str, or None. A folder of further gallery images that show no queried person (the 500,000
-            published later); any file name will do.
-        attributes: str, or None. The attribute file: a `.mat` like the published one, or a `.csv` of annotations, whose
-            rows are identities or images (`annotation_csv.py`); None takes `market_attribute.mat` or else
-            `annotations_train.csv` in the root, if one is there. The query images have no attributes where the file is
-            about the training identities alone.
-        landmarks: str, or None. The landmark file; None takes `landmarks.npz` in the root, if it is there.
+        root: str, or None. The folder with `bounding_box_train/`, `query/` and
+            `bounding_box_test/`, or the one that holds it as `Market-1501-v15.09.15/`.
+        distractors: str, or None. A folder of further gallery images that show no
+            queried person (the 500,000 published later); any file name will do.
+        attributes: str, or None. The attribute file: a `.mat` like the published one,
+            or a `.csv` of annotations, whose rows are identities or images
+            (`annotation_csv.py`); None takes `market_attribute.mat` or else
+            `annotations_train.csv` in the root, if one is there. The query images have
+            no attributes where the file is about the training identities alone.
+        landmarks: str, or None. The landmark file; None takes `landmarks.npz` in the
+            root, if it is there.
 
     Returns:
-        `ReIDDataset`: 12,936 train, 3,368 query and 15,913 gallery images when the copy is whole.
+        `ReIDDataset`: 12,936 train, 3,368 query and 15,913 gallery images when the copy
+        is whole.
 
     Raises:
         InputError: a folder or file is missing or is not what its name says.

@@ -1,7 +1,8 @@
 """The prepared form of a data set, written: a TensorFlow Datasets builder in ArrayRecord shards.
 
-A million image files are slow to copy, to list and to read at random from a network disk; the same bytes in shards are
-a few hundred files. Other programs read the folder with `tfds.builder_from_directory()`.
+A million image files are slow to copy, to list and to read at random from a network
+disk; the same bytes in shards are a few hundred files. Other programs read the folder
+with `tfds.builder_from_directory()`.
 """
 
 import contextlib
@@ -29,15 +30,17 @@ _BATCH = 256  # images read at once: enough to spread a prepared source's cost, 
 def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
     """Writes a data set in the form that the data set `tfds` reads.
 
-    The order of the records is kept, and the images' bytes are copied untouched. The folder appears when everything is
-    written; after an error or an interruption nothing is there.
+    The order of the records is kept, and the images' bytes are copied untouched. The
+    folder appears when everything is written; after an error or an interruption nothing
+    is there.
 
     Args:
         dataset: `ReIDDataset`, with at least one record.
         folder: str or Path. A folder that does not exist yet, or an empty one.
 
     Raises:
-        InputError: something is already at `folder`, the data set is empty, or an image cannot be read.
+        InputError: something is already at `folder`, the data set is empty, or an image
+            cannot be read.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

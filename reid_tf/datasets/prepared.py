@@ -30,8 +30,8 @@ def tfds(root: str | None) -> ReIDDataset:
         root: str, or None. The folder that was written.
 
     Returns:
-        `ReIDDataset` with the records of the original but for their paths, which are places in the shards
-        (see `encoded.py`).
+        `ReIDDataset` with the records of the original but for their paths, which are
+        places in the shards (see `encoded.py`).
 
     Raises:
         InputError: the folder is missing or is not a prepared data set.

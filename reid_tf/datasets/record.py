@@ -17,13 +17,18 @@ class Record:
     """One image of one person.
 
     Args:
-        path: str. The image file, or a place in a prepared data set (see `datasets/readers/encoded.py`).
-        identity: int. Who it shows. -1 marks junk; only loaders assign it, and no split holds such a record.
+        path: str. The image file, or a place in a prepared data set (see
+            `datasets/readers/encoded.py`).
+        identity: int. Who it shows. -1 marks junk; only loaders assign it, and no split
+            holds such a record.
         camera: int. Which camera took it.
-        attributes: tuple of int, or None. One class index per group of the data set's schema, -1 where unknown.
-        landmarks: float32 [18, 3], or None. x and y in [0, 1] of the image and a confidence, in OpenPose's COCO-18
-            order: nose, neck, right shoulder, elbow, wrist, left shoulder, elbow, wrist, right hip, knee, ankle, left
-            hip, knee, ankle, right eye, left eye, right ear, left ear.
+        attributes: tuple of int, or None. One class index per group of the data set's
+            schema, -1 where unknown.
+        landmarks: float32 [18, 3], or None. x and y in [0, 1] of the image and a
+            confidence, in OpenPose's COCO-18
+            order: nose, neck, right shoulder, elbow, wrist, left shoulder, elbow,
+                wrist, right hip, knee, ankle, left hip, knee, ankle, right eye, left
+                eye, right ear, left ear.
     """
 
     path: str
@@ -46,12 +51,17 @@ class ReIDDataset:
         name: str. The registered name it was loaded by.
         train: tuple of `Record`. Images to learn from.
         query: tuple of `Record`. Images to search with.
-        gallery: tuple of `Record`. Images searched in; distractors (people who are never queried) included.
-        attribute_schema: `AttributeSchema`, or None. What the records' `attributes` mean.
-        identity_names: mapping of int to str, or None. The text that the data set uses for an identity.
-        multi_query: tuple of `Record`. More images of the query identities (Market-1501's hand-drawn boxes), for
-            queries that pool several images of one person and camera.
-        root: str, or None. The folder that the paths of a landmark file are relative to; None where there is none.
+        gallery: tuple of `Record`. Images searched in; distractors (people who are
+            never queried) included.
+        attribute_schema: `AttributeSchema`, or None. What the records' `attributes`
+            mean.
+        identity_names: mapping of int to str, or None. The text that the data set uses
+            for an identity.
+        multi_query: tuple of `Record`. More images of the query identities
+            (Market-1501's hand-drawn boxes), for queries that pool several images of
+            one person and camera.
+        root: str, or None. The folder that the paths of a landmark file are relative
+            to; None where there is none.
     """
 
     name: str

@@ -15,21 +15,26 @@ from reid_tf.registry import VALIDATIONS
 def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReIDDataset:
     """Moves whole identities out of the training split and makes queries and a gallery of them.
 
-    An identity can be held out when two or more cameras see it; in a data set where none is seen by two, when it has
-    two or more images. Each gives its first image of every camera as a query and its other images to the gallery; where
-    it has only one image per camera, the last one goes to the gallery, so that every held-out identity can be found.
+    An identity can be held out when two or more cameras see it; in a data set where
+    none is seen by two, when it has two or more images. Each gives its first image of
+    every camera as a query and its other images to the gallery; where it has only one
+    image per camera, the last one goes to the gallery, so that every held-out identity
+    can be found.
 
     Args:
         dataset: `ReIDDataset`.
-        share: float in (0, 1). How many of the identities that can be held out are. 0.1 leaves the training split
-            nearly whole and still ranks some dozens of identities of the usual data sets.
+        share: float in (0, 1). How many of the identities that can be held out are. 0.1
+            leaves the training split nearly whole and still ranks some dozens of
+            identities of the usual data sets.
         seed: int. Which identities they are.
 
     Returns:
-        `ReIDDataset` with the rest as train and the held-out images as query and gallery; its multi-query is empty.
+        `ReIDDataset` with the rest as train and the held-out images as query and
+        gallery; its multi-query is empty.
 
     Raises:
-        InputError: the share is outside (0, 1), or leaves no identity to train on or to validate on.
+        InputError: the share is outside (0, 1), or leaves no identity to train on or to
+            validate on.
     """
     _check_share(share)
     images: dict[int, list[Record]] = defaultdict(list)
@@ -59,25 +64,29 @@ def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReID
 def by_order(dataset: ReIDDataset, *, share: float = 0.7, queries: int = 100, seed: int = 0) -> ReIDDataset:
     """Trains on the identities that come first and validates on the rest, some of whose images are queries.
 
-    Identities stay in ascending order until their images are the wanted share of the training images; the identity in
-    which it is reached still trains. Every other image is in the gallery, the queries too, so the query image itself
-    must not count as found: the protocols `single_camera` and `market1501` both see to that.
+    Identities stay in ascending order until their images are the wanted share of the
+    training images; the identity in which it is reached still trains. Every other image
+    is in the gallery, the queries too, so the query image itself must not count as
+    found: the protocols `single_camera` and `market1501` both see to that.
 
     Args:
         dataset: `ReIDDataset`.
         share: float in (0, 1). The least share of the images that trains.
-        queries: int >= 1. Random validation images to search with; all of them where there are fewer.
+        queries: int >= 1. Random validation images to search with; all of them where
+            there are fewer.
         seed: int. Which images they are.
 
     Returns:
-        `ReIDDataset` with train, query and gallery from the training split; its multi-query is empty.
+        `ReIDDataset` with train, query and gallery from the training split; its
+        multi-query is empty.
 
     Raises:
-        InputError: the share is outside (0, 1), or leaves no identity to validate on, or there are no queries.
+        InputError: the share is outside (0, 1), or leaves no identity to validate on,
+            or there are no queries.
 
     References:
-        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, sections
-        2.2 and 3.6.4.
+        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and
+        Re-Identification of People, sections 2.2 and 3.6.4.
     """
     _check_share(share)
     if queries < 1:
@@ -105,8 +114,8 @@ def by_order(dataset: ReIDDataset, *, share: float = 0.7, queries: int = 100, se
 def test(dataset: ReIDDataset) -> ReIDDataset:
     """Returns the data set unchanged: validation on its own query and gallery.
 
-    Many published figures are made like this. Whoever chooses the epoch, or anything else, by it has seen the test
-    split, and the final figure is optimistic.
+    Many published figures are made like this. Whoever chooses the epoch, or anything
+    else, by it has seen the test split, and the final figure is optimistic.
 
     Args:
         dataset: `ReIDDataset`.

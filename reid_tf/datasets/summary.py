@@ -25,8 +25,8 @@ def data_hash(dataset: ReIDDataset) -> str:
         dataset: `ReIDDataset`.
 
     Returns:
-        str. SHA-256 over split, file name, size in bytes, identity, camera and (where known) landmarks of every record,
-        in order.
+        str. SHA-256 over split, file name, size in bytes, identity, camera and (where
+        known) landmarks of every record, in order.
     """
     digest = hashlib.sha256()
     for split, records in dataset.splits().items():

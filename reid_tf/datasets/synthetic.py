@@ -38,29 +38,34 @@ def synthetic(
 ) -> ReIDDataset:
     """Draws pedestrians, once, and reads them like Market-1501.
 
-    An identity has a lasting look; cameras differ in colour cast, exposure, sharpness and backdrop. A third of the
-    identities are for testing, never seen in training; the gallery also holds distractors and, in its folder, junk. The
-    same parameters give the same files. They are written to a folder of their own, named after the parameters, which
-    appears when it is complete; several processes may ask for it at once. Colours alone do not solve it: at the default
-    size a colour histogram reaches an mAP of 0.16 (up to 0.26 with other seeds).
+    An identity has a lasting look; cameras differ in colour cast, exposure, sharpness
+    and backdrop. A third of the identities are for testing, never seen in training; the
+    gallery also holds distractors and, in its folder, junk. The same parameters give
+    the same files. They are written to a folder of their own, named after the
+    parameters, which appears when it is complete; several processes may ask for it at
+    once. Colours alone do not solve it: at the default size a colour histogram reaches
+    an mAP of 0.16 (up to 0.26 with other seeds).
 
     Args:
-        root: str, or None. The cache folder in which the data set's folder lies; None takes the environment variable
-            REID_TF_CACHE, or `~/.cache/reid_tf`.
+        root: str, or None. The cache folder in which the data set's folder lies; None
+            takes the environment variable REID_TF_CACHE, or `~/.cache/reid_tf`.
         identities: int >= 4. Persons in both halves together.
-        images_per_identity: int >= 2. The default gives 3,900 images with the distractors and junk.
+        images_per_identity: int >= 2. The default gives 3,900 images with the
+            distractors and junk.
         cameras: int >= 2.
-        twins: int >= 1. How many identities share an outfit: equal in every attribute and in the colours of their
-            clothes, different in pattern, print, cut, build and bags. 1 makes all of them independent, and easier.
+        twins: int >= 1. How many identities share an outfit: equal in every attribute
+            and in the colours of their clothes, different in pattern, print, cut, build
+            and bags. 1 makes all of them independent, and easier.
         image_size: tuple of 2 int. Height and width in pixels, at least 32 x 16.
         seed: int >= 0.
 
     Returns:
-        `ReIDDataset` named "synthetic". Every train and query record has attributes and landmarks; distractors have
-        landmarks only.
+        `ReIDDataset` named "synthetic". Every train and query record has attributes and
+        landmarks; distractors have landmarks only.
 
     Raises:
-        InputError: a parameter is out of its range, or the folder cannot be written or lacks images.
+        InputError: a parameter is out of its range, or the folder cannot be written or
+            lacks images.
     """
     parameters = Parameters(identities, images_per_identity, cameras, twins, (image_size[0], image_size[1]), seed)
     _check(parameters)

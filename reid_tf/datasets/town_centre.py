@@ -42,39 +42,49 @@ def town_centre(
 ) -> ReIDDataset:
     """Makes a data set of crops from TownCentre's video and its ground-truth boxes.
 
-    An identity is a track. The tracks with the lowest numbers, who walk by first, train; each of the others is split by
-    time, its first crops into queries and the rest into the gallery. A test track of one crop cannot be found and is
-    dropped; the log says how many. There is one camera, number 0: evaluate with the protocol `single_camera`.
+    An identity is a track. The tracks with the lowest numbers, who walk by first,
+    train; each of the others is split by time, its first crops into queries and the
+    rest into the gallery. A test track of one crop cannot be found and is dropped; the
+    log says how many. There is one camera, number 0: evaluate with the protocol
+    `single_camera`.
 
     The crops are cut out at the first call, in one pass through the video.
 
     Args:
-        root: str, or None. The folder with `TownCentre-groundtruth.top` and one video file (`TownCentreXVID.avi`) or,
-            where there is no video, the folder `frames/` of its frames as images named by their number.
-        crops: str, or None. The folder for the crops; None takes `crops/` in the root. Crops that were made with other
-            options or from other files are never mixed or replaced: an error says so.
-        every: int >= 1. Crops come from frames 0, every, 2 * every, ... The default takes five per second at the
-            video's 25 frames: neighbouring frames are nearly the same image.
-        min_height: int >= 1. Boxes with less height in pixels inside the frame are left out.
+        root: str, or None. The folder with `TownCentre-groundtruth.top` and one video
+            file (`TownCentreXVID.avi`) or, where there is no video, the folder
+            `frames/` of its frames as images named by their number.
+        crops: str, or None. The folder for the crops; None takes `crops/` in the root.
+            Crops that were made with other options or from other files are never mixed
+            or replaced: an error says so.
+        every: int >= 1. Crops come from frames 0, every, 2 * every, ... The default
+            takes five per second at the video's 25 frames: neighbouring frames are
+            nearly the same image.
+        min_height: int >= 1. Boxes with less height in pixels inside the frame are left
+            out.
         min_width: int >= 1. Likewise for the width.
         quality: int, 1 to 100. Of the crops' JPEG files.
         train_share: float in [0, 1). How many of the tracks train.
-        query_share: float in (0, 1). How much of a test track is in the queries, by number of crops; at least one crop
-            of each track is in either part.
-        attributes: str, or None. A CSV file of annotations (`annotation_csv.py`) with the track number as `id`; None
-            takes `attributes.csv` in the root, if it is there.
-        landmarks: str, or None. The landmark file; None takes `landmarks.npz` in the root, if it is there.
+        query_share: float in (0, 1). How much of a test track is in the queries, by
+            number of crops; at least one crop of each track is in either part.
+        attributes: str, or None. A CSV file of annotations (`annotation_csv.py`) with
+            the track number as `id`; None takes `attributes.csv` in the root, if it is
+            there.
+        landmarks: str, or None. The landmark file; None takes `landmarks.npz` in the
+            root, if it is there.
 
     Returns:
         `ReIDDataset`, each split by track and time.
 
     Raises:
-        InputError: a share is out of its range or leaves no track to test, or the boxes, the video or the crops are
-            missing, unreadable, too short or not made with these options.
+        InputError: a share is out of its range or leaves no track to test, or the
+            boxes, the video or the crops are missing, unreadable, too short or not made
+            with these options.
 
     References:
-        Benfold and Reid, Stable Multi-Target Tracking in Real-Time Surveillance Video, CVPR 2011; Agrawal and
-        Namboodiri, Joint Attribute Learning for Deep Person Re-Identification, section IV-A.
+        Benfold and Reid, Stable Multi-Target Tracking in Real-Time Surveillance Video,
+        CVPR 2011; Agrawal and Namboodiri, Joint Attribute Learning for Deep Person
+        Re-Identification, section IV-A.
     """
     _check_shares(train_share, query_share)
     top = existing_root(root, "town_centre")

@@ -30,7 +30,8 @@ class CropParameters:
     """Which boxes become crops, and how they are stored.
 
     Args:
-        every: int >= 1. The step in frames: crops come from frames 0, every, 2 * every, ...
+        every: int >= 1. The step in frames: crops come from frames 0, every, 2 * every,
+            ...
         min_height: int >= 1. The least height in pixels of what lies inside the frame.
         min_width: int >= 1. The least width.
         quality: int, 1 to 100. Of the JPEG files.
@@ -64,8 +65,8 @@ def extract_crops(folder: Path, frames: Path, boxes: Path, parameters: CropParam
         parameters: `CropParameters`.
 
     Raises:
-        InputError: something else is in the folder, it cannot be written, the frames or boxes cannot be read, or no
-            box gives a crop.
+        InputError: something else is in the folder, it cannot be written, the frames or
+            boxes cannot be read, or no box gives a crop.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = f"holds {contents(folder)}" if folder.is_dir() else "is a file"
@@ -86,12 +87,14 @@ def check_crops(folder: Path, frames: Path | None, boxes: Path | None, parameter
 
     Args:
         folder: Path. A folder that `extract_crops()` wrote.
-        frames: Path, or None. The video or the folder of frames; None, where it is gone, lets any pass.
+        frames: Path, or None. The video or the folder of frames; None, where it is
+            gone, lets any pass.
         boxes: Path, or None. The box file, likewise.
         parameters: `CropParameters`.
 
     Raises:
-        InputError: the crops were made in another way (the message says what differs), or some of them are gone.
+        InputError: the crops were made in another way (the message says what differs),
+            or some of them are gone.
     """
     wanted = _stamp(frames, boxes, parameters)
     try:

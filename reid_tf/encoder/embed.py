@@ -27,8 +27,8 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
         `Embeddings` in the order of the records.
 
     Raises:
-        InputError: there are no records, an image cannot be read, or landmarks that the encoder needs are neither in
-            the records nor to be found by its detector.
+        InputError: there are no records, an image cannot be read, or landmarks that the
+            encoder needs are neither in the records nor to be found by its detector.
     """
     return _of_records(records, _outputs(encoder, records, ("embedding",), batch_size, verbose)["embedding"])
 

@@ -31,20 +31,26 @@ class Encoder:
     """A trained encoder, called with images of any size.
 
     Args:
-        model: `System`, whose encoder shares its weights with the model in training; keras.Model from named inputs to
-            {"embedding": [batch, dim]} and, where it knows attributes, {"attributes": [batch, size of the coding]}; or
-            a `Runtime` of an exported one.
-        inputs: mapping from input name to record field, as in `System.inputs`; None for those of the system, or those
-            that bear their field's name. A `Runtime` needs them, as it does the next.
-        image_size: (int, int), or None for that of the system or model. Height and width that images are resized to.
-        distance: str, or None for that of the system, else "cosine". What its embeddings are meant to be ranked with.
+        model: `System`, whose encoder shares its weights with the model in training;
+            keras.Model from named inputs to {"embedding": [batch, dim]} and, where it
+            knows attributes, {"attributes": [batch, size of the coding]}; or a
+            `Runtime` of an exported one.
+        inputs: mapping from input name to record field, as in `System.inputs`; None for
+            those of the system, or those that bear their field's name. A `Runtime`
+            needs them, as it does the next.
+        image_size: (int, int), or None for that of the system or model. Height and
+            width that images are resized to.
+        distance: str, or None for that of the system, else "cosine". What its
+            embeddings are meant to be ranked with.
         flip: bool. Whether an output is the mean over an image and its mirror image.
-        attributes: `AttributeCoding`, or None for that of the system, if any. How the model's "attributes" are to be
-            read.
-        detector: `LandmarkDetector`, or None. Finds the landmarks of images that come without, for a model that needs
-            them.
-        normalize: bool. Whether embeddings are scaled to unit length; a zero vector stays one.
-        calibration: `Calibration`, or None. Above which of its distances two images show two people.
+        attributes: `AttributeCoding`, or None for that of the system, if any. How the
+            model's "attributes" are to be read.
+        detector: `LandmarkDetector`, or None. Finds the landmarks of images that come
+            without, for a model that needs them.
+        normalize: bool. Whether embeddings are scaled to unit length; a zero vector
+            stays one.
+        calibration: `Calibration`, or None. Above which of its distances two images
+            show two people.
 
     Example:
         >>> encoder = load_encoder("runs/a")
@@ -92,22 +98,24 @@ class Encoder:
     ) -> np.ndarray:
         """Embeds images.
 
-        A model that looks at body parts takes them from the caller's boxes, from the caller's landmarks, or from the
-        landmarks that the encoder's `detector` finds.
+        A model that looks at body parts takes them from the caller's boxes, from the
+        caller's landmarks, or from the landmarks that the encoder's `detector` finds.
 
         Args:
-            images: RGB arrays [height, width, 3] (uint8, or float 0..255), or paths of image files.
+            images: RGB arrays [height, width, 3] (uint8, or float 0..255), or paths of
+                image files.
             batch_size: int. Images that go through the model at once.
             landmarks: float [len(images), 18, 3] as in `Record.landmarks`, or None.
-            part_boxes: float [len(images), 3, 4], or None. Of head, trunk and lower limbs: left, top, right, bottom in
-                [0, 1] of the image.
+            part_boxes: float [len(images), 3, 4], or None. Of head, trunk and lower
+                limbs: left, top, right, bottom in [0, 1] of the image.
 
         Returns:
             float32 [len(images), dim].
 
         Raises:
-            InputError: an image cannot be read, an array is not an RGB image, landmarks or boxes are wrong or not as
-                many as images, or the model needs them and they are neither given nor to be found.
+            InputError: an image cannot be read, an array is not an RGB image, landmarks
+                or boxes are wrong or not as many as images, or the model needs them and
+                they are neither given nor to be found.
         """
         given = given_beside(len(images), landmarks, part_boxes)
         lacking = set(self.inputs.values()) - set(given)
@@ -132,8 +140,8 @@ class Encoder:
         """Returns a copy with other options, on the same model.
 
         Args:
-            **options: any of `distance`, `flip`, `attributes`, `detector`, `normalize` and `calibration`, as in the
-                constructor.
+            **options: any of `distance`, `flip`, `attributes`, `detector`, `normalize`
+                and `calibration`, as in the constructor.
 
         Returns:
             `Encoder`.

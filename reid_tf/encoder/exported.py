@@ -47,7 +47,8 @@ def find_export(folder: Path) -> Path | None:
     """Finds the export that a path means.
 
     Args:
-        folder: Path. An export folder, or the base path of a served model, whose newest version is meant.
+        folder: Path. An export folder, or the base path of a served model, whose newest
+            version is meant.
 
     Returns:
         Path of the folder that holds `export.json`, or None where there is none.
@@ -69,19 +70,21 @@ def version_folders(folder: Path) -> dict[int, Path]:
 def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | None]:
     """Opens an exported encoder.
 
-    A SavedModel makes part boxes and averages over mirror images by itself: it takes landmarks, and is to be asked
-    once. A calibration is left out where it was measured on longer vectors than the unit vectors of the export, and the
-    distance depends on their length.
+    A SavedModel makes part boxes and averages over mirror images by itself: it takes
+    landmarks, and is to be asked once. A calibration is left out where it was measured
+    on longer vectors than the unit vectors of the export, and the distance depends on
+    their length.
 
     Args:
         folder: Path. Holds `export.json`.
 
     Returns:
-        The runtime, what else `Encoder` takes (as `Encoder.describe` gives it), and the calibration or None.
+        The runtime, what else `Encoder` takes (as `Encoder.describe` gives it), and the
+        calibration or None.
 
     Raises:
-        InputError: `export.json` or the file beside it is missing or broken, the format is unknown, or its runtime is
-            not installed.
+        InputError: `export.json` or the file beside it is missing or broken, the format
+            is unknown, or its runtime is not installed.
     """
     try:
         export = json.loads((folder / EXPORT_FILE).read_text())

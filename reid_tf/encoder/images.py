@@ -1,7 +1,8 @@
 """What a caller hands an encoder: images as paths, arrays or records, and perhaps landmarks or part boxes beside them.
 
-Pixels come from `pipeline.decode`, as in training. Where TensorFlow is not installed, `datasets.readers.pixels` reads
-them for the exported encoders that need none; the two differ on JPEG files, see there.
+Pixels come from `pipeline.decode`, as in training. Where TensorFlow is not installed,
+`datasets.readers.pixels` reads them for the exported encoders that need none; the two
+differ on JPEG files, see there.
 """
 
 import contextlib
@@ -57,7 +58,8 @@ def load_pixels(images: Images, image_size: tuple[int, int]) -> np.ndarray:
         image_size: (int, int). Height and width wanted.
 
     Raises:
-        InputError: an image cannot be read or is not an image, or there are paths and arrays.
+        InputError: an image cannot be read or is not an image, or there are paths and
+            arrays.
     """
     paths, arrays = paths_and_arrays(images)
     if paths:
@@ -93,7 +95,8 @@ def record_batches(
         tf.data.Dataset of dict from input name to tensor, or `PlainBatches` of arrays.
 
     Raises:
-        InputError: an input's field does not exist or a record lacks it, or the batch size is below 1.
+        InputError: an input's field does not exist or a record lacks it, or the batch
+            size is below 1.
     """
     if not _tensorflow_is_installed():
         return PlainBatches(records, inputs, image_size, batch_size, mirror)

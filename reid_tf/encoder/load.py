@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
     """Loads the encoder of a finished run, or an exported one.
 
-    The batch normalisations of a run's encoder are folded into the layers before them, as when the run was judged (see
-    `Encoder.folded`). An encoder that was calibrated knows above which distance two images show two people.
+    The batch normalisations of a run's encoder are folded into the layers before them,
+    as when the run was judged (see `Encoder.folded`). An encoder that was calibrated
+    knows above which distance two images show two people.
 
     Args:
-        run: str or Path. A run directory; an export folder of any format; or a version folder in one.
-        detector: component, or None. Finds the landmarks of images that come without, where the encoder needs them:
+        run: str or Path. A run directory; an export folder of any format; or a version
+            folder in one.
+        detector: component, or None. Finds the landmarks of images that come without,
+            where the encoder needs them:
             `{"name": "movenet", "model_file": ...}`.
 
     Returns:
         `Encoder`.
 
     Raises:
-        InputError: the folder is missing, unfinished or holds no encoder, a file in it is broken, the runtime of the
-            export's format is not installed, or the detector cannot be made.
+        InputError: the folder is missing, unfinished or holds no encoder, a file in it
+            is broken, the runtime of the export's format is not installed, or the
+            detector cannot be made.
     """
     folder = Path(run)
     export = None if (folder / "manifest.json").exists() else find_export(folder)

@@ -19,7 +19,8 @@ def of_keras_model(model: System | keras.Model) -> tuple[Runtime, dict[str, Any]
         model: `System`, or keras.Model from named inputs to a dict with "embedding".
 
     Returns:
-        The runtime, and a dict with `inputs`, `image_size`, `distance` and `attributes`.
+        The runtime, and a dict with `inputs`, `image_size`, `distance` and
+        `attributes`.
 
     Raises:
         InputError: the system has no encoder, or this is another kind of model.

@@ -21,11 +21,12 @@ def embed_query_and_gallery(
         verbose: int. 1 shows a progress bar, 0 nothing.
 
     Returns:
-        (query `Embeddings`, gallery `Embeddings`, `AttributeMetrics` or None where the encoder predicts no attributes
-        or no image is labelled).
+        (query `Embeddings`, gallery `Embeddings`, `AttributeMetrics` or None where the
+        encoder predicts no attributes or no image is labelled).
 
     Raises:
-        InputError: the data set's attributes are not the encoder's, a split is empty, or an image cannot be read.
+        InputError: the data set's attributes are not the encoder's, a split is empty,
+            or an image cannot be read.
     """
     splits = (dataset.query, dataset.gallery)
     if encoder.attributes is None or dataset.attribute_schema is None:

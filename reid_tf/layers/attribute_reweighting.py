@@ -10,11 +10,13 @@ from keras import ops
 class AttributeReweighting(keras.layers.Layer):
     """Multiplies each predicted probability by a learned confidence, a = sigmoid(V a~ + b) * a~.
 
-    The confidence of one attribute depends on all predictions: a dress, say, makes "female" more credible.
+    The confidence of one attribute depends on all predictions: a dress, say, makes
+    "female" more credible.
 
     References:
-        Lin et al., Improving Person Re-identification by Attribute and Identity Learning, section 3.3; Lorenzini,
-        Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, equations 2 and 3.
+        Lin et al., Improving Person Re-identification by Attribute and Identity
+        Learning, section 3.3; Lorenzini, Luchetta and Planchenstainer, Deep Learning
+        Classification and Re-Identification of People, equations 2 and 3.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -11,21 +11,24 @@ from reid_tf.errors import InputError
 def generalized_mean(feature_map: Any, power: Any, epsilon: float = 1e-6) -> Any:
     """The generalised mean over the places of a feature map, channel by channel.
 
-    With x the N values of a channel, y = (1/N sum max(x, epsilon)^p)^(1/p): p = 1 is the average of a map that is
-    nowhere negative, and y comes ever nearer to the maximum as p grows. Negative values count as `epsilon`: the map is
-    to come from a ReLU. Calculated in float32, and relative to the largest value of the channel, so that no power
-    overflows whatever p has become; a map of zeros has finite gradients.
+    With x the N values of a channel, y = (1/N sum max(x, epsilon)^p)^(1/p): p = 1 is
+    the average of a map that is nowhere negative, and y comes ever nearer to the
+    maximum as p grows. Negative values count as `epsilon`: the map is to come from a
+    ReLU. Calculated in float32, and relative to the largest value of the channel, so
+    that no power overflows whatever p has become; a map of zeros has finite gradients.
 
     Args:
         feature_map: float [batch, h, w, channels].
         power: float or float []. p, above 0.
-        epsilon: float above 0. What smaller values are raised to: the derivative of x^p by p is not finite at 0.
+        epsilon: float above 0. What smaller values are raised to: the derivative of x^p
+            by p is not finite at 0.
 
     Returns:
         float [batch, channels], the dtype of `feature_map`.
 
     References:
-        Radenovic, Tolias and Chum, Fine-tuning CNN Image Retrieval with No Human Annotation, equation 3.
+        Radenovic, Tolias and Chum, Fine-tuning CNN Image Retrieval with No Human
+        Annotation, equation 3.
     """
     values = ops.maximum(ops.cast(feature_map, "float32"), epsilon)
     power = ops.cast(power, "float32")
@@ -39,11 +42,13 @@ def generalized_mean(feature_map: Any, power: Any, epsilon: float = 1e-6) -> Any
 class GeneralizedMeanPooling(keras.layers.Layer):
     """`generalized_mean` as a layer that learns the power, one for all channels.
 
-    After each of the optimizer's steps the power is raised to 1 where it has fallen below: beyond the average a mean
-    would stress the dark places of a map, and at 0 it is not defined.
+    After each of the optimizer's steps the power is raised to 1 where it has fallen
+    below: beyond the average a mean would stress the dark places of a map, and at 0 it
+    is not defined.
 
     Args:
-        power: float, at least 1. Where the power begins; 3 is the paper's and the field's.
+        power: float, at least 1. Where the power begins; 3 is the paper's and the
+            field's.
         epsilon: float above 0. What smaller values of a map are raised to.
         **kwargs: arguments of `keras.layers.Layer`.
 

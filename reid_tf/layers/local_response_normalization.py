@@ -14,13 +14,14 @@ def local_response_normalization(
     """Divides each value by a power of the energy in the channels around it.
 
     With the sum over the `window` channels centred on channel c (fewer at the edges),
-    y_c = x_c / (bias + alpha / window * sum x^2) ^ beta. Calculated in float32: the squares of CaffeNet's activations
-    leave float16's range.
+    y_c = x_c / (bias + alpha / window * sum x^2) ^ beta. Calculated in float32: the
+    squares of CaffeNet's activations leave float16's range.
 
     Args:
         features: float [..., channels].
         window: int. Channels in the sum, an odd number.
-        alpha: float. Weight of the mean square (Caffe's convention; TensorFlow's alpha is alpha / window).
+        alpha: float. Weight of the mean square (Caffe's convention; TensorFlow's alpha
+            is alpha / window).
         beta: float. Exponent.
         bias: float above 0. Added to the energy.
 
@@ -28,7 +29,8 @@ def local_response_normalization(
         float [..., channels], the dtype of `features`.
 
     References:
-        Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, section 3.3.
+        Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep
+        Convolutional Neural Networks, section 3.3.
     """
     values = ops.cast(features, "float32")
     channels = values.shape[-1]

@@ -16,8 +16,9 @@ from keras import ops
 class StackPairs(keras.layers.Layer):
     """Puts the two images of every pair into one batch: a_0, b_0, a_1, b_1, ...
 
-    One batch means one pass through the shared encoder and one update of its batch-normalisation statistics, which
-    then describe both sides; and a batch cut in equal parts, one per replica, keeps every pair whole.
+    One batch means one pass through the shared encoder and one update of its
+    batch-normalisation statistics, which then describe both sides; and a batch cut in
+    equal parts, one per replica, keeps every pair whole.
     """
 
     def call(self, a: Any, b: Any) -> Any:

@@ -17,18 +17,23 @@ STORED = ("mean", "standard_deviation", "is_bgr")  # names of the arrays in a we
 class ChannelNormalization(keras.layers.Layer):
     """Orders the colour channels, subtracts a mean and divides by a standard deviation.
 
-    It calculates in float32 whatever the precision policy is (a half-precision grey value is off by up to half a level)
-    and hands on the policy's compute dtype. It has no variables, but its numbers belong to the weights of the network
-    after it: they are in every weights file, and whoever loads one has them. A file without leaves them as they are.
+    It calculates in float32 whatever the precision policy is (a half-precision grey
+    value is off by up to half a level) and hands on the policy's compute dtype. It has
+    no variables, but its numbers belong to the weights of the network after it: they
+    are in every weights file, and whoever loads one has them. A file without leaves
+    them as they are.
 
     Args:
-        mean: 3 floats. Subtracted from each channel, in `channel_order`, on the scale 0..255.
-        standard_deviation: 3 floats above 0. Each channel's divisor, in `channel_order`.
+        mean: 3 floats. Subtracted from each channel, in `channel_order`, on the scale
+            0..255.
+        standard_deviation: 3 floats above 0. Each channel's divisor, in
+            `channel_order`.
         channel_order: "rgb" or "bgr". The order of the result; images come in as RGB.
         **kwargs: arguments of `keras.layers.Layer`.
 
     Raises:
-        InputError: a value of the wrong length, a divisor that is not positive, or another channel order.
+        InputError: a value of the wrong length, a divisor that is not positive, or
+            another channel order.
     """
 
     def __init__(

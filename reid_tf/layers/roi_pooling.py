@@ -15,15 +15,18 @@ _TOLERANCE = 1e-4
 def roi_max_pooling(features: Any, boxes: Any, grid: tuple[int, int]) -> Any:
     """Divides each box into a grid of cells and takes the maximum of each cell.
 
-    A cell reaches from row floor(start) to row ceil(end) of the map, columns alike: neighbours may share a row, a cell
-    holds at least one row and one column, and none reaches out of the map. Cells are separable, so the maximum over
-    their rows is taken first and over their columns second: no map is copied for every cell. Where a box is smaller
-    than its grid, cells repeat. A box without height or width is a single row or column; what lies outside of the image
-    is cut off. The features get a gradient, the boxes none.
+    A cell reaches from row floor(start) to row ceil(end) of the map, columns alike:
+    neighbours may share a row, a cell holds at least one row and one column, and none
+    reaches out of the map. Cells are separable, so the maximum over their rows is taken
+    first and over their columns second: no map is copied for every cell. Where a box is
+    smaller than its grid, cells repeat. A box without height or width is a single row
+    or column; what lies outside of the image is cut off. The features get a gradient,
+    the boxes none.
 
     Args:
         features: float [batch, height, width, channels].
-        boxes: float [batch, 4]. Left, top, right, bottom in [0, 1] of the image, float32 for exact cells.
+        boxes: float [batch, 4]. Left, top, right, bottom in [0, 1] of the image,
+            float32 for exact cells.
         grid: (rows, columns), both at least 1.
 
     Returns:
@@ -73,7 +76,8 @@ def _maximum_of_cells(lines: Any, start: Any, end: Any, size: int, cells: int) -
 class RoIMaxPooling(keras.layers.Layer):
     """`roi_max_pooling` as a layer.
 
-    Boxes count in float32 whatever the precision policy is: in bfloat16 they would be off by up to a row of the map.
+    Boxes count in float32 whatever the precision policy is: in bfloat16 they would be
+    off by up to a row of the map.
 
     Args:
         grid: (rows, columns), both at least 1.

@@ -12,9 +12,10 @@ from reid_tf.errors import InputError
 def draw_belief_maps(landmarks: Any, map_size: tuple[int, int], sigma: float) -> Any:
     """Draws what a pose machine should believe: at each landmark a Gaussian as high as its confidence.
 
-    A landmark is drawn where it is, between the centres of cells too. One of confidence 0 is not in the picture, and
-    its map is empty. The paper's peaks are all 1 high; where hidden landmarks have less confidence, lower ones also say
-    what the camera sees of a person, which tells left from right: the machine learns that much faster.
+    A landmark is drawn where it is, between the centres of cells too. One of confidence
+    0 is not in the picture, and its map is empty. The paper's peaks are all 1 high;
+    where hidden landmarks have less confidence, lower ones also say what the camera
+    sees of a person, which tells left from right: the machine learns that much faster.
 
     Args:
         landmarks: float [batch, points, 3]. x and y in [0, 1] of the image, confidence.
@@ -41,16 +42,18 @@ def draw_belief_maps(landmarks: Any, map_size: tuple[int, int], sigma: float) ->
 def belief_map_error(landmarks: Any, beliefs: Any, sigma: float = 1.0, peak_weight: float = 0.0) -> Any:
     """Squared error of belief maps, summed over the cells, averaged over the maps, one value per image.
 
-    The sum is divided by that of one squared Gaussian, pi * sigma^2: whatever the size of the map, one that misses its
-    landmark altogether costs 1, and one that sees it in a wrong place 2 (both without a peak weight).
+    The sum is divided by that of one squared Gaussian, pi * sigma^2: whatever the size
+    of the map, one that misses its landmark altogether costs 1, and one that sees it in
+    a wrong place 2 (both without a peak weight).
 
     Args:
-        landmarks: float [batch, points, 3]. x and y in [0, 1] of the image, confidence; 0 = not in the picture.
-        beliefs: float [batch, height, width, points + 1]. One map per landmark, and the background's: 1 minus the
-            highest of the others.
+        landmarks: float [batch, points, 3]. x and y in [0, 1] of the image, confidence;
+            0 = not in the picture.
+        beliefs: float [batch, height, width, points + 1]. One map per landmark, and the
+            background's: 1 minus the highest of the others.
         sigma: float above 0. Standard deviation of the drawn Gaussians, in cells.
-        peak_weight: float >= 0. How much more than elsewhere an error counts at the very peak, in proportion to the
-            Gaussian around it.
+        peak_weight: float >= 0. How much more than elsewhere an error counts at the
+            very peak, in proportion to the Gaussian around it.
 
     Returns:
         float32 [batch].
@@ -72,8 +75,9 @@ class BeliefMapError(keras.losses.Loss):
 
     Args:
         sigma: float above 0. Standard deviation of the drawn Gaussians, in cells.
-        peak_weight: float >= 0. Extra weight of errors at the peaks. 0 is the paper's loss; above it a network learns
-            faster that maps are not empty, which nearly all of their cells tell it.
+        peak_weight: float >= 0. Extra weight of errors at the peaks. 0 is the paper's
+            loss; above it a network learns faster that maps are not empty, which nearly
+            all of their cells tell it.
         reduction: "mean" over the batch, or "sum".
         name: str.
 

@@ -15,19 +15,22 @@ SMALLEST_PROBABILITY = 1e-30
 def cross_entropy(classes: Any, probabilities: Any, label_smoothing: float = 0.0) -> Any:
     """Cross-entropy of predicted probabilities, one value per row.
 
-    With smoothing e, the target is (1 - e) at the true class plus e / K at each of the K classes.
+    With smoothing e, the target is (1 - e) at the true class plus e / K at each of the
+    K classes.
 
     Args:
         classes: int [batch]. The true class of each row.
         probabilities: float [batch, K]. Rows that sum to 1.
-        label_smoothing: float in [0, 1). Share of the target that is spread over all classes.
+        label_smoothing: float in [0, 1). Share of the target that is spread over all
+            classes.
 
     Returns:
         float32 [batch].
 
     References:
-        Cao and Lee, Multi-Task Network for Person Reidentification, equations 2 and 4; Szegedy et al., Rethinking the
-        Inception Architecture for Computer Vision, section 7 (smoothing).
+        Cao and Lee, Multi-Task Network for Person Reidentification, equations 2 and 4;
+        Szegedy et al., Rethinking the Inception Architecture for Computer Vision,
+        section 7 (smoothing).
     """
     log_probabilities = ops.log(ops.maximum(ops.cast(probabilities, "float32"), SMALLEST_PROBABILITY))
     classes = ops.reshape(ops.cast(classes, "int32"), (-1, 1))

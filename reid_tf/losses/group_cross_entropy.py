@@ -13,7 +13,8 @@ def group_cross_entropy(classes: Any, probabilities: Any, group_sizes: Sequence[
     """Cross-entropy summed over the groups whose class is known.
 
     Args:
-        classes: int [batch, groups]. Class index within each group, -1 where nobody knows.
+        classes: int [batch, groups]. Class index within each group, -1 where nobody
+            knows.
         probabilities: float [batch, sum of sizes]. One softmax per group, side by side.
         group_sizes: ints [groups]. Classes of each group.
 
@@ -21,8 +22,8 @@ def group_cross_entropy(classes: Any, probabilities: Any, group_sizes: Sequence[
         float32 [batch]. 0 for a row without a known class.
 
     References:
-        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, section
-        3.3.
+        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and
+        Re-Identification of People, section 3.3.
     """
     total = 0.0
     start = 0

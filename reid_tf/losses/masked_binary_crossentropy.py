@@ -14,14 +14,16 @@ def masked_binary_crossentropy(targets: Any, probabilities: Any) -> Any:
     """Cross-entropy summed over the known attributes of each row.
 
     Args:
-        targets: int [..., A]. 1 where the attribute is there, 0 where it is not, -1 where nobody knows.
+        targets: int [..., A]. 1 where the attribute is there, 0 where it is not, -1
+            where nobody knows.
         probabilities: float [..., A]. In [0, 1].
 
     Returns:
         float32 [...]. 0 for a row without a known attribute.
 
     References:
-        Agrawal and Namboodiri, Joint Attribute Learning for Deep Person Re-Identification, section III.D.
+        Agrawal and Namboodiri, Joint Attribute Learning for Deep Person
+        Re-Identification, section III.D.
     """
     probabilities = ops.cast(probabilities, "float32")
     of_truth = ops.where(ops.cast(targets, "int32") == 1, probabilities, 1.0 - probabilities)
@@ -34,8 +36,9 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
     """`masked_binary_crossentropy` as a Keras loss.
 
     Args:
-        reduction: "mean" over all images, those without labels included, so that one and two replicas agree and a few
-            labelled images do not weigh more than they are; or "sum" over the images, as ShareNet's equation has it.
+        reduction: "mean" over all images, those without labels included, so that one
+            and two replicas agree and a few labelled images do not weigh more than they
+            are; or "sum" over the images, as ShareNet's equation has it.
         name: str.
     """
 

@@ -21,24 +21,30 @@ LABELS = 1 + NUM_LANDMARKS * 3
 class PoseTripletLoss(TripletLoss):
     """Triplet loss that prefers positives in another pose than the anchor and negatives in the same pose.
 
-    The constraint is our reading: the paper names a "pose-constrained triplet loss" and does not define it. The pose of
-    an image is its landmark vector, centred and scaled by the box around its visible landmarks; the pose distance of
-    two images is the mean Euclidean distance, in boxes, over the landmarks visible in both. Of an anchor's positives
-    those at least `different_pose` away are mined, of its negatives those at most `same_pose` away. Where an anchor has
-    none of one kind, all of that kind are mined. A pair with fewer than `common_landmarks` in common is not
-    constrained: it stays. With None for both thresholds it is the plain `TripletLoss`.
+    The constraint is our reading: the paper names a "pose-constrained triplet loss" and
+    does not define it. The pose of an image is its landmark vector, centred and scaled
+    by the box around its visible landmarks; the pose distance of two images is the mean
+    Euclidean distance, in boxes, over the landmarks visible in both. Of an anchor's
+    positives those at least `different_pose` away are mined, of its negatives those at
+    most `same_pose` away. Where an anchor has none of one kind, all of that kind are
+    mined. A pair with fewer than `common_landmarks` in common is not constrained: it
+    stays. With None for both thresholds it is the plain `TripletLoss`.
 
-    Labels are float32 [batch, 55]: the identity's class index, exact in float32 up to 16 million, and after it the
-    18 landmarks (x and y in [0, 1] of the image, confidence), flattened.
+    Labels are float32 [batch, 55]: the identity's class index, exact in float32 up to
+    16 million, and after it the 18 landmarks (x and y in [0, 1] of the image,
+    confidence), flattened.
 
-    Both thresholds are near the median pose distance of two images: 0.28 of one person and 0.33 of two persons for
-    MoveNet's landmarks on CUHK03, 0.35 and 0.34 for the synthetic pedestrians. They part those who face the same way
-    (0.09 to 0.35 on CUHK03, 5 to 95 %) from those seen from the front and from the back, where left and right change
-    places (0.33 to 0.53).
+    Both thresholds are near the median pose distance of two images: 0.28 of one person
+    and 0.33 of two persons for MoveNet's landmarks on CUHK03, 0.35 and 0.34 for the
+    synthetic pedestrians. They part those who face the same way (0.09 to 0.35 on
+    CUHK03, 5 to 95 %) from those seen from the front and from the back, where left and
+    right change places (0.33 to 0.53).
 
     Args:
-        different_pose: float >= 0, or None. Least pose distance of a positive; None takes all.
-        same_pose: float above 0, or None. Largest pose distance of a negative; None takes all.
+        different_pose: float >= 0, or None. Least pose distance of a positive; None
+            takes all.
+        same_pose: float above 0, or None. Largest pose distance of a negative; None
+            takes all.
         least_confidence: float in (0, 1]. Below it a landmark is not visible.
         common_landmarks: int, 1 to 18. With fewer, two poses cannot be compared.
         distance: as in `TripletLoss`, like all that follow.
@@ -53,7 +59,8 @@ class PoseTripletLoss(TripletLoss):
         InputError: an option is out of its range.
 
     References:
-        Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III C.
+        Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III
+        C.
     """
 
     label = "identity_and_pose"
@@ -123,7 +130,8 @@ class PoseTripletLoss(TripletLoss):
             labels: float32 [..., 55]. What the loss takes as `y_true`.
 
         Returns:
-            Two bool [images, images], one row per anchor: the positives and the negatives that the constraint leaves.
+            Two bool [images, images], one row per anchor: the positives and the
+            negatives that the constraint leaves.
         """
         positives, negatives = super().candidates(labels)
         landmarks = ops.reshape(ops.cast(labels[..., 1:], "float32"), (-1, NUM_LANDMARKS, 3))

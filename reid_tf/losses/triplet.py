@@ -20,7 +20,8 @@ def triplet_losses(triplets: Triplets, margin: float | None) -> Any:
 
     Args:
         triplets: `Triplets` [batch, triplets].
-        margin: float for the hinge max(0, margin + d(a, p) - d(a, n)), or None for log(1 + exp(d(a, p) - d(a, n))).
+        margin: float for the hinge max(0, margin + d(a, p) - d(a, n)), or None for
+            log(1 + exp(d(a, p) - d(a, n))).
 
     Returns:
         float [batch, triplets]; 0 where the triplet is not valid.
@@ -36,7 +37,8 @@ def reduce_triplets(losses: Any, valid: Any, reduction: TripletReduction) -> Any
     Args:
         losses: float [batch, triplets]. 0 where not valid.
         valid: bool [batch, triplets].
-        reduction: "mean" over the anchor's triplets, "mean_active" over those with a loss above 0, or "sum".
+        reduction: "mean" over the anchor's triplets, "mean_active" over those with a
+            loss above 0, or "sum".
 
     Returns:
         float [batch]; 0 for an anchor without triplets.
@@ -53,25 +55,33 @@ def reduce_triplets(losses: Any, valid: Any, reduction: TripletReduction) -> Any
 class TripletLoss(keras.losses.Loss):
     """Triplet loss over the triplets inside a batch: a distance, a mining and a margin.
 
-    Under a distribution strategy triplets are formed within each replica's share of the batch.
+    Under a distribution strategy triplets are formed within each replica's share of the
+    batch.
 
     Args:
         distance: "euclidean", "squared_euclidean" or "cosine".
-        mining: "batch_hard" (farthest positive, nearest negative), "all", "semi_hard" (negatives within the margin) or
-            "hardest_negatives" (for every positive pair).
-        margin: float above 0, or "soft". 0.3 is the field's habit for Euclidean distances; "soft" has none to choose.
-        normalize: bool. Whether embeddings are scaled to unit length first. The cosine distance does not depend on it.
-        hardest: int. Negatives for each positive pair, where mining is "hardest_negatives"; 4 as Wang and Gupta.
-        reduction: "mean" over an anchor's triplets, then over all anchors; "mean_active", where an anchor's triplets
-            without a loss do not count (for several triplets per anchor; anchors still count all); or "sum" over all
+        mining: "batch_hard" (farthest positive, nearest negative), "all", "semi_hard"
+            (negatives within the margin) or "hardest_negatives" (for every positive
+            pair).
+        margin: float above 0, or "soft". 0.3 is the field's habit for Euclidean
+            distances; "soft" has none to choose.
+        normalize: bool. Whether embeddings are scaled to unit length first. The cosine
+            distance does not depend on it.
+        hardest: int. Negatives for each positive pair, where mining is
+            "hardest_negatives"; 4 as Wang and Gupta.
+        reduction: "mean" over an anchor's triplets, then over all anchors;
+            "mean_active", where an anchor's triplets without a loss do not count (for
+            several triplets per anchor; anchors still count all); or "sum" over all
             triplets and anchors, as ShareNet's equation has it.
         name: str.
 
     Raises:
-        InputError: an option is not among the allowed ones, the margin is not positive or `hardest` is below 1.
+        InputError: an option is not among the allowed ones, the margin is not positive
+            or `hardest` is below 1.
 
     References:
-        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification (batch hard, soft margin).
+        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person
+        Re-Identification (batch hard, soft margin).
     """
 
     label = "identity"  # of the batch, see `pipeline.labels.Labels`
@@ -142,7 +152,8 @@ class TripletLoss(keras.losses.Loss):
             labels: int [batch] or [batch, 2]. What the loss takes as `y_true`.
 
         Returns:
-            Two bool [images, images], one row per anchor: the positives and the negatives.
+            Two bool [images, images], one row per anchor: the positives and the
+            negatives.
         """
         return pair_masks(self.identities(labels))
 
@@ -168,7 +179,8 @@ class TripletLoss(keras.losses.Loss):
             y_pred: float [batch, dim] or [batch, 2, dim]. Embeddings.
 
         Returns:
-            float32, of the shape of `y_true`. 0 for an anchor without a positive or a negative in the batch.
+            float32, of the shape of `y_true`. 0 for an anchor without a positive or a
+            negative in the batch.
         """
         triplets = self.mine(y_true, y_pred)
         values = reduce_triplets(triplet_losses(triplets, self.hinge), triplets.valid, self.triplet_reduction)
@@ -194,7 +206,8 @@ def pair_masks(identities: Any) -> tuple[Any, Any]:
         identities: int, any shape; flattened to [images].
 
     Returns:
-        Two bool [images, images]: two different images of one person, and images of two persons.
+        Two bool [images, images]: two different images of one person, and images of two
+        persons.
     """
     identities = ops.reshape(ops.cast(identities, "int32"), (-1,))
     same = identities[:, None] == identities[None, :]

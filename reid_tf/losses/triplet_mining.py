@@ -1,7 +1,8 @@
 """Which triplets of a batch a loss looks at.
 
-A mining function takes the pairwise distances [batch, batch] and which of the pairs are positive (two images of one
-person) and which negative, both bool [batch, batch]; it returns `Triplets`. The anchor is the row.
+A mining function takes the pairwise distances [batch, batch] and which of the pairs are
+positive (two images of one person) and which negative, both bool [batch, batch]; it
+returns `Triplets`. The anchor is the row.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,8 @@ class Triplets(NamedTuple):
     """The triplets of each anchor.
 
     Args:
-        positive: float [batch, triplets]. Distance from the anchor to its positive; any number where not valid.
+        positive: float [batch, triplets]. Distance from the anchor to its positive; any
+            number where not valid.
         negative: float [batch, triplets]. Distance from the anchor to its negative.
         valid: bool [batch, triplets]. Whether the triplet is one of those mined.
     """
@@ -38,7 +40,8 @@ def batch_hard(distances: Any, positives: Any, negatives: Any) -> Triplets:
         `Triplets` [batch, 1].
 
     References:
-        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification, equation 5.
+        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person
+        Re-Identification, equation 5.
     """
     positive = ops.max(ops.where(positives, distances, 0.0), axis=1, keepdims=True)
     farthest = ops.max(distances, axis=1, keepdims=True)
@@ -78,8 +81,8 @@ def semi_hard(distances: Any, positives: Any, negatives: Any, margin: float | No
         `Triplets` [batch, batch * batch].
 
     References:
-        Schroff, Kalenichenko and Philbin, FaceNet: A Unified Embedding for Face Recognition and Clustering, section
-        3.2.
+        Schroff, Kalenichenko and Philbin, FaceNet: A Unified Embedding for Face
+        Recognition and Clustering, section 3.2.
     """
     positive, negative, valid = all_triplets(distances, positives, negatives)
     valid = valid & (positive < negative)
@@ -93,14 +96,15 @@ def hardest_negatives(distances: Any, positives: Any, negatives: Any, count: int
         distances: float [batch, batch].
         positives: bool [batch, batch].
         negatives: bool [batch, batch].
-        count: int. Negatives for each positive pair; all of them where the batch has fewer.
+        count: int. Negatives for each positive pair; all of them where the batch has
+            fewer.
 
     Returns:
         `Triplets` [batch, batch * batch].
 
     References:
-        Wang and Gupta, Unsupervised Learning of Visual Representations using Videos, section 4.2: the four negatives
-        with the largest loss.
+        Wang and Gupta, Unsupervised Learning of Visual Representations using Videos,
+        section 4.2: the four negatives with the largest loss.
     """
     farther_than_all = 1.0 + ops.max(distances, axis=1, keepdims=True)
     order = ops.argsort(ops.where(negatives, distances, farther_than_all), axis=1)

@@ -18,9 +18,10 @@ def triplet_metrics(loss: TripletLoss) -> list[keras.metrics.Metric]:
         loss: `TripletLoss`.
 
     Returns:
-        "active_triplets", the share of mined triplets with a loss above 0; "positive_distance" and "negative_distance",
-        the mean distances between any two images of one person and of two persons. When both distances go towards zero
-        the embedding collapses to a point.
+        "active_triplets", the share of mined triplets with a loss above 0;
+        "positive_distance" and "negative_distance", the mean distances between any two
+        images of one person and of two persons. When both distances go towards zero the
+        embedding collapses to a point.
     """
     return [ActiveTriplets(loss), PositiveDistance(loss), NegativeDistance(loss)]
 

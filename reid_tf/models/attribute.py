@@ -28,30 +28,33 @@ def attribute(
 ) -> System:
     """One softmax for each attribute group, re-weighted and joined with the features for the identity softmax.
 
-    The joined vector is also what images are ranked by: features and re-weighted attributes, 512 + 41 for Market-1501's
-    groups.
+    The joined vector is also what images are ranked by: features and re-weighted
+    attributes, 512 + 41 for Market-1501's groups.
 
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
         attribute_schema: `AttributeSchema`. One softmax head per group.
         feature_dim: int. Width of the layer after the backbone.
-        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
+        pooling: str. How the feature map is pooled: "average", "max", or "gem"
+            (generalised mean, its power learned).
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
 
     Returns:
-        `System` with the outputs `identity` [batch, K] and `attributes` [batch, classes of all groups], each with
-        weight 1; `joint_accuracy` in its logs is an image's right attributes and identity over all of them, averaged
-        (where labels are missing, the mean of the two accuracies with these weights). Ranked by the mean squared
-        distance.
+        `System` with the outputs `identity` [batch, K] and `attributes` [batch, classes
+        of all groups], each with weight 1; `joint_accuracy` in its logs is an image's
+        right attributes and identity over all of them, averaged (where labels are
+        missing, the mean of the two accuracies with these weights). Ranked by the mean
+        squared distance.
 
     Raises:
         InputError: the data set has no attribute labels, or `feature_dim` is below 1.
 
     References:
-        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, sections
-        3.2 to 3.5; Lin et al., Improving Person Re-identification by Attribute and Identity Learning.
+        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and
+        Re-Identification of People, sections 3.2 to 3.5; Lin et al., Improving Person
+        Re-identification by Attribute and Identity Learning.
     """
     if attribute_schema is None:
         raise InputError(

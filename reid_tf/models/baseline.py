@@ -26,9 +26,11 @@ def baseline(
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
-        embedding_dim: int or None. Width of a projection before the classifier; None classifies the backbone's own
-            features, as a fine-tuned classification network does.
-        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
+        embedding_dim: int or None. Width of a projection before the classifier; None
+            classifies the backbone's own features, as a fine-tuned classification
+            network does.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem"
+            (generalised mean, its power learned).
         batch_norm_neck: bool. Whether the embedding is batch-normalised.
         dropout: float in [0, 1). Rate before the classifier.
         label_smoothing: float in [0, 1).
@@ -37,7 +39,8 @@ def baseline(
         `System` with the output `identity` [batch, K].
 
     References:
-        Cao and Lee, Multi-Task Network for Person Reidentification, table 2, rows 1 to 3.
+        Cao and Lee, Multi-Task Network for Person Reidentification, table 2, rows 1 to
+        3.
     """
     encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, pooling=pooling)
     image = keras.Input(encoder.input_shape[1:], name="image")

@@ -29,31 +29,36 @@ def cpm(
 ) -> System:
     """Belief maps of the landmarks, refined stage by stage, with a loss on each of them.
 
-    The first stage looks at the features alone, through small kernels; each later one at the features and the previous
-    stage's beliefs through large kernels, which see what is around: an elbow tells where its wrist can be. A loss at
-    every stage brings a gradient into the middle of a deep network. The convolutions in between are normalised, which
-    the paper's are not: they learn from scratch.
+    The first stage looks at the features alone, through small kernels; each later one
+    at the features and the previous stage's beliefs through large kernels, which see
+    what is around: an elbow tells where its wrist can be. A loss at every stage brings
+    a gradient into the middle of a deep network. The convolutions in between are
+    normalised, which the paper's are not: they learn from scratch.
 
     Args:
-        backbone: keras.Model from image to feature map; each of its cells is one of the belief maps.
+        backbone: keras.Model from image to feature map; each of its cells is one of the
+            belief maps.
         stages: int >= 1. Number of stages. 3 are enough for a narrow machine.
         width: int. Channels of the stages' convolutions.
-        refinement_convolutions: int >= 1. Large convolutions in each stage from the second on. OpenPose has 5 of 7x7
-            at stride 8, the paper 3 of 11x11.
+        refinement_convolutions: int >= 1. Large convolutions in each stage from the
+            second on. OpenPose has 5 of 7x7 at stride 8, the paper 3 of 11x11.
         refinement_kernel: int, odd. Their size.
-        sigma: float above 0. Standard deviation of the ideal beliefs, in cells of the map.
-        peak_weight: float >= 0. Extra weight of errors at the landmarks, see `BeliefMapError`.
+        sigma: float above 0. Standard deviation of the ideal beliefs, in cells of the
+            map.
+        peak_weight: float >= 0. Extra weight of errors at the landmarks, see
+            `BeliefMapError`.
 
     Returns:
-        `System` with the outputs `stage1` .. `stage<stages>` [batch, h, w, 19], a map for each landmark and one for the
-        background, each with weight 1. It has no encoder, and is evaluated by its landmarks.
+        `System` with the outputs `stage1` .. `stage<stages>` [batch, h, w, 19], a map
+        for each landmark and one for the background, each with weight 1. It has no
+        encoder, and is evaluated by its landmarks.
 
     Raises:
         InputError: an option is out of its range.
 
     References:
-        Wei et al., Convolutional Pose Machines; Cao et al., Realtime Multi-Person 2D Pose Estimation using Part
-        Affinity Fields (the sizes of the convolutions).
+        Wei et al., Convolutional Pose Machines; Cao et al., Realtime Multi-Person 2D
+        Pose Estimation using Part Affinity Fields (the sizes of the convolutions).
     """
     for option, count in (("stages", stages), ("width", width), ("refinement_convolutions", refinement_convolutions)):
         require_positive(count, option)

@@ -23,15 +23,18 @@ def build_encoder(
     """Pools a backbone's feature map, projects it to an embedding and predicts attributes from that.
 
     Args:
-        backbone: keras.Model from image [batch, height, width, 3] to feature map [batch, h, w, channels].
-        embedding_dim: int or None. Width of the projection; None keeps the pooled vector itself.
-        batch_norm_neck: bool. Whether the embedding is batch-normalised, see `embed_features`.
+        backbone: keras.Model from image [batch, height, width, 3] to feature map
+            [batch, h, w, channels].
+        embedding_dim: int or None. Width of the projection; None keeps the pooled
+            vector itself.
+        batch_norm_neck: bool. Whether the embedding is batch-normalised, see
+            `embed_features`.
         num_attributes: int or None. Sigmoid outputs; None predicts no attributes.
         pooling: str. See `pool`.
 
     Returns:
-        keras.Model from {"image"} to {"embedding": float32 [batch, dim]} and, where wanted,
-        {"attributes": float32 [batch, num_attributes]}.
+        keras.Model from {"image"} to {"embedding": float32 [batch, dim]} and, where
+        wanted, {"attributes": float32 [batch, num_attributes]}.
 
     Raises:
         InputError: `embedding_dim` is below 1.
@@ -55,20 +58,25 @@ def embed_features(
 
     Args:
         feature_map: float [batch, h, w, channels].
-        embedding_dim: int or None. Width of the projection; None keeps the pooled vector itself.
-        batch_norm_neck: bool. Whether a batch normalisation (without an offset) follows, so that a softmax and the
-            cosine distance see the same centred, evenly scaled coordinates.
-        embedding_layer: "linear" or "batch_norm_relu". Kind of the projection, see `project`.
+        embedding_dim: int or None. Width of the projection; None keeps the pooled
+            vector itself.
+        batch_norm_neck: bool. Whether a batch normalisation (without an offset)
+            follows, so that a softmax and the cosine distance see the same centred,
+            evenly scaled coordinates.
+        embedding_layer: "linear" or "batch_norm_relu". Kind of the projection, see
+            `project`.
         pooling: str. See `pool`.
 
     Returns:
-        The features [batch, dim] before and after the neck; without a neck the same twice.
+        The features [batch, dim] before and after the neck; without a neck the same
+        twice.
 
     Raises:
         InputError: `embedding_dim` is below 1, or a layer is wanted without one.
 
     References:
-        Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, section 3.5 (the neck).
+        Luo et al., Bag of Tricks and a Strong Baseline for Deep Person
+        Re-identification, section 3.5 (the neck).
     """
     features = pool(feature_map, pooling)
     if embedding_dim is not None:
@@ -87,8 +95,8 @@ def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
 
     Args:
         feature_map: float [batch, h, w, channels].
-        kind: "average", "max", or "gem" for the generalised mean with a power that is learned (from a map that is
-            nowhere negative, see `generalized_mean`).
+        kind: "average", "max", or "gem" for the generalised mean with a power that is
+            learned (from a map that is nowhere negative, see `generalized_mean`).
         name: str. Of the layer.
 
     Returns:
@@ -118,7 +126,8 @@ def project(features: Any, dim: int, kind: EmbeddingLayer = "linear", use_bias: 
     Args:
         features: float [batch, any].
         dim: int. Width of the embedding.
-        kind: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU after it.
+        kind: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU after
+            it.
         use_bias: bool. Of the linear kind; the other needs none.
 
     Returns:

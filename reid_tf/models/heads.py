@@ -67,7 +67,8 @@ class VerificationHead:
             dim: int. Width of the embeddings.
 
         Returns:
-            keras.Model from {"embedding_a", "embedding_b"}, float [batch, dim], to {"probability": float32 [batch, 1]}.
+            keras.Model from {"embedding_a", "embedding_b"}, float [batch, dim], to
+            {"probability": float32 [batch, 1]}.
         """
         embeddings = {name: keras.Input((dim,), name=name) for name in ("embedding_a", "embedding_b")}
         both = self(embeddings["embedding_a"], embeddings["embedding_b"], name="verification")
@@ -88,7 +89,8 @@ def encode_pair(encoder: keras.Model) -> tuple[dict[str, Any], dict[str, tuple[A
         encoder: keras.Model from {"image"} to {"embedding"}, or more outputs.
 
     Returns:
-        The inputs by name (`image_a`, `image_b`), and each output's two tensors [batch, ...].
+        The inputs by name (`image_a`, `image_b`), and each output's two tensors [batch,
+        ...].
     """
     shape = encoder.input_shape[1:]
     images = {name: keras.Input(shape, name=name) for name in ("image_a", "image_b")}
@@ -113,8 +115,8 @@ def metric_output(embedding: Any, loss: keras.losses.Loss, weight: float = 1.0) 
 
     Args:
         embedding: float [batch, dim] or [batch, 2, dim].
-        loss: keras loss of labels and embeddings, such as `METRIC_LOSSES` makes. Its attribute `label` may say what it
-            takes instead of the identity.
+        loss: keras loss of labels and embeddings, such as `METRIC_LOSSES` makes. Its
+            attribute `label` may say what it takes instead of the identity.
         weight: float. Of the loss.
 
     Returns:

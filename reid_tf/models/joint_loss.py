@@ -44,41 +44,52 @@ def joint_loss(
 ) -> System:
     """Global features and those of head, trunk and lower limbs, where an image's landmarks say that these are.
 
-    A shared lower part of the backbone sees the image; its rest sees the whole map, and three copies of it, with
-    weights of their own, see what RoI pooling takes from the boxes of the parts. Each is pooled and projected; the
-    four together are the embedding.
+    A shared lower part of the backbone sees the image; its rest sees the whole map, and
+    three copies of it, with weights of their own, see what RoI pooling takes from the
+    boxes of the parts. Each is pooled and projected; the four together are the
+    embedding.
 
     Args:
-        backbone: keras.Model from image to feature map, with stage ends named `stage<i>`.
+        backbone: keras.Model from image to feature map, with stage ends named
+            `stage<i>`.
         num_identities: int. K, the training identities.
-        outputs: tuple of str. "identity", "embedding" or both; the paper's joint loss has both.
-        parts: bool. Whether the parts are there; without them the model takes the image alone.
+        outputs: tuple of str. "identity", "embedding" or both; the paper's joint loss
+            has both.
+        parts: bool. Whether the parts are there; without them the model takes the image
+            alone.
         shared_layers: int. The last stage below the parts: conv4 of `pose_inception`.
-        grids: three (rows, columns), of head, trunk and lower limbs. Size of what is pooled from a box. The paper does
-            not print them; these suit a map of 51 x 23. In mixed_bfloat16 on processors with AMX give trunk and limbs
-            at least 11 columns: TensorFlow 2.21's unpadded strided convolution reads memory that nobody wrote where its
-            result has one column and several rows, and the features may be NaN.
-        branch_widths: three float. Channels of a part's branch, relative to the backbone's. The paper narrows the head.
+        grids: three (rows, columns), of head, trunk and lower limbs. Size of what is
+            pooled from a box. The paper does not print them; these suit a map of 51 x
+            23. In mixed_bfloat16 on processors with AMX give trunk and limbs at least
+            11 columns: TensorFlow 2.21's unpadded strided convolution reads memory that
+            nobody wrote where its result has one column and several rows, and the
+            features may be NaN.
+        branch_widths: three float. Channels of a part's branch, relative to the
+            backbone's. The paper narrows the head.
         global_dim: int. Width of the projected global features.
         part_dims: three int. Widths of the parts' projected features.
-        pooling: str. How the feature maps of the whole and of each part are pooled: "average", "max", or "gem"
-            (generalised mean, the power of each learned).
-        batch_norm_neck: bool. Whether there is a batch normalisation between the two losses. Off, as in the paper.
+        pooling: str. How the feature maps of the whole and of each part are pooled:
+            "average", "max", or "gem" (generalised mean, the power of each learned).
+        batch_norm_neck: bool. Whether there is a batch normalisation between the two
+            losses. Off, as in the paper.
         dropout: float in [0, 1). Rate between the embedding and the classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
-        metric_loss: component without `reduction`, or None for `pose_triplet` with its defaults.
+        metric_loss: component without `reduction`, or None for `pose_triplet` with its
+            defaults.
 
     Returns:
-        `System` with those of the outputs `identity` [batch, K] and `embedding` [batch, dim] that are wanted, with the
-        loss weights 1 and 1; ranked by the distance that the triplet loss compares (Euclidean), by the cosine after a
-        neck.
+        `System` with those of the outputs `identity` [batch, K] and `embedding` [batch,
+        dim] that are wanted, with the loss weights 1 and 1; ranked by the distance that
+        the triplet loss compares (Euclidean), by the cosine after a neck.
 
     Raises:
-        InputError: no output is wanted, there is a neck without a softmax, the backbone has no such stage, a grid is
-            too small for what follows, or an option is out of range.
+        InputError: no output is wanted, there is a neck without a softmax, the backbone
+            has no such stage, a grid is too small for what follows, or an option is out
+            of range.
 
     References:
-        Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III, tables I and II.
+        Liu, Jiang, Zhou and Xu, Person Re-identification with Joint-loss, section III,
+        tables I and II.
     """
     if not outputs:
         raise InputError(f"The model 'joint_loss' needs at least one output. Received: outputs={outputs}.")

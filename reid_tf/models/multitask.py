@@ -46,35 +46,45 @@ def multitask(
 ) -> System:
     """Identification and verification together, on pairs of images; attributes and a triplet loss where wanted.
 
-    Two images go through one encoder; each embedding f is classified among the training identities by one shared
-    linear layer, and (f_a - f_b)^2 is classified as same or different. `attributes` are sigmoids on f of both images,
-    images without labels masked; `embedding` is f itself of both images, for triplets among all images of the batch.
+    Two images go through one encoder; each embedding f is classified among the training
+    identities by one shared linear layer, and (f_a - f_b)^2 is classified as same or
+    different. `attributes` are sigmoids on f of both images, images without labels
+    masked; `embedding` is f itself of both images, for triplets among all images of the
+    batch.
 
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
         attribute_schema: `AttributeSchema`, or None. Needed by the output "attributes".
-        outputs: tuple of str. Any of "identity_a", "identity_b", "verification", "attributes" and "embedding"; the
-            paper has the first three.
-        embedding_dim: int or None. Dimensions of f; 4096 as in the paper, None where the backbone ends in fc7 itself.
-        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
-        batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from scratch it helps a lot.
-        dropout: float in [0, 1). Rate between f and the classifiers. The paper names none; its public ancestor has 0.9.
+        outputs: tuple of str. Any of "identity_a", "identity_b", "verification",
+            "attributes" and "embedding"; the paper has the first three.
+        embedding_dim: int or None. Dimensions of f; 4096 as in the paper, None where
+            the backbone ends in fc7 itself.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem"
+            (generalised mean, its power learned).
+        batch_norm_neck: bool. Whether f is batch-normalised. Off, as in the paper; from
+            scratch it helps a lot.
+        dropout: float in [0, 1). Rate between f and the classifiers. The paper names
+            none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
-        metric_loss: component without `reduction`, of the output "embedding"; None for `triplet` on f scaled to unit
-            length, because images are ranked by the cosine.
+        metric_loss: component without `reduction`, of the output "embedding"; None for
+            `triplet` on f scaled to unit length, because images are ranked by the
+            cosine.
 
     Returns:
-        `System` with those of the outputs `identity_a`, `identity_b` [batch, K], `verification` [batch, 2] (same,
-        different), `attributes` [batch, 2, binary targets] and `embedding` [batch, 2, dim] that are wanted, with the
-        `LOSS_WEIGHTS` 0.5, 0.5, 1, 0.05 and 1. With `embedding` it wants batches of `identity_pairs`.
+        `System` with those of the outputs `identity_a`, `identity_b` [batch, K],
+        `verification` [batch, 2] (same, different), `attributes` [batch, 2, binary
+        targets] and `embedding` [batch, 2, dim] that are wanted, with the
+        `LOSS_WEIGHTS` 0.5, 0.5, 1, 0.05 and 1. With `embedding` it wants batches of
+        `identity_pairs`.
 
     Raises:
         InputError: no output is wanted, or attributes without labels.
 
     References:
-        Cao and Lee, Multi-Task Network for Person Reidentification, sections 2.1 to 2.3; the first three loss weights
-        are those of the same authors' Improved Res2Net paper, section III.B.
+        Cao and Lee, Multi-Task Network for Person Reidentification, sections 2.1 to
+        2.3; the first three loss weights are those of the same authors' Improved
+        Res2Net paper, section III.B.
     """
     if not outputs:
         raise InputError(f"The model 'multitask' needs at least one output. Received: outputs={outputs}.")

@@ -14,7 +14,8 @@ class Output:
     """A named output, what it learns from and how it is watched.
 
     Args:
-        tensor: float32 [batch, ...]. The output of a layer that bears the output's name.
+        tensor: float32 [batch, ...]. The output of a layer that bears the output's
+            name.
         loss: keras loss.
         target: str. A label of the batch.
         weight: float. Of its loss in the sum.
@@ -33,10 +34,11 @@ def build_system(name: str, inputs: Mapping[str, Any], outputs: Mapping[str, Out
 
     Args:
         name: str. Of the training graph.
-        inputs: mapping from name to the graph's input tensor, named after the record fields that they take; of pairs
-            each twice, with `_a` and `_b` at the end.
+        inputs: mapping from name to the graph's input tensor, named after the record
+            fields that they take; of pairs each twice, with `_a` and `_b` at the end.
         outputs: mapping from name to `Output`.
-        **rest: fields of `System` that are not of single outputs: `encoder`, `batches`, `distance`, ...
+        **rest: fields of `System` that are not of single outputs: `encoder`, `batches`,
+            `distance`, ...
 
     Returns:
         `System`.

@@ -41,38 +41,47 @@ def sharenet(
 ) -> System:
     """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.
 
-    Where the data set has no attribute labels, the attribute branch is left out and the log says so: what remains is
-    the triplet network.
+    Where the data set has no attribute labels, the attribute branch is left out and the
+    log says so: what remains is the triplet network.
 
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
-        attribute_schema: `AttributeSchema`, or None. Its binary targets are the attributes.
-        shared_layers: int or None. The backbone's stages below the fork: 5, 6 or 7 of CaffeNet are the paper's
-            ShareNet-5, -6 and -7; None shares the whole backbone, as with ResNet-50.
-        embedding_dim: int. Width of the feature branch's own last layer; the paper gives 1024 for ResNet-50 only.
-        embedding_layer: "linear" (CaffeNet) or "batch_norm_relu" (ResNet-50). What the feature branch ends in.
-        pooling: str. How the feature maps of both branches are pooled: "average", "max", or "gem" (generalised mean,
-            the power of each learned).
-        alpha: float >= 0. Weight of the attributes, where `loss_weights` names none: 0.01 for CaffeNet and 0.05 for
-            ResNet-50 in the paper. Both belong to `reduction="sum"` on one device.
-        reduction: "sum" over triplets, images and attributes, as the paper's equation has it; or "mean" over triplets
-            and over images (an image's attributes are summed), whose size does not depend on the batch. A batch has
-            several triplets per image, so that the same balance takes an alpha several times smaller.
-        identity: bool. Whether the paper's classifier over the training identities is put on the embedding, with weight
-            1 unless `loss_weights` says otherwise.
-        metric_loss: component without `reduction`, or None for the triplet loss with Wang and Gupta's mining (cosine
-            distance, margin 0.5, the four negatives of largest loss), whose options a component without a name changes.
+        attribute_schema: `AttributeSchema`, or None. Its binary targets are the
+            attributes.
+        shared_layers: int or None. The backbone's stages below the fork: 5, 6 or 7 of
+            CaffeNet are the paper's ShareNet-5, -6 and -7; None shares the whole
+            backbone, as with ResNet-50.
+        embedding_dim: int. Width of the feature branch's own last layer; the paper
+            gives 1024 for ResNet-50 only.
+        embedding_layer: "linear" (CaffeNet) or "batch_norm_relu" (ResNet-50). What the
+            feature branch ends in.
+        pooling: str. How the feature maps of both branches are pooled: "average",
+            "max", or "gem" (generalised mean, the power of each learned).
+        alpha: float >= 0. Weight of the attributes, where `loss_weights` names none:
+            0.01 for CaffeNet and 0.05 for ResNet-50 in the paper. Both belong to
+            `reduction="sum"` on one device.
+        reduction: "sum" over triplets, images and attributes, as the paper's equation
+            has it; or "mean" over triplets and over images (an image's attributes are
+            summed), whose size does not depend on the batch. A batch has several
+            triplets per image, so that the same balance takes an alpha several times
+            smaller.
+        identity: bool. Whether the paper's classifier over the training identities is
+            put on the embedding, with weight 1 unless `loss_weights` says otherwise.
+        metric_loss: component without `reduction`, or None for the triplet loss with
+            Wang and Gupta's mining (cosine distance, margin 0.5, the four negatives of
+            largest loss), whose options a component without a name changes.
 
     Returns:
-        `System` with the outputs `embedding` [batch, embedding_dim], `attributes` [batch, binary targets] and, where
-        wanted, `identity` [batch, K].
+        `System` with the outputs `embedding` [batch, embedding_dim], `attributes`
+        [batch, binary targets] and, where wanted, `identity` [batch, K].
 
     Raises:
         InputError: `alpha` is negative, or the backbone has no such stage.
 
     References:
-        Agrawal and Namboodiri, Joint Attribute Learning for Deep Person Re-Identification, sections III.D and IV.C.
+        Agrawal and Namboodiri, Joint Attribute Learning for Deep Person
+        Re-Identification, sections III.D and IV.C.
     """
     if not alpha >= 0:
         raise InputError(f"alpha must not be negative. Received: alpha={alpha}.")

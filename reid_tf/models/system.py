@@ -23,34 +23,41 @@ COMPATIBLE_BATCHES = {
 class System:
     """A model with what it learns from and what stays of it.
 
-    `losses`, `loss_weights` and `targets` have exactly the keys of the model's outputs, which is checked here: Keras
-    matches wrong keys by their sorted position and says nothing, so that two heads can learn each other's labels.
+    `losses`, `loss_weights` and `targets` have exactly the keys of the model's outputs,
+    which is checked here: Keras matches wrong keys by their sorted position and says
+    nothing, so that two heads can learn each other's labels.
 
     Args:
         model: keras.Model. Named inputs to a dict of named outputs, for training.
-        encoder: keras.Model or None. The branch kept at test time: inputs to {"embedding": float32 [batch, dim]} and,
-            where `attribute_kind` says so, {"attributes": float32 [batch, targets]}.
-        inputs: mapping. The encoder's input names to the record's fields; where batches are pairs, the model's own
-            inputs are these with `_a` and `_b` at the end.
+        encoder: keras.Model or None. The branch kept at test time: inputs to
+            {"embedding": float32 [batch, dim]} and, where `attribute_kind` says so,
+            {"attributes": float32 [batch, targets]}.
+        inputs: mapping. The encoder's input names to the record's fields; where batches
+            are pairs, the model's own inputs are these with `_a` and `_b` at the end.
         losses: mapping from output to keras loss.
         loss_weights: mapping from output to float.
         metrics: mapping from output to a list of keras metrics.
-        targets: mapping from output to a label of the batch ("identity_a", "verification").
-        batches: str. The sampler it wants: "images", "pairs", "identities" or "identity_pairs".
-        distance: str. What its embeddings are ranked with: "cosine", "euclidean" or "mean_squared".
-        verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability": [batch, 1]} that both show one
-            person.
+        targets: mapping from output to a label of the batch ("identity_a",
+            "verification").
+        batches: str. The sampler it wants: "images", "pairs", "identities" or
+            "identity_pairs".
+        distance: str. What its embeddings are ranked with: "cosine", "euclidean" or
+            "mean_squared".
+        verifier: keras.Model or None. {"embedding_a", "embedding_b"} to {"probability":
+            [batch, 1]} that both show one person.
         evaluation: str. "retrieval", or "landmarks" for a pose estimator.
-        attribute_kind: str or None. What the encoder's "attributes" are: "binary" for sigmoids, "classes" for one
-            softmax per group; see `AttributeCoding`.
+        attribute_kind: str or None. What the encoder's "attributes" are: "binary" for
+            sigmoids, "classes" for one softmax per group; see `AttributeCoding`.
         attribute_schema: `AttributeSchema`, or None. What they say.
-        combined_metrics: mapping from a name to the weights of logged values whose sum it is, for figures that span
-            several outputs.
-        backbone_copies: keras.Models. Parts of the backbone that the model holds a second time, with weights of their
-            own; where the backbone is pre-trained, so are they.
+        combined_metrics: mapping from a name to the weights of logged values whose sum
+            it is, for figures that span several outputs.
+        backbone_copies: keras.Models. Parts of the backbone that the model holds a
+            second time, with weights of their own; where the backbone is pre-trained,
+            so are they.
 
     Raises:
-        InputError: the keys of outputs, losses, weights, targets or metrics do not agree.
+        InputError: the keys of outputs, losses, weights, targets or metrics do not
+            agree.
     """
 
     model: keras.Model
@@ -151,7 +158,8 @@ class System:
             name: str. The sampler's name in the configuration.
 
         Raises:
-            InputError: the sampler gives single images where pairs are wanted, or the other way round.
+            InputError: the sampler gives single images where pairs are wanted, or the
+                other way round.
         """
         allowed = COMPATIBLE_BATCHES[self.batches]
         if name not in allowed:

@@ -32,30 +32,38 @@ def triplet(
 ) -> System:
     """Metric learning on batches of P identities x K images, alone or beside a softmax over the identities.
 
-    With a neck the metric loss compares the features before it, and the softmax and the ranking see those after it.
+    With a neck the metric loss compares the features before it, and the softmax and the
+    ranking see those after it.
 
     Args:
         backbone: keras.Model from image to feature map.
         num_identities: int. K, the training identities.
-        embedding_dim: int or None. Width of a projection; None takes the backbone's own pooled features.
-        embedding_layer: "linear", or "batch_norm_relu" for a batch normalisation and a ReLU after the projection.
-        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
-        batch_norm_neck: bool. Whether there is a batch normalisation between the two losses, which makes them agree.
+        embedding_dim: int or None. Width of a projection; None takes the backbone's own
+            pooled features.
+        embedding_layer: "linear", or "batch_norm_relu" for a batch normalisation and a
+            ReLU after the projection.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem"
+            (generalised mean, its power learned).
+        batch_norm_neck: bool. Whether there is a batch normalisation between the two
+            losses, which makes them agree.
         identity: bool. Whether the softmax is there.
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
-        metric_loss: component, or None for `triplet` with its defaults. Its reduction "sum" holds for both losses.
+        metric_loss: component, or None for `triplet` with its defaults. Its reduction
+            "sum" holds for both losses.
 
     Returns:
-        `System` with the outputs `embedding` [batch, dim] and, where wanted, `identity` [batch, K], each with weight 1;
-        ranked by the distance that the metric loss compares, by the cosine after a neck.
+        `System` with the outputs `embedding` [batch, dim] and, where wanted, `identity`
+        [batch, K], each with weight 1; ranked by the distance that the metric loss
+        compares, by the cosine after a neck.
 
     Raises:
         InputError: there is a neck without a softmax, or an option is out of range.
 
     References:
-        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification; Luo et al., Bag of Tricks
-        and a Strong Baseline for Deep Person Re-identification (both losses and the neck).
+        Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person
+        Re-Identification; Luo et al., Bag of Tricks and a Strong Baseline for Deep
+        Person Re-identification (both losses and the neck).
     """
     if batch_norm_neck and not identity:
         raise InputError(

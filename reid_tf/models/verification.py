@@ -23,17 +23,20 @@ def verification(
 
     Args:
         backbone: keras.Model from image to feature map.
-        embedding_dim: int or None. Dimensions of f; None where the backbone ends in fc7 itself.
-        pooling: str. How the feature map is pooled: "average", "max", or "gem" (generalised mean, its power learned).
+        embedding_dim: int or None. Dimensions of f; None where the backbone ends in fc7
+            itself.
+        pooling: str. How the feature map is pooled: "average", "max", or "gem"
+            (generalised mean, its power learned).
         batch_norm_neck: bool. Whether f is batch-normalised.
         dropout: float in [0, 1). Rate between the square layer and its classifier.
 
     Returns:
-        `System` with the output `verification` [batch, 2]: the probabilities that both images show the same person, and
-        that they show different people, in this order.
+        `System` with the output `verification` [batch, 2]: the probabilities that both
+        images show the same person, and that they show different people, in this order.
 
     References:
-        Cao and Lee, Multi-Task Network for Person Reidentification, section 2.3 and table 1, first row.
+        Cao and Lee, Multi-Task Network for Person Reidentification, section 2.3 and
+        table 1, first row.
     """
     encoder = build_encoder(backbone, embedding_dim, batch_norm_neck, pooling=pooling)
     images, encoded = encode_pair(encoder)

@@ -39,38 +39,45 @@ def build_batches(
 ) -> tf.data.Dataset:
     """Makes the stream of training batches, epoch after epoch.
 
-    Order and pixels depend on the seeds, the epoch and the step alone: not on the cache, the number of cores, or
-    whether the training was interrupted. Both images of a pair are augmented in one batch, each by numbers of its own.
-    An image that cannot be read stops the stream with TensorFlow's error; `naming_broken_images` finds out which one it
-    was.
+    Order and pixels depend on the seeds, the epoch and the step alone: not on the
+    cache, the number of cores, or whether the training was interrupted. Both images of
+    a pair are augmented in one batch, each by numbers of its own. An image that cannot
+    be read stops the stream with TensorFlow's error; `naming_broken_images` finds out
+    which one it was.
 
     Args:
         records: sequence of `Record`. What the sampler's indices mean.
         class_of_identity: mapping from identity to class index.
         sampler: `Sampler`. Whether batches are images or pairs, and of which images.
         image_size: (int, int). Height and width that the model takes.
-        load_size: (int, int), or None for `image_size`. Height and width before augmentation.
+        load_size: (int, int), or None for `image_size`. Height and width before
+            augmentation.
         augment: sequence of `Augmentation`, in the order of application.
-        inputs: mapping from input name to "image" (float32 [batch, *image_size, 3], 0..255), "landmarks" (float32
-            [batch, 18, 3]) or "part_boxes" (float32 [batch, 3, 4], of the landmarks as augmentation moved them).
-            Batches of pairs have each twice, with `_a` and `_b` at the end of the name.
+        inputs: mapping from input name to "image" (float32 [batch, *image_size, 3],
+            0..255), "landmarks" (float32 [batch, 18, 3]) or "part_boxes" (float32
+            [batch, 3, 4], of the landmarks as augmentation moved them). Batches of
+            pairs have each twice, with `_a` and `_b` at the end of the name.
         targets: mapping from output name to label, see `Labels`.
         seed: int >= 0. Of the augmentation.
         cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
         first_epoch: int. Where the stream begins.
-        epochs: int, or None. Where it ends, so that nothing is drawn ahead that nobody wants; None never ends it.
-        steps_per_epoch: int, or None. The first so many batches of each of the sampler's epochs; None takes all.
+        epochs: int, or None. Where it ends, so that nothing is drawn ahead that nobody
+            wants; None never ends it.
+        steps_per_epoch: int, or None. The first so many batches of each of the
+            sampler's epochs; None takes all.
         attribute_schema: `AttributeSchema`, needed where attributes are targets.
-        epoch_by_epoch: bool. Whether every new iteration over the data set gives the next epoch alone, as `fit` expects
-            that is not told the steps per epoch; else one iteration gives all of them.
+        epoch_by_epoch: bool. Whether every new iteration over the data set gives the
+            next epoch alone, as `fit` expects that is not told the steps per epoch;
+            else one iteration gives all of them.
 
     Returns:
-        tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality. Shapes are static but for the batch
-        axis.
+        tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality.
+        Shapes are static but for the batch axis.
 
     Raises:
-        InputError: an input or a label does not exist or the records lack it, the augmented images do not have the
-            image size, an epoch has fewer steps than wanted, or a file that is to be kept in memory cannot be read.
+        InputError: an input or a label does not exist or the records lack it, the
+            augmented images do not have the image size, an epoch has fewer steps than
+            wanted, or a file that is to be kept in memory cannot be read.
     """
     if steps_per_epoch is not None and not 1 <= steps_per_epoch <= len(sampler):
         raise InputError(
@@ -120,8 +127,8 @@ def build_batches(
 def evaluation_batches(records: Sequence[Record], image_size: ImageSize, batch_size: int) -> tf.data.Dataset:
     """Makes the stream of all images once, in order and as they are, for embedding.
 
-    An image that cannot be read stops the stream with TensorFlow's error; `naming_broken_images` finds out which one it
-    was.
+    An image that cannot be read stops the stream with TensorFlow's error;
+    `naming_broken_images` finds out which one it was.
 
     Args:
         records: sequence of `Record`.
@@ -162,7 +169,8 @@ def input_batches(
         tf.data.Dataset of dict from input name to tensor, of known cardinality.
 
     Raises:
-        InputError: an input's field does not exist or a record lacks it, or the batch size is below 1.
+        InputError: an input's field does not exist or a record lacks it, or the batch
+            size is below 1.
     """
     check_fields(inputs)
     batches = evaluation_batches(records, image_size, batch_size).map(lambda images: {"image": images})

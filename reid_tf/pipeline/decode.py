@@ -1,7 +1,8 @@
 """From encoded image to pixels: the one decode and the one resize of the package.
 
-Training, encoders and exported models take their pixels from here, because libraries decode the same JPEG and resize
-the same pixels to different values, and an embedding follows them.
+Training, encoders and exported models take their pixels from here, because libraries
+decode the same JPEG and resize the same pixels to different values, and an embedding
+follows them.
 """
 
 import contextlib
@@ -109,7 +110,8 @@ def resize_images(images: Sequence[np.ndarray], image_size: ImageSize) -> np.nda
     """Brings images in memory to a size, with the same pixels as if they came from files.
 
     Args:
-        images: [N, height, width, 3] or a sequence of [height, width, 3] of any sizes, RGB: uint8, or float 0..255.
+        images: [N, height, width, 3] or a sequence of [height, width, 3] of any sizes,
+            RGB: uint8, or float 0..255.
         image_size: (int, int). Height and width wanted.
 
     Returns:
@@ -166,14 +168,16 @@ def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
 def naming_broken_images(paths: Iterable[str]) -> Iterator[None]:
     """Turns a failure of TensorFlow in the block into an `InputError` that names the broken image, if there is one.
 
-    The error of an operation inside a data set or a training step does not say which file it was at; so the files are
-    tried one after the other when it has happened. Where all are intact, the error is another one and passes.
+    The error of an operation inside a data set or a training step does not say which
+    file it was at; so the files are tried one after the other when it has happened.
+    Where all are intact, the error is another one and passes.
 
     Args:
         paths: iterable of str. The images that the block may read.
 
     Raises:
-        InputError: the block failed and one of the images is missing or cannot be decoded.
+        InputError: the block failed and one of the images is missing or cannot be
+            decoded.
     """
     try:
         yield

@@ -27,7 +27,8 @@ def detect_landmarks(
         float32 [18, 3] per image, in the order of the records.
 
     Raises:
-        InputError: an image cannot be read, the batch size is below 1, or the detector's own.
+        InputError: an image cannot be read, the batch size is below 1, or the
+            detector's own.
     """
     paths = [record.path for record in records]
     if not paths:

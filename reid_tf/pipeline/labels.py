@@ -19,13 +19,16 @@ LABELS = {"images": (*_OF_BOTH, *_OF_LANDMARKS), "pairs": (*_OF_BOTH, "identity_
 class Labels:
     """Looks up the labels of a batch by the indices of its images.
 
-    On images, "identity" is [batch], "attributes" [batch, groups] and "binary_attributes" [batch, targets]; on pairs
-    each has an axis of two after the batch axis. Pairs have "identity_a" and "identity_b" [batch] beside them, and
-    "verification" [batch], the class of the pair: 0 (`SAME`) where both images show one person, 1 (`DIFFERENT`) where
-    they show two. All are int32; an attribute that is not known is -1.
+    On images, "identity" is [batch], "attributes" [batch, groups] and
+    "binary_attributes" [batch, targets]; on pairs each has an axis of two after the
+    batch axis. Pairs have "identity_a" and "identity_b" [batch] beside them, and
+    "verification" [batch], the class of the pair: 0 (`SAME`) where both images show one
+    person, 1 (`DIFFERENT`) where they show two. All are int32; an attribute that is not
+    known is -1.
 
-    Two labels of images are float32 and follow the landmarks that augmentation moved: "landmarks" [batch, 18, 3], and
-    "identity_and_pose" [batch, 1 + 18 * 3], where they come after the identity's class.
+    Two labels of images are float32 and follow the landmarks that augmentation moved:
+    "landmarks" [batch, 18, 3], and "identity_and_pose" [batch, 1 + 18 * 3], where they
+    come after the identity's class.
 
     Args:
         records: sequence of `Record`.
@@ -35,7 +38,8 @@ class Labels:
         schema: `AttributeSchema`, or None where no attribute is a target.
 
     Raises:
-        InputError: a label does not exist, an identity has no class, or attributes are wanted without a schema.
+        InputError: a label does not exist, an identity has no class, or attributes are
+            wanted without a schema.
     """
 
     def __init__(
@@ -65,7 +69,8 @@ class Labels:
 
         Args:
             indices: int64 [batch] or [batch, 2]. Of the images among the records.
-            landmarks: float32 [batch, 18, 3], where `need_landmarks` is set. Those of the batch, after augmentation.
+            landmarks: float32 [batch, 18, 3], where `need_landmarks` is set. Those of
+                the batch, after augmentation.
 
         Returns:
             dict from output name to its label.

@@ -1,8 +1,9 @@
 """Python functions that tf.data calls, made safe at the end of the process.
 
-The threads of a pipeline run ahead of its reader. One that is inside a Python function when the interpreter ends never
-comes back, and the process hangs instead of ending. So, before the interpreter ends, the functions here refuse further
-work, which ends the pipelines, and those at work are waited for.
+The threads of a pipeline run ahead of its reader. One that is inside a Python function
+when the interpreter ends never comes back, and the process hangs instead of ending. So,
+before the interpreter ends, the functions here refuse further work, which ends the
+pipelines, and those at work are waited for.
 """
 
 import atexit

@@ -26,7 +26,8 @@ def image_source(paths: Sequence[str], image_size: ImageSize, cache: Cache = "no
     Args:
         paths: sequence of str. `Record.path`s.
         image_size: (int, int). Height and width that images are resized to.
-        cache: str. What stays in memory: "none", the "encoded" files, or the images "decoded" and resized.
+        cache: str. What stays in memory: "none", the "encoded" files, or the images
+            "decoded" and resized.
 
     Returns:
         Function from int64 [batch] to uint8 [batch, *image_size, 3].

@@ -8,16 +8,17 @@ _EMPTY = 1e-3  # beliefs up to this are noise, and their logarithms no part of a
 def landmarks_of(belief_maps: np.ndarray) -> np.ndarray:
     """Reads each landmark at the highest point of its map.
 
-    The highest cell and its two neighbours along an axis give the peak between them: the logarithm of a Gaussian is a
-    parabola, whose vertex three points settle. At the border of the map, where a neighbour is missing, it is the
-    centre of the cell.
+    The highest cell and its two neighbours along an axis give the peak between them:
+    the logarithm of a Gaussian is a parabola, whose vertex three points settle. At the
+    border of the map, where a neighbour is missing, it is the centre of the cell.
 
     Args:
-        belief_maps: float [N, height, width, points + 1]. One map per landmark, and the background's, which is not
-            read.
+        belief_maps: float [N, height, width, points + 1]. One map per landmark, and the
+            background's, which is not read.
 
     Returns:
-        float32 [N, points, 3]: x and y in [0, 1] of the image, and as confidence the highest belief, clipped to [0, 1].
+        float32 [N, points, 3]: x and y in [0, 1] of the image, and as confidence the
+        highest belief, clipped to [0, 1].
     """
     maps = np.asarray(belief_maps, np.float32)[..., :-1]
     count, height, width, points = maps.shape

@@ -18,20 +18,22 @@ _CROP = (64.0, 128.0)  # width and height of every image of Market-1501
 def read_body_points(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks]:
     """Reads body points; every joint that COCO-18 has too gets the confidence 1.
 
-    A file names no images: its rows are those of the split's folder, sorted by name. Its first joint is the crown,
-    which COCO-18 lacks, and it has no face, so that the head is never seen.
+    A file names no images: its rows are those of the split's folder, sorted by name.
+    Its first joint is the crown, which COCO-18 lacks, and it has no face, so that the
+    head is never seen.
 
     Args:
-        path: Path. A MATLAB 7.3 file with the variable `pp` [28, images]: 14 x, then 14 y, in pixels from 1. "train" or
-            "query" in its name says of which split. Or the folder of both files.
+        path: Path. A MATLAB 7.3 file with the variable `pp` [28, images]: 14 x, then 14
+            y, in pixels from 1. "train" or "query" in its name says of which split. Or
+            the folder of both files.
         images: sequence of str. Paths of images, the split's among them.
 
     Returns:
         dict from folder and file name to `FoundLandmarks`.
 
     Raises:
-        InputError: a file is missing or of another kind, no image lies in its split's folder, or it has more or fewer
-            rows than the folder has images.
+        InputError: a file is missing or of another kind, no image lies in its split's
+            folder, or it has more or fewer rows than the folder has images.
     """
     found: dict[str, FoundLandmarks] = {}
     for file in sorted(path.glob("*.mat")) if path.is_dir() else [path]:

@@ -17,12 +17,14 @@ _VISIBLE = 2.0
 def read_coco(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks]:
     """Reads a COCO keypoint annotation file.
 
-    Of several persons in an image the one with the highest confidence counts. COCO's own third value (0 not labelled,
-    1 hidden, 2 visible) becomes the confidence 0, 0.5 or 1; estimators write scores there, which are kept.
+    Of several persons in an image the one with the highest confidence counts. COCO's
+    own third value (0 not labelled, 1 hidden, 2 visible) becomes the confidence 0, 0.5
+    or 1; estimators write scores there, which are kept.
 
     Args:
-        path: Path. The JSON file: `images` with `id`, `file_name` and perhaps `width` and `height`, `annotations` with
-            `image_id` and `keypoints`, 51 numbers in pixels.
+        path: Path. The JSON file: `images` with `id`, `file_name` and perhaps `width`
+            and `height`, `annotations` with `image_id` and `keypoints`, 51 numbers in
+            pixels.
         images: sequence of str. Not used: the file names its images.
 
     Returns:

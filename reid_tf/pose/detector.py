@@ -9,10 +9,11 @@ import numpy as np
 class LandmarkDetector(Protocol):
     """Finds the landmarks of images, each of which shows one person.
 
-    `image_size` is the (height, width) that images are resized to before; None means that the detector does not look
-    at pixels: it gets `images=None`, and all paths in one call. `description`, of values that JSON has, tells detectors
-    apart whose landmarks differ ("name" is the registered one): landmarks that another one made are not mixed with this
-    one's.
+    `image_size` is the (height, width) that images are resized to before; None means
+    that the detector does not look at pixels: it gets `images=None`, and all paths in
+    one call. `description`, of values that JSON has, tells detectors apart whose
+    landmarks differ ("name" is the registered one): landmarks that another one made are
+    not mixed with this one's.
     """
 
     @property
@@ -31,6 +32,6 @@ class LandmarkDetector(Protocol):
             paths: sequence of N str. The images' `Record.path`s.
 
         Returns:
-            float32 [N, 18, 3]: x and y in [0, 1] of the image and a confidence, 0 where the landmark was not found, as
-            in `Record.landmarks`.
+            float32 [N, 18, 3]: x and y in [0, 1] of the image and a confidence, 0 where
+            the landmark was not found, as in `Record.landmarks`.
         """

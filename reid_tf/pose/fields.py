@@ -53,7 +53,8 @@ def as_inputs(batch: Batch, inputs: Mapping[str, str]) -> Batch:
     """Makes a model's inputs of a batch; part boxes that it lacks are those of the landmarks as they now are.
 
     Args:
-        batch: mapping with "image" and, where the inputs need them, "landmarks" or "part_boxes".
+        batch: mapping with "image" and, where the inputs need them, "landmarks" or
+            "part_boxes".
         inputs: mapping from input name to record field.
 
     Returns:

@@ -9,7 +9,8 @@ class FoundLandmarks(NamedTuple):
     """The landmarks of one image.
 
     Args:
-        points: float32 [18, 3]. x and y, in `size` units across the image, and a confidence.
+        points: float32 [18, 3]. x and y, in `size` units across the image, and a
+            confidence.
         size: (width, height), or None for the pixels of the image file.
     """
 

@@ -30,7 +30,8 @@ def in_coco_18(points: np.ndarray, order: Sequence[int]) -> np.ndarray:
 
     Args:
         points: float [N, points, 3]. x, y and confidence in any units.
-        order: sequence of 18 int. For each joint its place among the points, -1 where it has none.
+        order: sequence of 18 int. For each joint its place among the points, -1 where
+            it has none.
 
     Returns:
         float32 [N, 18, 3].

@@ -22,17 +22,20 @@ _ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 class LandmarkCache:
     """Landmarks by image path, saved now and then to an unfinished file and at the end to their own.
 
-    A context manager: where the block ends well the file is written and the unfinished one removed; where it raises the
-    unfinished one keeps what there is, and the next cache of the same detector takes it up. What the file itself has
-    from the same detector is kept too.
+    A context manager: where the block ends well the file is written and the unfinished
+    one removed; where it raises the unfinished one keeps what there is, and the next
+    cache of the same detector takes it up. What the file itself has from the same
+    detector is kept too.
 
     Args:
         path: str or Path. The landmark file.
         detector: mapping. The `description` of the detector that makes the landmarks.
-        overwrite: bool. Whether what both files have is thrown away, whichever detector made it.
+        overwrite: bool. Whether what both files have is thrown away, whichever detector
+            made it.
 
     Raises:
-        InputError: another detector, or an unknown one, made the file, or one of the two files is damaged.
+        InputError: another detector, or an unknown one, made the file, or one of the
+            two files is damaged.
     """
 
     def __init__(self, path: str | Path, detector: Mapping[str, Any], overwrite: bool = False) -> None:

@@ -27,20 +27,22 @@ _LOG = logging.getLogger(__name__)
 def landmark_file(*, path: str, format: Literal["npz", "coco", "openpose", "market1501"]) -> LandmarkDetector:
     """Takes landmarks from a file of another program; an image that the file lacks has no landmark found.
 
-    A file names its images by their path, from any folder above them on, or by their file name alone.
+    A file names its images by their path, from any folder above them on, or by their
+    file name alone.
 
     Args:
         path: str. The file, or for "openpose" and "market1501" the folder of its files.
-        format: str. "npz" is this package's own (`datasets/landmarks.py`); "coco" a COCO keypoint annotation file
-            (JSON); "openpose" the JSON files that OpenPose writes, `IMAGE_keypoints.json`; "market1501" the published
-            body points of Market-1501 (`.mat`), which have no face.
+        format: str. "npz" is this package's own (`datasets/landmarks.py`); "coco" a
+            COCO keypoint annotation file (JSON); "openpose" the JSON files that
+            OpenPose writes, `IMAGE_keypoints.json`; "market1501" the published body
+            points of Market-1501 (`.mat`), which have no face.
 
     Returns:
         `LandmarkDetector`, which does not look at pixels.
 
     Raises:
-        InputError: the file is missing; later, when landmarks are wanted, that it is of another kind or names none of
-            the images.
+        InputError: the file is missing; later, when landmarks are wanted, that it is of
+            another kind or names none of the images.
     """
     if not Path(path).exists():
         raise InputError(f"The landmark file {path!r} does not exist.")

@@ -64,24 +64,28 @@ def percentage_of_correct_keypoints(
 ) -> tuple[np.ndarray, float]:
     """PCK: the share of landmarks that lie within `threshold` torsos of the true ones.
 
-    The torso is the longer of the two diagonals from a shoulder to the opposite hip, both visible, in pixels; an image
-    without one is left out. A true landmark of confidence 0 is not visible and not asked for; a predicted one of
-    confidence 0 was not found and is wrong.
+    The torso is the longer of the two diagonals from a shoulder to the opposite hip,
+    both visible, in pixels; an image without one is left out. A true landmark of
+    confidence 0 is not visible and not asked for; a predicted one of confidence 0 was
+    not found and is wrong.
 
     Args:
         predicted: float [N, 18, 3]. As in `Record.landmarks`.
         true: float [N, 18, 3]. As in `Record.landmarks`.
-        image_size: (height, width) in pixels, or int [N, 2] for images of different sizes.
+        image_size: (height, width) in pixels, or int [N, 2] for images of different
+            sizes.
         threshold: float > 0. In torsos. 0.2 is usual.
 
     Returns:
-        float64 [18], NaN for a joint that no image shows; and the mean of the joints that are shown.
+        float64 [18], NaN for a joint that no image shows; and the mean of the joints
+        that are shown.
 
     Raises:
         InputError: the shapes differ or are others, or the threshold is not positive.
 
     References:
-        Yang and Ramanan, Articulated Human Detection with Flexible Mixtures of Parts, 2013.
+        Yang and Ramanan, Articulated Human Detection with Flexible Mixtures of Parts,
+        2013.
     """
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
     if predicted.shape != true.shape or true.shape[1:] != (len(JOINTS), 3):

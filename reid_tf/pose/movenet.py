@@ -21,19 +21,22 @@ _OUTPUT_SHAPE = (1, 1, 17, 3)
 def movenet(*, model_file: str, interpreters: int | None = None) -> LandmarkDetector:
     """Finds landmarks with a single-pose MoveNet (Lightning or Thunder).
 
-    Crops of persons are about twice as high as wide: they are resized to that and lie in the middle of the network's
-    square input, black on both sides. The neck is the middle of the shoulders.
+    Crops of persons are about twice as high as wide: they are resized to that and lie
+    in the middle of the network's square input, black on both sides. The neck is the
+    middle of the shoulders.
 
     Args:
-        model_file: str. The `.tflite` file, from the model's own page; it is not part of this package.
-        interpreters: int >= 1, or None for one per core. How many images are looked at side by side.
+        model_file: str. The `.tflite` file, from the model's own page; it is not part
+            of this package.
+        interpreters: int >= 1, or None for one per core. How many images are looked at
+            side by side.
 
     Returns:
         `LandmarkDetector`.
 
     Raises:
-        InputError: the file is missing, is not a TensorFlow Lite file or holds another model, or interpreters is
-            below 1.
+        InputError: the file is missing, is not a TensorFlow Lite file or holds another
+            model, or interpreters is below 1.
     """
     if interpreters is not None and interpreters < 1:
         raise InputError(f"interpreters must be at least 1. Received: interpreters={interpreters}.")

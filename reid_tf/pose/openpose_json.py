@@ -19,14 +19,17 @@ _ORDERS = {3 * NUM_LANDMARKS: COCO_18, 3 * 25: BODY_25}
 def read_openpose(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks]:
     """Reads OpenPose's output in pixels, its COCO or its BODY_25 model's.
 
-    Of several persons in an image the one with the highest confidence counts; an image with none has no landmark found.
+    Of several persons in an image the one with the highest confidence counts; an image
+    with none has no landmark found.
 
     Args:
-        path: Path. A folder with one file `IMAGE_keypoints.json` per image, in subfolders too, or one such file.
+        path: Path. A folder with one file `IMAGE_keypoints.json` per image, in
+            subfolders too, or one such file.
         images: sequence of str. Not used: the files' names are the images'.
 
     Returns:
-        dict from the image's path in the folder, without its suffix, to `FoundLandmarks`.
+        dict from the image's path in the folder, without its suffix, to
+        `FoundLandmarks`.
 
     Raises:
         InputError: there is no such file, or it is not what it should be.

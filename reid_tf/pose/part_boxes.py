@@ -1,6 +1,7 @@
 """Boxes of body parts from landmarks: head, trunk and lower limbs.
 
-One function serves NumPy arrays, the training pipeline's tensors and an exported model's.
+One function serves NumPy arrays, the training pipeline's tensors and an exported
+model's.
 """
 
 import dataclasses
@@ -28,10 +29,11 @@ _LOG = logging.getLogger(__name__)
 class _Part:
     """A body part by its landmarks, numbered in OpenPose's COCO-18 order.
 
-    The box needs a landmark of the upper and one of the lower end; those between only widen it. `above` and `below` are
-    how far the body goes on beyond its landmarks, in heights of their extremes: to the crown, to the sole. `least` is
-    the least width and height of the box in those of the image: a person seen from the side has no width between the
-    shoulders. `region` is about the middle box of real crops.
+    The box needs a landmark of the upper and one of the lower end; those between only
+    widen it. `above` and `below` are how far the body goes on beyond its landmarks, in
+    heights of their extremes: to the crown, to the sole. `least` is the least width and
+    height of the box in those of the image: a person seen from the side has no width
+    between the shoulders. `region` is about the middle box of real crops.
     """
 
     upper: tuple[int, ...]
@@ -59,23 +61,28 @@ def part_boxes(
 ) -> Any:
     """Boxes of head, trunk and lower limbs: the extremes of each part's visible landmarks, widened.
 
-    The head has nose, eyes, ears and neck; the trunk neck, shoulders and hips; the lower limbs hips, knees and ankles.
-    Where a part is not seen (`parts_seen()`) the box is a fixed region of the image. Boxes are clipped to the image and
-    have a least size, so none is degenerate. The mirrored image has the mirrored boxes.
+    The head has nose, eyes, ears and neck; the trunk neck, shoulders and hips; the
+    lower limbs hips, knees and ankles. Where a part is not seen (`parts_seen()`) the
+    box is a fixed region of the image. Boxes are clipped to the image and have a least
+    size, so none is degenerate. The mirrored image has the mirrored boxes.
 
     Args:
-        landmarks: float [batch, 18, 3]. x and y in [0, 1] of the image and confidence, as in `Record.landmarks`.
+        landmarks: float [batch, 18, 3]. x and y in [0, 1] of the image and confidence,
+            as in `Record.landmarks`.
         least_confidence: float in (0, 1]. Below it a landmark is not visible.
-        margin: float >= 0. Added on every side, as a share of the extremes' width and height.
-        image_margin: float >= 0. Added on every side, as a share of the image's width and height: joints lie inside
-            the body.
+        margin: float >= 0. Added on every side, as a share of the extremes' width and
+            height.
+        image_margin: float >= 0. Added on every side, as a share of the image's width
+            and height: joints lie inside the body.
         arms: bool. Whether elbows and wrists widen the trunk.
 
     Returns:
-        float32 [batch, 3, 4], in the order of `PARTS`: left, top, right, bottom in [0, 1] of the image.
+        float32 [batch, 3, 4], in the order of `PARTS`: left, top, right, bottom in [0,
+        1] of the image.
 
     References:
-        Pose-guided network with joint loss: three local regions from the extreme coordinates of their landmarks.
+        Pose-guided network with joint loss: three local regions from the extreme
+        coordinates of their landmarks.
     """
     functions = functions_of(landmarks)
     landmarks = functions.float32(landmarks)
@@ -95,8 +102,8 @@ def part_boxes(
 def parts_seen(landmarks: Any, *, least_confidence: float = LEAST_CONFIDENCE) -> Any:
     """Says which parts have boxes from landmarks; the others have the fixed region of the image.
 
-    A part is seen when both its ends are (face and neck, shoulders or neck and hips, hips and ankles) and they lie
-    apart.
+    A part is seen when both its ends are (face and neck, shoulders or neck and hips,
+    hips and ankles) and they lie apart.
 
     Args:
         landmarks: float [batch, 18, 3]. As in `part_boxes()`.
@@ -117,7 +124,8 @@ def check_part_boxes(boxes: np.ndarray) -> None:
         boxes: float [batch, 3, 4]. Left, top, right, bottom in [0, 1] of the image.
 
     Raises:
-        InputError: another shape, values that are not finite or outside of [0, 1], or a box without width or height.
+        InputError: another shape, values that are not finite or outside of [0, 1], or a
+            box without width or height.
     """
     boxes = np.asarray(boxes)
     if boxes.ndim != 3 or boxes.shape[1:] != (len(PARTS), 4) or not np.issubdtype(boxes.dtype, np.number):

@@ -19,11 +19,13 @@ _CHANCE = 50
 def attribute_chart(path: str | Path, metrics: AttributeMetrics) -> None:
     """Draws balanced accuracy, plain accuracy and positive share of every binary attribute, the best one on top.
 
-    Attributes whose labels hold one class only have no balanced accuracy and come at the bottom; those without any
-    label are left out. A dashed line marks the balanced accuracy of guessing.
+    Attributes whose labels hold one class only have no balanced accuracy and come at
+    the bottom; those without any label are left out. A dashed line marks the balanced
+    accuracy of guessing.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name.
         metrics: `AttributeMetrics`.
 
     Raises:

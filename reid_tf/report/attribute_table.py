@@ -15,8 +15,8 @@ COLUMNS = ("kind", "name", "images", *FIGURES)
 def write_attribute_csv(path: str | Path, metrics: AttributeMetrics) -> None:
     """Writes one line per binary attribute and then one per group, in the schema's order.
 
-    The columns are kind ("attribute" or "group"), name, images and the figures of `AttributeScore` as fractions; a
-    figure that the labels do not allow is empty.
+    The columns are kind ("attribute" or "group"), name, images and the figures of
+    `AttributeScore` as fractions; a figure that the labels do not allow is empty.
 
     Args:
         path: str or Path. The file; it is complete or absent at this name.
@@ -39,7 +39,8 @@ def attribute_means_table(metrics: AttributeMetrics) -> str:
         metrics: `AttributeMetrics`.
 
     Returns:
-        str of several lines, without a line break at its end; "-" where there is no figure.
+        str of several lines, without a line break at its end; "-" where there is no
+        figure.
     """
     lines = [
         [f"% of {metrics.images:,} images", *(figure.replace("_", " ") for figure in FIGURES), "means over", "skipped"]

@@ -19,14 +19,17 @@ def cmc_curve(path: str | Path, metrics: Mapping[str, RetrievalMetrics | Mapping
     """Draws the CMC curves of several encoders into one picture.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name.
-        metrics: mapping of an encoder's name, in the order of the legend, to its `RetrievalMetrics`, whose ranks 1 to
-            20 are drawn as far as its CMC goes, in a band of its spread where there is one, or to figures under the
-            keys of `RetrievalMetrics.to_dict()` (read from a file, or reported by a paper), whose ranks 1, 5 and 10 are
-            drawn on a dashed line.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name.
+        metrics: mapping of an encoder's name, in the order of the legend, to its
+            `RetrievalMetrics`, whose ranks 1 to 20 are drawn as far as its CMC goes, in
+            a band of its spread where there is one, or to figures under the keys of
+            `RetrievalMetrics.to_dict()` (read from a file, or reported by a paper),
+            whose ranks 1, 5 and 10 are drawn on a dashed line.
 
     Raises:
-        InputError: the path does not end in .png, there is no encoder, or figures lack rank1, rank5, rank10 or mAP.
+        InputError: the path does not end in .png, there is no encoder, or figures lack
+            rank1, rank5, rank10 or mAP.
     """
     path = Path(path)
     if path.suffix.lower() != ".png" or not metrics:

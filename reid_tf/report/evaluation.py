@@ -38,7 +38,8 @@ def write_report(
         gallery: `Embeddings` with paths.
         metrics: `RetrievalMetrics` of the two.
         read_image: function of a path that returns uint8 [H, W, 3], RGB.
-        references: mapping of a name to figures as in `RetrievalMetrics.to_dict()`, drawn beside the curve, or None.
+        references: mapping of a name to figures as in `RetrievalMetrics.to_dict()`,
+            drawn beside the curve, or None.
         distance: "cosine", "euclidean" or "mean_squared".
         protocol: "market1501", "single_camera" or "cuhk03_single_shot".
         ranked_lists: int >= 1. Queries in the picture.

@@ -26,8 +26,8 @@ def image_grid(
         uint8 [height, width, 3].
 
     Raises:
-        InputError: there is no image, an image has another shape or type, there are more or fewer captions than images,
-            or columns is less than 1.
+        InputError: there is no image, an image has another shape or type, there are
+            more or fewer captions than images, or columns is less than 1.
     """
     if not len(images) or columns < 1:
         raise InputError(

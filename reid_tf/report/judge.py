@@ -41,9 +41,10 @@ def judge(
         name: str. Of the encoder, in the table.
         protocol: str. As in `evaluate()`.
         distance: str, or None for the encoder's own.
-        draws: int, or None for the default of `evaluate()`. Galleries drawn by "cuhk03_single_shot".
-        multi_query: "mean" or "max", how all images of a query's identity and camera are pooled; None for single
-            queries.
+        draws: int, or None for the default of `evaluate()`. Galleries drawn by
+            "cuhk03_single_shot".
+        multi_query: "mean" or "max", how all images of a query's identity and camera
+            are pooled; None for single queries.
         references: mapping from a name to figures that are shown beside, or None.
         batch_size: int. Images embedded at once.
         ranked_lists: int >= 1. Queries in the picture.
@@ -52,8 +53,8 @@ def judge(
         `Judgement`.
 
     Raises:
-        InputError: as `evaluate()` and `embed()`, the data set's attributes are not the encoder's, or it has no images
-            for multi-query evaluation.
+        InputError: as `evaluate()` and `embed()`, the data set's attributes are not the
+            encoder's, or it has no images for multi-query evaluation.
     """
     distance, references = distance or encoder.distance, references or {}
     query, gallery, attributes = embed_query_and_gallery(encoder, dataset, batch_size)

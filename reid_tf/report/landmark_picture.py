@@ -36,7 +36,8 @@ def draw_landmarks(paths: Sequence[str], landmarks: np.ndarray, columns: int = 8
         uint8 [height, width, 3].
 
     Raises:
-        InputError: there is no image, one cannot be read, or there are more or fewer landmarks than images.
+        InputError: there is no image, one cannot be read, or there are more or fewer
+            landmarks than images.
     """
     _check(paths, landmarks)
     tiles = [_with_landmarks(_enlarged(path), points) for path, points in zip(paths, landmarks, strict=True)]
@@ -46,7 +47,8 @@ def draw_landmarks(paths: Sequence[str], landmarks: np.ndarray, columns: int = 8
 def draw_parts(paths: Sequence[str], landmarks: np.ndarray, columns: int = 4) -> np.ndarray:
     """Draws each image with its landmarks, with the boxes of its body parts, and cut into fixed stripes for comparison.
 
-    A part that the landmarks do not show has a thin box, the pre-defined region, and is named beneath it.
+    A part that the landmarks do not show has a thin box, the pre-defined region, and is
+    named beneath it.
 
     Args:
         paths: as in `draw_landmarks()`.

@@ -10,7 +10,8 @@ def landmark_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """Writes shares of correct landmarks as a Markdown table, one row per landmark and one column per detector.
 
     Args:
-        rows: mapping of a detector's name to its figures under the keys of `LandmarkMetrics.to_dict()`.
+        rows: mapping of a detector's name to its figures under the keys of
+            `LandmarkMetrics.to_dict()`.
 
     Returns:
         str of several lines, without a line break at its end.

@@ -19,8 +19,8 @@ def axis_places(values: Sequence[Any]) -> tuple[list[float], bool]:
         values: sequence of option values.
 
     Returns:
-        list of float, the place of each value: its own where all are numbers, otherwise 0, 1, ... in the order of
-        their first appearance; and whether all are numbers.
+        list of float, the place of each value: its own where all are numbers, otherwise
+        0, 1, ... in the order of their first appearance; and whether all are numbers.
     """
     if all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in values):
         return [float(value) for value in values], True

@@ -24,12 +24,13 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     """Writes a picture as a PNG file.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name. Its folder is made when
-            missing.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name. Its folder is made when missing.
         image: uint8 [H, W, 3], RGB.
 
     Raises:
-        InputError: the path does not end in .png, or the picture has another shape or type.
+        InputError: the path does not end in .png, or the picture has another shape or
+            type.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
@@ -92,8 +93,8 @@ def framed(tile: np.ndarray, colour: Sequence[int], thickness: int = 5) -> np.nd
 def captioned(tile: np.ndarray, lines: Sequence[str]) -> np.ndarray:
     """Sets lines of text beneath a tile.
 
-    A line that is too long is set a little smaller and then cut, ending in "..". The font has ASCII characters only;
-    others become "?".
+    A line that is too long is set a little smaller and then cut, ending in "..". The
+    font has ASCII characters only; others become "?".
 
     Args:
         tile: uint8 [H, W, 3].
@@ -116,7 +117,8 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = 6) -> np.ndarray:
     """Arranges tiles in rows on a white sheet.
 
     Args:
-        rows: sequences of uint8 [H, W, 3] tiles, all of one size; a row may be shorter than the others.
+        rows: sequences of uint8 [H, W, 3] tiles, all of one size; a row may be shorter
+            than the others.
         gap: int. Pixels between tiles and around the sheet.
 
     Returns:

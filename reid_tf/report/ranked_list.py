@@ -25,7 +25,8 @@ class RankedImage:
     Args:
         image: uint8 [H, W, 3], RGB.
         caption: tuple of str. The lines beneath it.
-        is_match: bool, or None for the query and where nobody knows. Whether it shows the query's identity.
+        is_match: bool, or None for the query and where nobody knows. Whether it shows
+            the query's identity.
     """
 
     image: np.ndarray
@@ -36,16 +37,19 @@ class RankedImage:
 def ranked_list(rows: Sequence[Sequence[RankedImage]]) -> np.ndarray:
     """Draws ranked lists, one per row.
 
-    A right image has a green frame and a tick, a wrong one a red frame and a cross, others a gray frame.
+    A right image has a green frame and a tick, a wrong one a red frame and a cross,
+    others a gray frame.
 
     Args:
-        rows: sequences of `RankedImage`, the query first; a row may be shorter than the others.
+        rows: sequences of `RankedImage`, the query first; a row may be shorter than the
+            others.
 
     Returns:
         uint8 [height, width, 3].
 
     Raises:
-        InputError: there is no row, a row is empty, or an image has another shape or type.
+        InputError: there is no row, a row is empty, or an image has another shape or
+            type.
     """
     if not rows or not all(len(row) for row in rows):
         raise InputError(
@@ -67,25 +71,27 @@ def draw_ranked_lists(
 ) -> np.ndarray:
     """Draws the ranked lists of some queries that have a match.
 
-    Gallery images that the protocol ignores are left out. Beneath each result are its rank, distance, identity and
-    camera.
+    Gallery images that the protocol ignores are left out. Beneath each result are its
+    rank, distance, identity and camera.
 
     Args:
         query: `Embeddings` with paths.
         gallery: `Embeddings` with paths.
         read_image: function of a path that returns uint8 [H, W, 3], RGB.
-        rows: int. Queries drawn at random among those with a match, all of them where there are fewer; in query order.
+        rows: int. Queries drawn at random among those with a match, all of them where
+            there are fewer; in query order.
         k: int. Results per query; fewer where the gallery is smaller.
         distance: "cosine", "euclidean" or "mean_squared".
-        protocol: "market1501", "single_camera" or "cuhk03_single_shot", whose lists show the whole gallery: nothing
-            is drawn from it.
+        protocol: "market1501", "single_camera" or "cuhk03_single_shot", whose lists
+            show the whole gallery: nothing is drawn from it.
         seed: int. Which queries are drawn.
 
     Returns:
         uint8 [height, width, 3].
 
     Raises:
-        InputError: a side has no paths, rows or k is less than 1, no query has a match, or as `evaluate()`.
+        InputError: a side has no paths, rows or k is less than 1, no query has a match,
+            or as `evaluate()`.
     """
     if not query.paths or not gallery.paths or rows < 1 or k < 1:
         raise InputError(

@@ -26,7 +26,8 @@ def draw_search(
         indices: int [Q, n]. What was found, as indices into the gallery, best first.
         values: float [Q, n]. Distances to the query or, without queries, probabilities.
         read_image: function of a path that returns uint8 [H, W, 3], RGB.
-        queries: sequence of Q str, or None. Paths of the images searched with; None for searches by attributes.
+        queries: sequence of Q str, or None. Paths of the images searched with; None for
+            searches by attributes.
         rows: int >= 1. Searches drawn; fewer where there are fewer.
         k: int >= 1. Results per search; fewer where there are fewer.
 

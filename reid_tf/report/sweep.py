@@ -27,10 +27,11 @@ class SweepRow:
     Args:
         values: mapping from the path of each varied option to this run's value.
         run: str. The name of the run's folder.
-        figures: mapping from metric to a share in [0, 1] (float) or a number of images (int); empty where the run is
-            not finished.
+        figures: mapping from metric to a share in [0, 1] (float) or a number of images
+            (int); empty where the run is not finished.
         seconds: float or None. How long the run took.
-        reported: mapping from metric to the share in [0, 1] that somebody else reports for these values.
+        reported: mapping from metric to the share in [0, 1] that somebody else reports
+            for these values.
         error: str. Why the run failed, or "".
     """
 
@@ -51,9 +52,12 @@ def write_sweep_report(folder: str | Path, rows: Sequence[SweepRow], source: str
     """Writes `sweep.csv` (shares as fractions), `sweep.md` (percentages) and, once a run is finished, `sweep.png`.
 
     Args:
-        folder: str or Path. Made when missing; each file is complete or absent at its name.
-        rows: sequence of `SweepRow`, one per run, including those that are not finished.
-        source: str or None. Who reports the rows' reported figures, as a legend names it: "the paper, table 2".
+        folder: str or Path. Made when missing; each file is complete or absent at its
+            name.
+        rows: sequence of `SweepRow`, one per run, including those that are not
+            finished.
+        source: str or None. Who reports the rows' reported figures, as a legend names
+            it: "the paper, table 2".
 
     Raises:
         InputError: as `sweep_table()`.
@@ -76,7 +80,8 @@ def sweep_table(rows: Sequence[SweepRow], source: str | None = None) -> str:
         source: str or None. Who reports the rows' reported figures.
 
     Returns:
-        str of several lines, without a line break at its end. Shares are written as percentages.
+        str of several lines, without a line break at its end. Shares are written as
+        percentages.
 
     Raises:
         InputError: there is no row.
@@ -101,13 +106,15 @@ def sweep_table(rows: Sequence[SweepRow], source: str | None = None) -> str:
 def sweep_plot(path: str | Path, rows: Sequence[SweepRow], source: str | None = None) -> None:
     """Draws rank-1, mAP and whatever else is reported, one panel each, over the values of the first varied option.
 
-    Where there is neither rank-1 nor mAP, every share gets a panel. Of several options, each combination of the others'
-    values is a line. Numbers are on an axis of numbers (a logarithmic one where they span two decades or more), other
-    values side by side, as points without a line. What others report is dashed and drawn for runs too that are not
-    finished.
+    Where there is neither rank-1 nor mAP, every share gets a panel. Of several options,
+    each combination of the others' values is a line. Numbers are on an axis of numbers
+    (a logarithmic one where they span two decades or more), other values side by side,
+    as points without a line. What others report is dashed and drawn for runs too that
+    are not finished.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name.
         rows: sequence of `SweepRow`, at least one of them finished.
         source: str or None. Who reports the rows' reported figures.
 

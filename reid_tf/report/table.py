@@ -19,8 +19,9 @@ def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Writes retrieval figures as a Markdown table that is aligned as plain text too.
 
     Args:
-        rows: mapping of an encoder's name to its figures under the keys of `RetrievalMetrics.to_dict()`: fractions,
-            written as percentages, with their spread where there is one, and the numbers of valid and skipped queries.
+        rows: mapping of an encoder's name to its figures under the keys of
+            `RetrievalMetrics.to_dict()`: fractions, written as percentages, with their
+            spread where there is one, and the numbers of valid and skipped queries.
 
     Returns:
         str of several lines, without a line break at its end.

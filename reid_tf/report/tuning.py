@@ -26,9 +26,11 @@ class TrialRow:
 
     Args:
         number: int. 1 for the first trial.
-        values: mapping from searched option, or options that share their values, to this trial's value.
+        values: mapping from searched option, or options that share their values, to
+            this trial's value.
         epochs: int. How long the trial trains.
-        score: float or None. The best validated mAP, a share in [0, 1]; None where the trial is not finished.
+        score: float or None. The best validated mAP, a share in [0, 1]; None where the
+            trial is not finished.
         best_epoch: int or None. The epoch that has it.
         seconds: float or None. How long the trial took.
         error: str. Why the trial failed, or "".
@@ -57,7 +59,8 @@ def write_tuning_report(folder: str | Path, rows: Sequence[TrialRow], logarithmi
     """Writes `trials.csv` (mAP as a fraction), `trials.md` and, once a trial is finished, `trials.png`.
 
     Args:
-        folder: str or Path. Made when missing; each file is complete or absent at its name.
+        folder: str or Path. Made when missing; each file is complete or absent at its
+            name.
         rows: sequence of `TrialRow`, one per trial.
         logarithmic: options whose values are on a logarithmic axis.
 
@@ -101,10 +104,12 @@ def tuning_table(rows: Sequence[TrialRow]) -> str:
 def tuning_plot(path: str | Path, rows: Sequence[TrialRow], logarithmic: Collection[str] = ()) -> None:
     """Draws the validated mAP over the values of each option, one panel per option; the best trial has a star.
 
-    Trials of different lengths have different markers. Where failed trials lay, a cross is at the bottom.
+    Trials of different lengths have different markers. Where failed trials lay, a cross
+    is at the bottom.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name.
         rows: sequence of `TrialRow`, at least one of them finished.
         logarithmic: options whose values are on a logarithmic axis.
 

@@ -23,13 +23,15 @@ _LAST_DET_RATE = 0.99
 def roc_curve_picture(path: str | Path, metrics: Mapping[str, VerificationMetrics], rate: float) -> None:
     """Draws true accepts over false accepts, on a logarithmic axis, and marks the rate that was chosen.
 
-    Where fewer than ten impostor pairs are accepted the background is grey: there the curve says little about other
-    pairs.
+    Where fewer than ten impostor pairs are accepted the background is grey: there the
+    curve says little about other pairs.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name.
-        metrics: mapping from what is compared ("cosine distance") to its `VerificationMetrics`, of the same pairs; the
-            threshold of the first is marked.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name.
+        metrics: mapping from what is compared ("cosine distance") to its
+            `VerificationMetrics`, of the same pairs; the threshold of the first is
+            marked.
         rate: float in (0, 1). The chosen false-accept rate.
 
     Raises:
@@ -55,18 +57,22 @@ def roc_curve_picture(path: str | Path, metrics: Mapping[str, VerificationMetric
 def det_curve_picture(path: str | Path, metrics: Mapping[str, VerificationMetrics], rate: float) -> None:
     """Draws false rejects over false accepts, both on the scale of normal deviates, and marks the chosen rate.
 
-    On this scale the curve is a straight line where both kinds of distances are normally distributed.
+    On this scale the curve is a straight line where both kinds of distances are
+    normally distributed.
 
     Args:
-        path: str or Path. The file, ending in .png; it is complete or absent at this name.
-        metrics: mapping from what is compared to its `VerificationMetrics`, as in `roc_curve_picture()`.
+        path: str or Path. The file, ending in .png; it is complete or absent at this
+            name.
+        metrics: mapping from what is compared to its `VerificationMetrics`, as in
+            `roc_curve_picture()`.
         rate: float in (0, 1). The chosen false-accept rate.
 
     Raises:
         InputError: the path does not end in .png, or there are no metrics.
 
     References:
-        Martin et al., The DET Curve in Assessment of Detection Task Performance, Eurospeech 1997.
+        Martin et al., The DET Curve in Assessment of Detection Task Performance,
+        Eurospeech 1997.
     """
     figure, axes = _figure(path, metrics)
     deviates = np.linspace(norm.ppf(_least(metrics)), norm.ppf(_LAST_DET_RATE), _POINTS)

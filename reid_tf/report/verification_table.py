@@ -16,11 +16,12 @@ def verification_table(metrics: Mapping[str, VerificationMetrics]) -> str:
     """Writes equal error rate, area under the curve and true-accept rates as a Markdown table, in percent.
 
     Args:
-        metrics: mapping from what is compared ("cosine distance") to its `VerificationMetrics`.
+        metrics: mapping from what is compared ("cosine distance") to its
+            `VerificationMetrics`.
 
     Returns:
-        str of several lines, without a line break at its end; "too few pairs" where impostor pairs do not
-        resolve a false-accept rate.
+        str of several lines, without a line break at its end; "too few pairs" where
+        impostor pairs do not resolve a false-accept rate.
     """
     lines = [
         ["%", "equal error rate", "area under ROC", *(f"true accepts at {100 * rate:g} % false" for rate in RATES)]
@@ -37,8 +38,9 @@ def verification_table(metrics: Mapping[str, VerificationMetrics]) -> str:
 def write_verification_csv(path: str | Path, metrics: Mapping[str, VerificationMetrics]) -> None:
     """Writes what else could have been chosen: threshold and true-accept rate at false-accept rates 0.5, 0.2, 0.1 ...
 
-    Rates go down as far as the pairs resolve them. The columns are compared, false_accept_rate, threshold (empty where
-    no threshold is strict enough) and true_accept_rate.
+    Rates go down as far as the pairs resolve them. The columns are compared,
+    false_accept_rate, threshold (empty where no threshold is strict enough) and
+    true_accept_rate.
 
     Args:
         path: str or Path. The file; it is complete or absent at this name.

@@ -17,16 +17,17 @@ def parse_attributes(texts: Iterable[str], schema: AttributeSchema) -> dict[str,
     """Reads what attributes are asked for.
 
     Args:
-        texts: iterable of str. Each one or several "group=class", separated by spaces or commas, such as
-            "gender=female upper_colour=red". A class's name may hold spaces, also across texts, as a shell cuts them.
+        texts: iterable of str. Each one or several "group=class", separated by spaces
+            or commas, such as "gender=female upper_colour=red". A class's name may hold
+            spaces, also across texts, as a shell cuts them.
         schema: `AttributeSchema` that has the groups and classes.
 
     Returns:
         dict from group to class, in the order asked.
 
     Raises:
-        InputError: nothing is asked, a part is not "group=class", a group or class does not exist, or a group is asked
-            twice.
+        InputError: nothing is asked, a part is not "group=class", a group or class does
+            not exist, or a group is asked twice.
     """
     classes = {group.name: group.classes for group in schema.groups}
     wanted: dict[str, str] = {}
@@ -102,7 +103,8 @@ def rank_by_attributes(
         k: int in 1 .. N.
 
     Returns:
-        (indices int64 [1, k], probabilities float64 [1, k]), as `rank()` does for one query.
+        (indices int64 [1, k], probabilities float64 [1, k]), as `rank()` does for one
+        query.
 
     Raises:
         InputError: k is outside 1 .. N, or the outputs have another width.

@@ -20,7 +20,8 @@ class AttributeMetrics:
 
     Args:
         images: int. Images with a label for any group.
-        attributes: tuple of `AttributeScore`. One per binary attribute, in the order of `schema.binary_names`.
+        attributes: tuple of `AttributeScore`. One per binary attribute, in the order of
+            `schema.binary_names`.
         groups: tuple of `AttributeScore`. One per group.
     """
 
@@ -65,10 +66,11 @@ def evaluate_attributes(
 ) -> AttributeMetrics:
     """Compares answers with labels, attribute by attribute.
 
-    Answers are one class per group, whatever the model's outputs were (`AttributeCoding.answers()`): a sigmoid of a
-    larger group is not cut at 0.5 by itself, so that models of both kinds compare. Unknown labels (-1) do not count.
-    An attribute whose labels hold one class only has neither balanced accuracy nor F1; it enters no mean and is counted
-    as skipped.
+    Answers are one class per group, whatever the model's outputs were
+    (`AttributeCoding.answers()`): a sigmoid of a larger group is not cut at 0.5 by
+    itself, so that models of both kinds compare. Unknown labels (-1) do not count. An
+    attribute whose labels hold one class only has neither balanced accuracy nor F1; it
+    enters no mean and is counted as skipped.
 
     Args:
         schema: `AttributeSchema`.
@@ -79,7 +81,8 @@ def evaluate_attributes(
         `AttributeMetrics`.
 
     Raises:
-        InputError: the shapes differ or are not [N, groups], or an index is not a class of its group.
+        InputError: the shapes differ or are not [N, groups], or an index is not a class
+            of its group.
     """
     predicted, truths = np.asarray(predicted), np.asarray(truths)
     _check(schema, predicted, truths)
@@ -112,7 +115,8 @@ def evaluate_records(
         `AttributeMetrics`, or None where no image is labelled.
 
     Raises:
-        InputError: the data set's schema is another one than the model's, or the outputs have another shape.
+        InputError: the data set's schema is another one than the model's, or the
+            outputs have another shape.
     """
     if schema is None:
         return None

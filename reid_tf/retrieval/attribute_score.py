@@ -12,18 +12,25 @@ FIGURES = ("accuracy", "balanced_accuracy", "f1", "positive_share", "majority_sh
 class AttributeScore:
     """The figures of one attribute, over the images where it is labelled; NaN where the labels allow none.
 
-    Of a binary attribute ("hat", "age=old") or of a whole group ("age"), whose answer is one of several classes.
+    Of a binary attribute ("hat", "age=old") or of a whole group ("age"), whose answer
+    is one of several classes.
 
     Args:
         name: str. A name of `schema.binary_names`, or a group's.
         images: int. Labelled images.
-        accuracy: float. Share of images with the right answer; for a group, with the right class among all.
-        balanced_accuracy: float. Mean over the classes that are among the labels of the share of their images answered
-            right: 0.5 by chance for a binary attribute, 1 / classes for a group. NaN where there is one class only.
-        f1: float. Harmonic mean of precision and recall: of "present" for a binary attribute, averaged over the
-            classes that are among the labels for a group. NaN where there is one class only.
-        positive_share: float. Share of images that have the binary attribute; NaN for a group.
-        majority_share: float. Share of the most frequent class: the accuracy of always giving that answer.
+        accuracy: float. Share of images with the right answer; for a group, with the
+            right class among all.
+        balanced_accuracy: float. Mean over the classes that are among the labels of the
+            share of their images answered
+            right: 0.5 by chance for a binary attribute, 1 / classes for a group. NaN
+                where there is one class only.
+        f1: float. Harmonic mean of precision and recall: of "present" for a binary
+            attribute, averaged over the classes that are among the labels for a group.
+            NaN where there is one class only.
+        positive_share: float. Share of images that have the binary attribute; NaN for a
+            group.
+        majority_share: float. Share of the most frequent class: the accuracy of always
+            giving that answer.
     """
 
     name: str
@@ -52,7 +59,8 @@ def score_attribute(name: str, answers: np.ndarray, labels: np.ndarray, classes:
         answers: int [N] in 0 .. classes - 1.
         labels: int [N] in 0 .. classes - 1. None unknown.
         classes: int. 2 for a binary attribute.
-        binary: bool. Whether class 1 is the presence of a binary attribute, not one answer of a group.
+        binary: bool. Whether class 1 is the presence of a binary attribute, not one
+            answer of a group.
 
     Returns:
         `AttributeScore`.

@@ -23,17 +23,20 @@ class Calibration:
     """The decision between "the same person" and "two people" for the distances of one encoder.
 
     Args:
-        distance: str. What is compared: "cosine", "euclidean" or "mean_squared", as in `distances.distance_blocks`, of
-            embeddings as the encoder gives them.
-        threshold: float, one that float32 holds. Two images are the same person where distance <= threshold.
-        false_accept_rate: float in (0, 1). The largest share of the measured pairs of two people that the threshold
-            accepts.
+        distance: str. What is compared: "cosine", "euclidean" or "mean_squared", as in
+            `distances.distance_blocks`, of embeddings as the encoder gives them.
+        threshold: float, one that float32 holds. Two images are the same person where
+            distance <= threshold.
+        false_accept_rate: float in (0, 1). The largest share of the measured pairs of
+            two people that the threshold accepts.
         slope: float. Of the logistic function, see `probability()`.
         intercept: float. Of the logistic function.
-        figures: mapping of values that JSON has. What it was measured on and how well it separates.
+        figures: mapping of values that JSON has. What it was measured on and how well
+            it separates.
 
     Raises:
-        InputError: the distance is unknown, a number is not finite, or the rate is outside (0, 1).
+        InputError: the distance is unknown, a number is not finite, or the rate is
+            outside (0, 1).
     """
 
     distance: str
@@ -85,7 +88,8 @@ class Calibration:
             values: mapping with the fields of `Calibration`.
 
         Raises:
-            InputError: a field is missing, unknown or of another type, or as `Calibration`.
+            InputError: a field is missing, unknown or of another type, or as
+                `Calibration`.
         """
         hints = typing.get_type_hints(cls)
         required = [field.name for field in dataclasses.fields(cls) if field.default_factory is dataclasses.MISSING]
@@ -127,9 +131,10 @@ def check_rate(rate: float) -> None:
 def fit_logistic(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
     """Fits the probability that two images show one person to the distance between them.
 
-    Genuine and impostor pairs weigh the same in sum, however many there are: the probability is that of somebody who
-    holds both answers for equally likely beforehand. The distances are standardised for the fit; its small penalty on
-    the slope keeps that finite where a threshold separates all pairs.
+    Genuine and impostor pairs weigh the same in sum, however many there are: the
+    probability is that of somebody who holds both answers for equally likely
+    beforehand. The distances are standardised for the fit; its small penalty on the
+    slope keeps that finite where a threshold separates all pairs.
 
     Args:
         genuine: float [G]. Distances of the pairs of one person.

@@ -13,9 +13,10 @@ DIMENSIONS = STRIPES * BINS[0] * BINS[1] * BINS[2]
 def colour_histogram(image: np.ndarray) -> np.ndarray:
     """Describes an image by the colours of its horizontal stripes.
 
-    Each of 6 stripes of equal height gives a joint histogram of hue, saturation and value (16 x 4 x 4 bins) whose bins
-    sum to 1; their square roots are taken, so that the cosine of two descriptors is the mean Bhattacharyya coefficient
-    of the stripes. The size of the image does not matter.
+    Each of 6 stripes of equal height gives a joint histogram of hue, saturation and
+    value (16 x 4 x 4 bins) whose bins sum to 1; their square roots are taken, so that
+    the cosine of two descriptors is the mean Bhattacharyya coefficient of the stripes.
+    The size of the image does not matter.
 
     Args:
         image: uint8 [H, W, 3], RGB, at least 6 rows high.

@@ -27,23 +27,27 @@ def distance_blocks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yields the distances of successive queries to the whole gallery.
 
-    The array is the same memory in every turn: use it before the next one. Beyond it, only one number per image is
-    held; the gallery is not copied. Products are computed in float32 and scaled afterwards, so that vectors of small
-    whole numbers give exact ties. Distances that rounding makes negative are 0; the Euclidean distance of two vectors
-    that nearly coincide is exact to about a thousandth of their length only.
+    The array is the same memory in every turn: use it before the next one. Beyond it,
+    only one number per image is held; the gallery is not copied. Products are computed
+    in float32 and scaled afterwards, so that vectors of small whole numbers give exact
+    ties. Distances that rounding makes negative are 0; the Euclidean distance of two
+    vectors that nearly coincide is exact to about a thousandth of their length only.
 
     Args:
         query: float32 [Q, D].
         gallery: float32 [G, D].
-        distance: "cosine", 1 - cos, where a zero vector is at distance 1 from everything; "euclidean"; or
-            "mean_squared", the squared Euclidean distance divided by D.
-        block_bytes: int. The most memory of a block; one query's distances are computed in any case.
+        distance: "cosine", 1 - cos, where a zero vector is at distance 1 from
+            everything; "euclidean"; or "mean_squared", the squared Euclidean distance
+            divided by D.
+        block_bytes: int. The most memory of a block; one query's distances are computed
+            in any case.
 
     Yields:
         (slice of the queries, float32 [rows, G]).
 
     Raises:
-        InputError: the distance is unknown, a side is empty, the dimensions differ, or a vector is longer than 1e18.
+        InputError: the distance is unknown, a side is empty, the dimensions differ, or
+            a vector is longer than 1e18.
     """
     if distance not in DISTANCES:
         raise InputError(unknown("distance", distance, DISTANCES))
@@ -181,7 +185,8 @@ class Distance(NamedTuple):
 
     Args:
         blocks: function of queries and gallery to `FromProducts`.
-        pairs: function of two float32 [batch, dim], NumPy or tf.Tensor, to float32 [batch].
+        pairs: function of two float32 [batch, dim], NumPy or tf.Tensor, to float32
+            [batch].
     """
 
     blocks: Callable[[np.ndarray, np.ndarray], FromProducts]

@@ -18,7 +18,8 @@ _ROWS_AT_ONCE = 8192  # a temporary of the size of all vectors would double the 
 class Embeddings:
     """One descriptor per image, in the order of the images.
 
-    Lists and arrays of other number types are converted; two instances are equal only when they are the same object.
+    Lists and arrays of other number types are converted; two instances are equal only
+    when they are the same object.
 
     Args:
         vectors: float32 [N, D]. The descriptors; every value finite.
@@ -27,7 +28,8 @@ class Embeddings:
         paths: tuple of N str, or () where the images have no files.
 
     Raises:
-        InputError: an array has the wrong number of dimensions, rows or kind of number, or a value is not finite.
+        InputError: an array has the wrong number of dimensions, rows or kind of number,
+            or a value is not finite.
     """
 
     vectors: np.ndarray
@@ -70,7 +72,8 @@ class Embeddings:
         """Writes one NumPy archive (.npz) with the arrays `vectors`, `identities`, `cameras` and `paths`.
 
         Args:
-            path: str or Path. The file; it is complete or absent at this name. Its folder is made when missing.
+            path: str or Path. The file; it is complete or absent at this name. Its
+                folder is made when missing.
         """
         with written_beside(path) as beside, beside.open("wb") as file:
             np.savez(

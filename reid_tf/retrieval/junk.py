@@ -13,9 +13,10 @@ from reid_tf.files import written_beside
 def junk_scores(outputs: np.ndarray) -> np.ndarray:
     """Sums the squares of an image's attribute outputs; a low score hints at junk or a distractor.
 
-    With one softmax per group the sum lies between the sum of 1 / classes, where every class of each group seems
-    equally likely, and the number of groups, where the model is certain. With sigmoids, which are low for whatever is
-    absent, a plainly dressed person scores low too. Compare the scores of one model only.
+    With one softmax per group the sum lies between the sum of 1 / classes, where every
+    class of each group seems equally likely, and the number of groups, where the model
+    is certain. With sigmoids, which are low for whatever is absent, a plainly dressed
+    person scores low too. Compare the scores of one model only.
 
     Args:
         outputs: float [N, size of the coding]. Attribute outputs, in [0, 1].
@@ -24,8 +25,8 @@ def junk_scores(outputs: np.ndarray) -> np.ndarray:
         float32 [N].
 
     References:
-        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, section
-        2.1.
+        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and
+        Re-Identification of People, section 2.1.
     """
     return np.square(np.asarray(outputs, np.float32)).sum(axis=1)
 

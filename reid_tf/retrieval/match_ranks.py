@@ -17,7 +17,8 @@ class MatchRanks:
 
     Args:
         queries: int64 [M]. The query that each match belongs to.
-        ranks: int64 [M]. Its rank for that query, 1 for the nearest image, among the gallery images that count.
+        ranks: int64 [M]. Its rank for that query, 1 for the nearest image, among the
+            gallery images that count.
     """
 
     queries: np.ndarray
@@ -29,8 +30,9 @@ def match_ranks(
 ) -> MatchRanks:
     """Finds the rank of every match, among the gallery images that the protocol counts.
 
-    Equal distances (in float32) rank in gallery order. No row of distances is arg-sorted: its values are sorted, which
-    is many times faster, and the few images of the query's identity are looked up in them.
+    Equal distances (in float32) rank in gallery order. No row of distances is
+    arg-sorted: its values are sorted, which is many times faster, and the few images of
+    the query's identity are looked up in them.
 
     Args:
         query: `Embeddings`.
@@ -42,7 +44,8 @@ def match_ranks(
         `MatchRanks`.
 
     Raises:
-        InputError: the distance or the protocol is unknown, or the embeddings are not fit for them.
+        InputError: the distance or the protocol is unknown, or the embeddings are not
+            fit for them.
     """
     pairs = same_identity_pairs(query, gallery)
     ignored = ignored_pairs(query, gallery, pairs, protocol)

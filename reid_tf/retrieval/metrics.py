@@ -18,21 +18,28 @@ _REPORTED_RANKS = (1, 5, 10)
 class RetrievalMetrics:
     """The figures of one evaluation, as fractions in [0, 1]; means are over the valid queries.
 
-    Where the protocol draws images from the gallery, figures are also means over the draws.
+    Where the protocol draws images from the gallery, figures are also means over the
+    draws.
 
     Args:
-        cmc: float64 [max_rank]. Share of queries with a match at this rank or before; cmc[0] is rank-1.
-        mean_average_precision: float. Step rule: the mean of the precision at each match.
-        mean_average_precision_trapezoid: float. The rule of Market-1501's own code, see `evaluate()`.
-        mean_inverse_negative_penalty: float. Mean of a query's matches / the rank of its last match.
+        cmc: float64 [max_rank]. Share of queries with a match at this rank or before;
+            cmc[0] is rank-1.
+        mean_average_precision: float. Step rule: the mean of the precision at each
+            match.
+        mean_average_precision_trapezoid: float. The rule of Market-1501's own code, see
+            `evaluate()`.
+        mean_inverse_negative_penalty: float. Mean of a query's matches / the rank of
+            its last match.
         average_precisions: float64 [Q]. Step rule; NaN where the query was skipped.
-        first_match_ranks: int64 [Q], or float64 [Q] as a mean over draws. Rank of the nearest match, 1 for the best; 0
-            where the query was skipped.
-        num_valid_queries: int. Queries with at least one match that the protocol counts.
+        first_match_ranks: int64 [Q], or float64 [Q] as a mean over draws. Rank of the
+            nearest match, 1 for the best; 0 where the query was skipped.
+        num_valid_queries: int. Queries with at least one match that the protocol
+            counts.
         num_skipped_queries: int. Queries without one, which enter no figure.
-        drawn_ranks: int64 [Q, draws], or None where nothing is drawn. Rank of the match in each draw; 0 where the query
-            was skipped.
-        cmc_spread: float64 [max_rank], or None likewise. Standard deviation of `cmc` over the draws.
+        drawn_ranks: int64 [Q, draws], or None where nothing is drawn. Rank of the match
+            in each draw; 0 where the query was skipped.
+        cmc_spread: float64 [max_rank], or None likewise. Standard deviation of `cmc`
+            over the draws.
     """
 
     cmc: np.ndarray
@@ -93,40 +100,47 @@ def evaluate(
 ) -> RetrievalMetrics:
     """Ranks the gallery for every query and measures where the right images are.
 
-    Equal distances rank in gallery order. The query x gallery matrix is never held whole: beyond its inputs the
-    evaluation takes one block of distances (at most `distances.BLOCK_BYTES`) and a few numbers for each pair of a query
-    and a gallery image of its identity.
+    Equal distances rank in gallery order. The query x gallery matrix is never held
+    whole: beyond its inputs the evaluation takes one block of distances (at most
+    `distances.BLOCK_BYTES`) and a few numbers for each pair of a query and a gallery
+    image of its identity.
 
-    Average precision is given by two rules. The step rule is the mean of the precision at each match. Market-1501's own
-    code integrates the precision-recall curve by trapezoids: each of M matches adds 1 / M times the mean of the
-    precision at its rank and at the rank before; before the first rank the precision is 1. It is never the higher one.
+    Average precision is given by two rules. The step rule is the mean of the precision
+    at each match. Market-1501's own code integrates the precision-recall curve by
+    trapezoids: each of M matches adds 1 / M times the mean of the precision at its rank
+    and at the rank before; before the first rank the precision is 1. It is never the
+    higher one.
 
-    Of CUHK03's classic protocol, which draws one image per identity from the gallery, every figure is the mean over the
-    draws too, and the standard deviation of rank-k over the draws is given. Average precision is 1 / rank there.
+    Of CUHK03's classic protocol, which draws one image per identity from the gallery,
+    every figure is the mean over the draws too, and the standard deviation of rank-k
+    over the draws is given. Average precision is 1 / rank there.
 
     Args:
         query: `Embeddings`. Images to search with.
-        gallery: `Embeddings`. Images searched in; identities without a query are distractors.
+        gallery: `Embeddings`. Images searched in; identities without a query are
+            distractors.
         distance: "cosine", "euclidean" or "mean_squared".
         max_rank: int. Length of the CMC; it may exceed the gallery.
-        protocol: "market1501" (gallery images of the query's identity and camera are ignored), "single_camera" (only
-            the query image itself is ignored) or "cuhk03_single_shot" (of every identity one image is drawn among those
-            under another camera than the query's; the others do not count).
-        draws: int >= 1. How many galleries "cuhk03_single_shot" draws; the others draw none. The mean over a hundred is
-            off by about a tenth of the spread of one.
+        protocol: "market1501" (gallery images of the query's identity and camera are
+            ignored), "single_camera" (only the query image itself is ignored) or
+            "cuhk03_single_shot" (of every identity one image is drawn among those under
+            another camera than the query's; the others do not count).
+        draws: int >= 1. How many galleries "cuhk03_single_shot" draws; the others draw
+            none. The mean over a hundred is off by about a tenth of the spread of one.
         seed: int >= 0. Of the draws.
 
     Returns:
         `RetrievalMetrics`.
 
     Raises:
-        InputError: query or gallery is empty, holds the identity -1 or another number of dimensions, an option is
-            unknown, or no query has a match.
+        InputError: query or gallery is empty, holds the identity -1 or another number
+            of dimensions, an option is unknown, or no query has a match.
 
     References:
-        Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC, mAP; compute_AP of its code).
-        Li et al., DeepReID: Deep Filter Pairing Neural Network for Person Re-identification, CVPR 2014 (single shot).
-        Ye et al., Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021 (mINP).
+        Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC,
+        mAP; compute_AP of its code). Li et al., DeepReID: Deep Filter Pairing Neural
+        Network for Person Re-identification, CVPR 2014 (single shot). Ye et al., Deep
+        Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021 (mINP).
     """
     if max_rank < 1:
         raise InputError(f"max_rank must be at least 1. Received: {max_rank!r}.")
@@ -214,7 +228,8 @@ def summarise_draws(ranks: np.ndarray, max_rank: int) -> RetrievalMetrics:
     """Measures where the one right image of each draw is, and averages over the draws.
 
     Args:
-        ranks: int64 [Q, draws]. As `RetrievalMetrics.drawn_ranks`; at least one query is valid.
+        ranks: int64 [Q, draws]. As `RetrievalMetrics.drawn_ranks`; at least one query
+            is valid.
         max_rank: int. Length of the CMC.
 
     Returns:

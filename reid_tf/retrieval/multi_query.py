@@ -17,23 +17,29 @@ _logger = logging.getLogger(__name__)
 def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Embeddings:
     """Replaces each query's descriptor by the pooled descriptors of its identity and camera.
 
-    Only the images in `extra` are pooled (Market-1501's hand-drawn boxes include the query images themselves). A query
-    for which `extra` holds none keeps its own descriptor; their number is logged. Descriptors are pooled as they are,
-    not normalised, so that the result lies among the gallery's descriptors whatever distance follows.
+    Only the images in `extra` are pooled (Market-1501's hand-drawn boxes include the
+    query images themselves). A query for which `extra` holds none keeps its own
+    descriptor; their number is logged. Descriptors are pooled as they are, not
+    normalised, so that the result lies among the gallery's descriptors whatever
+    distance follows.
 
     Args:
         query: `Embeddings`.
-        extra: `Embeddings`. More images of the query identities, such as the split `multi_query`.
-        how: "mean", or "max" of each dimension, which suits descriptors that are never negative.
+        extra: `Embeddings`. More images of the query identities, such as the split
+            `multi_query`.
+        how: "mean", or "max" of each dimension, which suits descriptors that are never
+            negative.
 
     Returns:
-        `Embeddings` of the queries in their order, with their identities, cameras and paths.
+        `Embeddings` of the queries in their order, with their identities, cameras and
+        paths.
 
     Raises:
         InputError: `how` is unknown, `extra` is empty, or the dimensions differ.
 
     References:
-        Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015, section 5.2 (multiple queries).
+        Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015, section
+        5.2 (multiple queries).
     """
     if how not in POOLINGS:
         raise InputError(unknown("pooling of queries", how, POOLINGS))

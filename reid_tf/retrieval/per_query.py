@@ -14,9 +14,10 @@ COLUMNS = ("path", "identity", "camera", "status", "average_precision", "first_m
 def write_per_query_csv(path: str | Path, query: Embeddings, metrics: RetrievalMetrics) -> None:
     """Writes one line per query, in their order.
 
-    The columns are path (empty where the embeddings have none), identity, camera, status ("valid" or "skipped"),
-    average_precision (step rule) and first_match_rank; the last two are empty for a skipped query, and means where the
-    protocol draws images.
+    The columns are path (empty where the embeddings have none), identity, camera,
+    status ("valid" or "skipped"), average_precision (step rule) and first_match_rank;
+    the last two are empty for a skipped query, and means where the protocol draws
+    images.
 
     Args:
         path: str or Path. The file; it is complete or absent at this name.

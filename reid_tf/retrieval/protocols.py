@@ -15,7 +15,8 @@ SINGLE_SHOT = "cuhk03_single_shot"
 def ignored_pairs(query: Embeddings, gallery: Embeddings, pairs: Pairs, protocol: str = "market1501") -> np.ndarray:
     """Tells which pairs of a query and a gallery image of the same identity a protocol ignores.
 
-    An ignored image is neither right nor wrong for that query, as though it were not in the gallery.
+    An ignored image is neither right nor wrong for that query, as though it were not in
+    the gallery.
 
     Args:
         query: `Embeddings`.
@@ -54,8 +55,8 @@ def market1501(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.ndarr
 def single_camera(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.ndarray:
     """Ignores the query image itself and nothing else, for data of one camera.
 
-    Where query and gallery are the same object, the image itself is the one with the query's index; otherwise it is
-    any gallery image with the query's path.
+    Where query and gallery are the same object, the image itself is the one with the
+    query's index; otherwise it is any gallery image with the query's path.
 
     Args:
         query: `Embeddings`.
@@ -66,7 +67,8 @@ def single_camera(query: Embeddings, gallery: Embeddings, pairs: Pairs) -> np.nd
         bool [P], True where the image is ignored.
 
     Raises:
-        InputError: query and gallery differ and lack paths, or an image has different identities in them.
+        InputError: query and gallery differ and lack paths, or an image has different
+            identities in them.
     """
     if query is gallery:
         return pairs.entries == pairs.queries

@@ -17,11 +17,12 @@ def write_ranked_lists(path: str | Path, lists: Mapping[str, Sequence[str]]) -> 
         lists: mapping from a query's name to the names found, nearest first.
 
     Raises:
-        InputError: a list is empty, or a name is, or holds what separates names in the file.
+        InputError: a list is empty, or a name is, or holds what separates names in the
+            file.
 
     References:
-        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People, section
-        3.6.7 (their `reid_test.txt`).
+        Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and
+        Re-Identification of People, section 3.6.7 (their `reid_test.txt`).
     """
     for query, names in lists.items():
         if not len(names):
@@ -42,10 +43,12 @@ def read_ranked_lists(path: str | Path) -> dict[str, tuple[str, ...]]:
         path: str or Path. The text file.
 
     Returns:
-        dict from a query's name to the names found, nearest first, in the order of the lines.
+        dict from a query's name to the names found, nearest first, in the order of the
+        lines.
 
     Raises:
-        InputError: the file cannot be read, a line is not a ranked list, or a query is there twice.
+        InputError: the file cannot be read, a line is not a ranked list, or a query is
+            there twice.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")

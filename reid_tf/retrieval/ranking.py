@@ -11,7 +11,8 @@ from reid_tf.retrieval.threads import row_threads
 def rank(query: Embeddings, gallery: Embeddings, k: int, distance: str = "cosine") -> tuple[np.ndarray, np.ndarray]:
     """Finds the k nearest gallery images of every query, nearest first.
 
-    Equal distances rank in gallery order. No protocol is applied: identities and cameras are not looked at.
+    Equal distances rank in gallery order. No protocol is applied: identities and
+    cameras are not looked at.
 
     Args:
         query: `Embeddings`, Q of them.
@@ -23,7 +24,8 @@ def rank(query: Embeddings, gallery: Embeddings, k: int, distance: str = "cosine
         (indices int64 [Q, k] into the gallery, distances float32 [Q, k]).
 
     Raises:
-        InputError: k is outside 1 .. G, the distance is unknown, a side is empty or the dimensions differ.
+        InputError: k is outside 1 .. G, the distance is unknown, a side is empty or the
+            dimensions differ.
     """
     if not 1 <= k <= len(gallery):
         raise InputError(f"k must be between 1 and the {len(gallery)} images of the gallery. Received: {k!r}.")

@@ -20,7 +20,8 @@ class SingleShots:
 
     Args:
         identities: int64 [I]. Ascending.
-        entries: int64 [draws, I]. Index of the gallery image that stands for each identity.
+        entries: int64 [draws, I]. Index of the gallery image that stands for each
+            identity.
     """
 
     identities: np.ndarray
@@ -59,8 +60,9 @@ def single_shot_ranks(
 ) -> np.ndarray:
     """Finds the rank of the query's identity in galleries of one image per identity.
 
-    Equal distances rank in gallery order. Distances are computed once for all draws, a block at a time; beyond it, the
-    draws of one camera are held, `draws` x identities numbers, and a copy of the queries.
+    Equal distances rank in gallery order. Distances are computed once for all draws, a
+    block at a time; beyond it, the draws of one camera are held, `draws` x identities
+    numbers, and a copy of the queries.
 
     Args:
         query: `Embeddings`, Q of them.
@@ -70,10 +72,12 @@ def single_shot_ranks(
         seed: int >= 0. Of the draws.
 
     Returns:
-        int64 [Q, draws], 1 for the best rank; 0 where no other camera saw the query's identity.
+        int64 [Q, draws], 1 for the best rank; 0 where no other camera saw the query's
+        identity.
 
     Raises:
-        InputError: draws or seed is too small, the distance is unknown, or the embeddings are not fit for it.
+        InputError: draws or seed is too small, the distance is unknown, or the
+            embeddings are not fit for it.
     """
     if draws < 1 or seed < 0:
         raise InputError(f"draws must be at least 1 and seed at least 0. Received: draws={draws!r}, seed={seed!r}.")

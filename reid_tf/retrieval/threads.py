@@ -19,8 +19,8 @@ def row_threads() -> Iterator[OverRows]:
     """Gives a function that spreads row-wise work over threads, which NumPy lets run side by side.
 
     Yields:
-        Function of (work, count): calls `work(rows)` for slices that together cover `count` rows, and returns when all
-        are done. What `work` raises is raised there.
+        Function of (work, count): calls `work(rows)` for slices that together cover
+        `count` rows, and returns when all are done. What `work` raises is raised there.
     """
     with ThreadPoolExecutor(cores()) as pool:
 

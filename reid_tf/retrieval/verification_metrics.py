@@ -18,8 +18,9 @@ _LEAST_ACCEPTED = 10
 class VerificationMetrics:
     """The receiver operating characteristic of a distance, one point at each of T thresholds.
 
-    A pair is accepted as one person where its distance is at most the threshold. The first threshold is minus infinity,
-    at which nothing is accepted; the others are the distances that occur, in ascending order.
+    A pair is accepted as one person where its distance is at most the threshold. The
+    first threshold is minus infinity, at which nothing is accepted; the others are the
+    distances that occur, in ascending order.
 
     Args:
         thresholds: float32 [T].
@@ -51,8 +52,9 @@ class VerificationMetrics:
     def threshold(self, rate: float) -> float:
         """Returns the threshold at a false-accept rate.
 
-        It lies half-way between the largest distance that may be accepted and the next one that occurs, so that
-        rounding elsewhere changes no answer. Where equal distances would exceed the rate, all of them are rejected.
+        It lies half-way between the largest distance that may be accepted and the next
+        one that occurs, so that rounding elsewhere changes no answer. Where equal
+        distances would exceed the rate, all of them are rejected.
 
         Args:
             rate: float in (0, 1).

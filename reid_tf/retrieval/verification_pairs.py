@@ -36,14 +36,16 @@ def verification_pairs(
 ) -> VerificationPairs:
     """Forms all pairs of images, or a sample where there are too many.
 
-    Besides the pairs (9 bytes each), at most some 200 MB are held. The sample is the same for the same images.
+    Besides the pairs (9 bytes each), at most some 200 MB are held. The sample is the
+    same for the same images.
 
     Args:
         identities: int64 [N]. Whom each image shows.
         cameras: int64 [N]. Which camera took it.
-        across_cameras: bool. Whether both images of a pair must be from different cameras.
-        most: int. Of genuine pairs and of impostor pairs each; where there are more, each is kept with the same
-            probability, so that about so many are.
+        across_cameras: bool. Whether both images of a pair must be from different
+            cameras.
+        most: int. Of genuine pairs and of impostor pairs each; where there are more,
+            each is kept with the same probability, so that about so many are.
 
     Returns:
         `VerificationPairs`.

@@ -1,7 +1,7 @@
 """An encoder carried outside: exports, and a client of a server that runs one.
 
-The names that programs use are here; each is imported when it is first asked for, so that the client works where
-neither TensorFlow nor Keras is installed.
+The names that programs use are here; each is imported when it is first asked for, so
+that the client works where neither TensorFlow nor Keras is installed.
 """
 
 from typing import TYPE_CHECKING

@@ -15,7 +15,8 @@ class Answers:
 
     Args:
         count: int. The images that are asked about.
-        outputs: mapping from output to an array [count, ...]. Empty where nothing came back.
+        outputs: mapping from output to an array [count, ...]. Empty where nothing came
+            back.
         refused: mapping from position to the reason.
     """
 
@@ -28,11 +29,12 @@ class Answers:
 
         Args:
             positions: sequence of int. Those that the values are of.
-            values: mapping from output to nested lists [len(positions), ...]; "error" has the reason for each position,
-                "" where it is not refused.
+            values: mapping from output to nested lists [len(positions), ...]; "error"
+                has the reason for each position, "" where it is not refused.
 
         Raises:
-            ServerError: there are more or fewer rows, or they are wider or narrower than those before.
+            ServerError: there are more or fewer rows, or they are wider or narrower
+                than those before.
         """
         for name, nested in values.items():
             try:
@@ -56,7 +58,8 @@ class Answers:
         """Makes the outputs of what nothing came back for.
 
         Args:
-            signature: mapping with the "outputs" of a signature, as a server's metadata describes them.
+            signature: mapping with the "outputs" of a signature, as a server's metadata
+                describes them.
         """
         for name, output in signature["outputs"].items():
             if name != "error":

@@ -25,12 +25,14 @@ class Verification:
     """What a server says of N pairs of images.
 
     Args:
-        probability: float32 [N]. That both show one person: the calibration's, by which no pair that is the `same` is
-            less probable than one that is not; for a model that is not calibrated, its verifier's.
+        probability: float32 [N]. That both show one person: the calibration's, by which
+            no pair that is the `same` is less probable than one that is not; for a
+            model that is not calibrated, its verifier's.
         distance: float32 [N]. Of their embeddings.
-        same: bool [N], whether the calibrated threshold takes them for one person, or None for a model that is not
-            calibrated. False where a pair was refused.
-        threshold: float32 [N]. The calibrated distance up to which a pair is the same, or None as `same`.
+        same: bool [N], whether the calibrated threshold takes them for one person, or
+            None for a model that is not calibrated. False where a pair was refused.
+        threshold: float32 [N]. The calibrated distance up to which a pair is the same,
+            or None as `same`.
     """
 
     probability: np.ndarray
@@ -42,18 +44,21 @@ class Verification:
 class Client:
     """A model of this package on a TensorFlow Serving server.
 
-    Images are paths of JPEG or PNG files, their bytes, or RGB arrays uint8 [height, width, 3] of any size; files are
-    sent as they are. The server answers for each image or pair by itself: an error names all that are refused, and with
-    `on_error="nan"` the others get their answers. A `Client` is not to be shared by threads.
+    Images are paths of JPEG or PNG files, their bytes, or RGB arrays uint8 [height,
+    width, 3] of any size; files are sent as they are. The server answers for each image
+    or pair by itself: an error names all that are refused, and with `on_error="nan"`
+    the others get their answers. A `Client` is not to be shared by threads.
 
     Args:
         url: str. The server.
         model_name: str. The name it serves the model under.
         version: int, or None for the server's latest.
         timeout_s: float. Seconds that one attempt may take.
-        retries: int. How often a request is repeated that met no server, a broken connection, a timeout or a busy
-            server (429, 502, 503, 504); one that the server calls wrong is not.
-        batch_size: int. Images, or pairs, in one request; a server that batches has an upper limit.
+        retries: int. How often a request is repeated that met no server, a broken
+            connection, a timeout or a busy server (429, 502, 503, 504); one that the
+            server calls wrong is not.
+        batch_size: int. Images, or pairs, in one request; a server that batches has an
+            upper limit.
 
     Raises:
         InputError: the URL or a number is wrong.
@@ -85,15 +90,19 @@ class Client:
 
         Args:
             images: sequence of N images.
-            landmarks: float [N, 18, 3] as in `Record.landmarks`, or None; for a model that looks at body parts.
-            on_error: "raise", or "nan" to give rows of NaN to images that are refused, and to log which.
+            landmarks: float [N, 18, 3] as in `Record.landmarks`, or None; for a model
+                that looks at body parts.
+            on_error: "raise", or "nan" to give rows of NaN to images that are refused,
+                and to log which.
 
         Returns:
             float32 [N, dim].
 
         Raises:
-            InputError: images or landmarks are refused, each image named with the reason.
-            ServerError: the server or its model is not there, or it calls the request wrong as a whole.
+            InputError: images or landmarks are refused, each image named with the
+                reason.
+            ServerError: the server or its model is not there, or it calls the request
+                wrong as a whole.
         """
         answer = self._ask("serving_default", {"image": images}, {"landmarks": landmarks}, on_error)
         return answer["embedding"]
@@ -139,8 +148,10 @@ class Client:
             `Verification`.
 
         Raises:
-            InputError: the sides differ in number, or as in `embed`, with the side of each refused image.
-            ServerError: as in `embed`; the model can neither verify nor is it calibrated.
+            InputError: the sides differ in number, or as in `embed`, with the side of
+                each refused image.
+            ServerError: as in `embed`; the model can neither verify nor is it
+                calibrated.
         """
         images = {"image_a": images_a, "image_b": images_b}
         landmarks = {"landmarks_a": landmarks_a, "landmarks_b": landmarks_b}

@@ -17,14 +17,15 @@ def image_bytes(image: ClientImage) -> bytes:
     """The bytes of an image file: those of a path, those given, or a PNG of an array.
 
     Args:
-        image: path of a JPEG or PNG file, its bytes, or an RGB array uint8 [height, width, 3].
+        image: path of a JPEG or PNG file, its bytes, or an RGB array uint8 [height,
+            width, 3].
 
     Returns:
         bytes.
 
     Raises:
-        InputError: the file cannot be read, or the array is not an RGB image; a sentence without its subject, as those
-            of the server.
+        InputError: the file cannot be read, or the array is not an RGB image; a
+            sentence without its subject, as those of the server.
     """
     if isinstance(image, bytes):
         return image

@@ -44,7 +44,8 @@ class ExportReport:
     """A finished export.
 
     Args:
-        folder: Path. Holds the exported files and `export.json`; of a SavedModel the version folder.
+        folder: Path. Holds the exported files and `export.json`; of a SavedModel the
+            version folder.
         format: str.
         size: int. Bytes of all files.
         parity: `Parity`. How near it is to the run.
@@ -71,29 +72,36 @@ def export(
 ) -> ExportReport:
     """Exports the encoder of a finished run and compares the result with it; the folder appears complete or never.
 
-    Decoding (a SavedModel's), preprocessing and folded batch normalisations are inside, and a calibration of the run
-    (`calibration.json`) goes with it. The exported file is loaded again through its own runtime, a SavedModel through
-    `serving_default` and the bytes of the image files, and embeds images of the run's query and gallery.
+    Decoding (a SavedModel's), preprocessing and folded batch normalisations are inside,
+    and a calibration of the run (`calibration.json`) goes with it. The exported file is
+    loaded again through its own runtime, a SavedModel through `serving_default` and the
+    bytes of the image files, and embeds images of the run's query and gallery.
 
     Args:
         run: str or Path. A run directory.
         format: str. "savedmodel", "litert", "litert-int8" or "onnx".
-        out: str or Path, or None for `RUN/export/FORMAT`. Must not exist, but for "savedmodel": that is the base path
-            of a served model, and each export into it the next version.
+        out: str or Path, or None for `RUN/export/FORMAT`. Must not exist, but for
+            "savedmodel": that is the base path of a served model, and each export into
+            it the next version.
         normalize: bool. Whether embeddings are scaled to unit length.
         data: str, or None for that of the run. The folder of the data set.
-        max_images: int. The most query and gallery images compared, see `whole_identities`.
-        representative_images: int. Training images, of as many people as there are, that "litert-int8" is quantised by.
+        max_images: int. The most query and gallery images compared, see
+            `whole_identities`.
+        representative_images: int. Training images, of as many people as there are,
+            that "litert-int8" is quantised by.
         max_pixels: int. The most pixels of an image that a SavedModel decodes.
-        max_difference: float, or None for that of `default_tolerance`. See `Tolerance.difference`.
-        max_points_lost: float, or None for that of `default_tolerance`. See `Tolerance.points`.
+        max_difference: float, or None for that of `default_tolerance`. See
+            `Tolerance.difference`.
+        max_points_lost: float, or None for that of `default_tolerance`. See
+            `Tolerance.points`.
 
     Returns:
         `ExportReport`.
 
     Raises:
-        InputError: the run is not finished or has no encoder, the data set is missing, the format is unknown, not
-            installed or lacks an operation of the encoder, `out` is taken, or the export is outside the tolerance.
+        InputError: the run is not finished or has no encoder, the data set is missing,
+            the format is unknown, not installed or lacks an operation of the encoder,
+            `out` is taken, or the export is outside the tolerance.
     """
     if format not in WRITERS:
         raise InputError(unknown("format", format, WRITERS))
@@ -142,7 +150,8 @@ def load_source(
         (`Source`, the run's data set, the run's configuration).
 
     Raises:
-        InputError: the run is not finished, is an export or has no encoder, or the data set or an image is missing.
+        InputError: the run is not finished, is an export or has no encoder, or the data
+            set or an image is missing.
     """
     if find_export(run):
         raise InputError(f"{str(run)!r} is an export already; name the run that it was made from.")
@@ -194,7 +203,8 @@ def representative_inputs(encoder: Encoder, records: Sequence[Record], count: in
         list of dict from input name to array [1, ...].
 
     Raises:
-        InputError: `count` is negative, an image cannot be read, or lacks landmarks that the encoder needs.
+        InputError: `count` is negative, an image cannot be read, or lacks landmarks
+            that the encoder needs.
     """
     if count < 0:
         raise InputError(f"The number of representative images must not be negative. Received: {count}.")

@@ -1,7 +1,8 @@
 """Encoded images -> pixels inside a served graph, each image with its own error.
 
-A request is one batch, a server may merge those of several clients, and one failing operation fails all of it. So the
-images are read by a small tf.data pipeline, which goes on after an image that cannot be decoded.
+A request is one batch, a server may merge those of several clients, and one failing
+operation fails all of it. So the images are read by a small tf.data pipeline, which
+goes on after an image that cannot be decoded.
 """
 
 import functools
@@ -20,15 +21,16 @@ def decode_images(encoded: tf.Tensor, image_size: ImageSize, max_pixels: int) ->
     The size in pixels is read from the header, before memory for the pixels is taken.
 
     Args:
-        encoded: string [batch]. Each the bytes of a JPEG or PNG file: grey, colour, CMYK, with transparency (which is
-            ignored), of 8 or 16 bits.
+        encoded: string [batch]. Each the bytes of a JPEG or PNG file: grey, colour,
+            CMYK, with transparency (which is ignored), of 8 or 16 bits.
         image_size: (int, int). Height and width wanted.
         max_pixels: int. The most pixels of an image.
 
     Returns:
-        (pixels, error): uint8 [batch, *image_size, 3], RGB, the pixels that `reid_tf.pipeline.decode` makes, black
-        where an image is refused; and string [batch], "" where an image is valid, else what is wrong with it, in
-        printable ASCII: "has 30000000 pixels, more than the 25000000 allowed".
+        (pixels, error): uint8 [batch, *image_size, 3], RGB, the pixels that
+        `reid_tf.pipeline.decode` makes, black where an image is refused; and string
+        [batch], "" where an image is valid, else what is wrong with it, in printable
+        ASCII: "has 30000000 pixels, more than the 25000000 allowed".
     """
     count = tf.shape(encoded, out_type=tf.int64)[0]
     read = functools.partial(_read, image_size=image_size, max_pixels=max_pixels)

@@ -9,12 +9,13 @@ def checked_landmarks(landmarks: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor
     """Finds the landmarks that are not valid; fails with `InvalidArgumentError` where they are not as many as images.
 
     Args:
-        landmarks: float32 [batch, 18, 3]. x and y in [0, 1] of the image, and confidence.
+        landmarks: float32 [batch, 18, 3]. x and y in [0, 1] of the image, and
+            confidence.
         count: int32 scalar. The images of the request.
 
     Returns:
-        (landmarks, error): float32 [batch, 18, 3], zeros (nothing is seen) where they are refused; and string [batch],
-        "" where they are valid, else what is wrong.
+        (landmarks, error): float32 [batch, 18, 3], zeros (nothing is seen) where they
+        are refused; and string [batch], "" where they are valid, else what is wrong.
     """
     found = tf.shape(landmarks)[0]
     message = tf.strings.format("there must be as many landmarks as images, and there are {} for {}", (found, count))

@@ -24,8 +24,8 @@ class Tolerance:
     """How far an export may be from its run.
 
     Args:
-        difference: float, or None for any. The most that the embedding of one image may differ, as a share of the mean
-            length of the run's embeddings.
+        difference: float, or None for any. The most that the embedding of one image may
+            differ, as a share of the mean length of the run's embeddings.
         points: float. The most points of mAP that may be lost.
     """
 
@@ -36,14 +36,16 @@ class Tolerance:
 def default_tolerance(kind: str, precision: str) -> Tolerance:
     """Returns what is allowed where nothing else is said.
 
-    In float32 an export is the same function: 1e-3 of the length and 0.1 points of mAP. One in half precision may lose
-    1 point. So may one in 8 bits, whatever the embeddings: their errors are of several per cent each, and what counts
-    is whether the right images still rank first. Rank-1 is not judged: one query of a small set decides more than 0.1
-    points of it.
+    In float32 an export is the same function: 1e-3 of the length and 0.1 points of mAP.
+    One in half precision may lose 1 point. So may one in 8 bits, whatever the
+    embeddings: their errors are of several per cent each, and what counts is whether
+    the right images still rank first. Rank-1 is not judged: one query of a small set
+    decides more than 0.1 points of it.
 
     Args:
         kind: str. The format.
-        precision: str. The run's policy: "float32", "mixed_float16" or "mixed_bfloat16".
+        precision: str. The run's policy: "float32", "mixed_float16" or
+            "mixed_bfloat16".
 
     Returns:
         `Tolerance`.
@@ -60,10 +62,12 @@ class Parity:
     Args:
         images: int. Query and gallery images compared.
         queries: int. Queries that have a match among them.
-        difference: float. The largest difference of an image's two embeddings (the length of the difference vector), as
-            a share of the mean length of the run's embeddings.
+        difference: float. The largest difference of an image's two embeddings (the
+            length of the difference vector), as a share of the mean length of the run's
+            embeddings.
         rank1: (float, float). Of the run and of the export, in [0, 1].
-        mean_average_precision: (float, float). Of the run and of the export, in [0, 1], by the step rule.
+        mean_average_precision: (float, float). Of the run and of the export, in [0, 1],
+            by the step rule.
         tolerance: `Tolerance`.
     """
 
@@ -111,9 +115,12 @@ def compare(
     """Embeds queries and gallery twice and ranks them twice.
 
     Args:
-        encoder: `Encoder` of the run, with the options of the export (flip, unit length).
-        embed_exported: function from records to float32 [N, dim], through the exported file.
-        dataset: `ReIDDataset`, such as `whole_identities()` gives it. Its query and gallery are compared.
+        encoder: `Encoder` of the run, with the options of the export (flip, unit
+            length).
+        embed_exported: function from records to float32 [N, dim], through the exported
+            file.
+        dataset: `ReIDDataset`, such as `whole_identities()` gives it. Its query and
+            gallery are compared.
         protocol: str. As in `evaluate()`.
         tolerance: `Tolerance`. It is not checked here.
 
@@ -148,8 +155,8 @@ def compare(
 def whole_identities(dataset: ReIDDataset, max_images: int) -> ReIDDataset:
     """Chooses so many query and gallery images that no match of a chosen query is left out, always the same ones.
 
-    Identities with a query come first, in a fixed random order, then those without; one that does not fit is passed
-    over.
+    Identities with a query come first, in a fixed random order, then those without; one
+    that does not fit is passed over.
 
     Args:
         dataset: `ReIDDataset`.

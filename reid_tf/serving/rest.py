@@ -28,8 +28,9 @@ class RestModel:
         model_name: str. The name it serves the model under.
         version: int, or None for the one that the server prefers, its latest.
         timeout_s: float. Seconds that one attempt may take.
-        retries: int. How often a request is repeated that met no server, a broken connection, a timeout or one of the
-            statuses 429, 502, 503 and 504, with growing pauses.
+        retries: int. How often a request is repeated that met no server, a broken
+            connection, a timeout or one of the statuses 429, 502, 503 and 504, with
+            growing pauses.
 
     Raises:
         InputError: the URL is not the URL of a server, or a number is out of range.
@@ -87,15 +88,17 @@ class RestModel:
 
         Args:
             signature: str. Its name.
-            inputs: mapping from input to JSON values, the first axis of each being the batch.
+            inputs: mapping from input to JSON values, the first axis of each being the
+                batch.
 
         Returns:
-            dict from output to its JSON value; rows that the model refuses are NaN, which such servers write as the
-            bare word: Python's own JSON reads it, stricter ones do not.
+            dict from output to its JSON value; rows that the model refuses are NaN,
+            which such servers write as the bare word: Python's own JSON reads it,
+            stricter ones do not.
 
         Raises:
-            ServerError: there is no server, no such model, or no proper answer, or the server says that the request is
-                wrong as a whole.
+            ServerError: there is no server, no such model, or no proper answer, or the
+                server says that the request is wrong as a whole.
         """
         url = f"{self.url}:predict"
         answer = self._request("POST", url, {"signature_name": signature, "inputs": inputs})

@@ -32,8 +32,8 @@ def send(
         `Answers`, in which images that cannot be read are refused, too.
 
     Raises:
-        ServerError: the server or its model is not there, the request is wrong as a whole, or the answer has another
-            form.
+        ServerError: the server or its model is not there, the request is wrong as a
+            whole, or the answer has another form.
     """
     answers = Answers(len(next(iter(images.values()))))
     for start in range(0, answers.count, batch_size):

@@ -18,7 +18,8 @@ from reid_tf.serving.images import JPEG, PNG
 def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) -> np.ndarray:
     """Embeds the files of records with the `serving_default` signature of a SavedModel.
 
-    A file that is neither JPEG nor PNG, which a server takes, is sent as PNG, which keeps its pixels.
+    A file that is neither JPEG nor PNG, which a server takes, is sent as PNG, which
+    keeps its pixels.
 
     Args:
         folder: Path. The version folder of an export.

@@ -34,29 +34,37 @@ def build_serving_module(
 ) -> tf.Module:
     """Builds the graphs that a server runs; decoding, resizing, flipping and preprocessing are inside.
 
-    The signatures are `serving_default` (`image`, string [batch], the bytes of JPEG or PNG files, to `embedding`),
-    `embed_image` (`image`, uint8 [batch, any height, any width, 3], to `embedding`), `attributes` (as
-    `serving_default`, to `attributes`) where the encoder has them, and, where there is a verifier or a calibration,
-    `verify` (`image_a` and `image_b`, string [batch], to `probability`, `distance` and, where calibrated, `same` and
-    the `threshold` of the distance). An encoder that looks at body parts takes `landmarks` float32 [batch, 18, 3]
-    beside each image (`landmarks_a`, `landmarks_b`). A request with no images gives no rows.
+    The signatures are `serving_default` (`image`, string [batch], the bytes of JPEG or
+    PNG files, to `embedding`), `embed_image` (`image`, uint8 [batch, any height, any
+    width, 3], to `embedding`), `attributes` (as `serving_default`, to `attributes`)
+    where the encoder has them, and, where there is a verifier or a calibration,
+    `verify` (`image_a` and `image_b`, string [batch], to `probability`, `distance` and,
+    where calibrated, `same` and the `threshold` of the distance). An encoder that looks
+    at body parts takes `landmarks` float32 [batch, 18, 3] beside each image
+    (`landmarks_a`, `landmarks_b`). A request with no images gives no rows.
 
-    Signatures on files also give `error`, string [batch]: "" where a row is valid, else what is wrong with its images
-    or landmarks, in printable ASCII. Such a row is NaN and its `same` False; the others are as if it were not there.
-    `embed_image` has no `error`: its rows are NaN for landmarks that are not valid. In JSON, TensorFlow Serving writes
-    the bare word NaN, which Python reads, and a strict parser (JavaScript's `JSON.parse`) does not.
+    Signatures on files also give `error`, string [batch]: "" where a row is valid, else
+    what is wrong with its images or landmarks, in printable ASCII. Such a row is NaN
+    and its `same` False; the others are as if it were not there. `embed_image` has no
+    `error`: its rows are NaN for landmarks that are not valid. In JSON, TensorFlow
+    Serving writes the bare word NaN, which Python reads, and a strict parser
+    (JavaScript's `JSON.parse`) does not.
 
-    Where calibrated, `probability` is the calibration's logistic function of `distance`, so that it cannot contradict
-    `same`: no pair that is the same person is less probable than one that is not. The verifier's own scores order
-    pairs in another way, and on unseen people a worse one; they are `probability` only without a calibration.
+    Where calibrated, `probability` is the calibration's logistic function of
+    `distance`, so that it cannot contradict `same`: no pair that is the same person is
+    less probable than one that is not. The verifier's own scores order pairs in another
+    way, and on unseen people a worse one; they are `probability` only without a
+    calibration.
 
     Args:
         encoder: `Encoder`. Its embeddings are those that `Encoder.__call__` makes.
-        verifier: keras.Model from {"embedding_a", "embedding_b"} to {"probability": [batch, 1]}, or None. Left out
-            where there is a calibration.
-        calibration: `Calibration`, or None. Says which distance `verify` measures (without it, the encoder's), how
-            probable it makes one person, and which pairs are the same.
-        normalize: bool. Whether `embedding` is scaled to unit length. `verify` always looks at the unscaled ones.
+        verifier: keras.Model from {"embedding_a", "embedding_b"} to {"probability":
+            [batch, 1]}, or None. Left out where there is a calibration.
+        calibration: `Calibration`, or None. Says which distance `verify` measures
+            (without it, the encoder's), how probable it makes one person, and which
+            pairs are the same.
+        normalize: bool. Whether `embedding` is scaled to unit length. `verify` always
+            looks at the unscaled ones.
         max_pixels: int. The most pixels of an encoded image, see `decode_images`.
 
     Returns:
@@ -96,7 +104,8 @@ def save_serving_module(module: tf.Module, folder: Path) -> None:
 
     Args:
         module: tf.Module of `build_serving_module`.
-        folder: Path. A folder that is empty or not there, such as the version folder `1` of a model's base path.
+        folder: Path. A folder that is empty or not there, such as the version folder
+            `1` of a model's base path.
     """
     tf.saved_model.save(module, str(folder), signatures=dict(module.functions))
     write_warmup_requests(Path(folder) / WARMUP_FILE, module.functions)
@@ -109,7 +118,8 @@ def describe_signatures(module: tf.Module) -> dict[str, Any]:
         module: tf.Module of `build_serving_module`.
 
     Returns:
-        dict from signature to {"inputs": {name: {"dtype": "string", "shape": [None]}}, "outputs": {...}}.
+        dict from signature to {"inputs": {name: {"dtype": "string", "shape": [None]}},
+        "outputs": {...}}.
     """
 
     def described(specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:

@@ -20,12 +20,14 @@ def write_warmup_requests(
 
     Args:
         path: Path. `assets.extra/tf_serving_warmup_requests` of a SavedModel.
-        functions: mapping from signature to concrete function, whose inputs are named as those of
-            `build_serving_module`.
-        batch_sizes: sequence of int. 1, and one of many images, because they take different ways through the kernels.
+        functions: mapping from signature to concrete function, whose inputs are named
+            as those of `build_serving_module`.
+        batch_sizes: sequence of int. 1, and one of many images, because they take
+            different ways through the kernels.
 
     References:
-        TensorFlow Serving, SavedModel Warmup: a TFRecord of `PredictionLog`s, at most 1,000.
+        TensorFlow Serving, SavedModel Warmup: a TFRecord of `PredictionLog`s, at most
+        1,000.
     """
     rng = np.random.default_rng(0)
     with written_beside(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:

@@ -22,8 +22,8 @@ _FACTOR = 3  # Hyperband's: each rung has a third of the trials, of three times 
 class _Bayesian(kt.oracles.BayesianOptimizationOracle):
     """KerasTuner's, whose proposals depend on the seed and the trials before alone.
 
-    KerasTuner does not save the state of this generator and reloads trials in any order: a search that goes on would
-    not be the one that was never interrupted.
+    KerasTuner does not save the state of this generator and reloads trials in any
+    order: a search that goes on would not be the one that was never interrupted.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -41,14 +41,16 @@ def make_oracle(method: str, ranges: Mapping[str, Range], seed: int, epochs: int
         ranges: mapping from the path of an option to its `Range`.
         seed: int >= 0. The same one proposes the same values for the same figures.
         epochs: int. Of the longest trials of "hyperband".
-        trials: int. After so many there are no further ones. "hyperband" begins anew until then.
+        trials: int. After so many there are no further ones. "hyperband" begins anew
+            until then.
 
     Returns:
-        kt.Oracle. Its own end after failed trials in a row is out of reach: it would come before the last failure is
-        saved, and again at every later trial.
+        kt.Oracle. Its own end after failed trials in a row is out of reach: it would
+        come before the last failure is saved, and again at every later trial.
 
     Raises:
-        InputError: the method is unknown, or "hyperband" has too few epochs for two rungs.
+        InputError: the method is unknown, or "hyperband" has too few epochs for two
+            rungs.
     """
     space = kt.HyperParameters()
     for option, one in ranges.items():

@@ -21,20 +21,24 @@ def train_in_own_process(
 ) -> str:
     """Calls `train()`, or another training, in a new process and waits for its end.
 
-    TensorFlow keeps memory for every model that its process has trained (some 30 MiB for a tiny one, in spite of
-    `keras.backend.clear_session()`), and a GPU's memory altogether. A process of its own gives all of it back, starts
-    from the state that a single training starts from, and takes nobody with it when memory runs out. It ends when the
-    calling process does. A script calls this under `if __name__ == "__main__"`.
+    TensorFlow keeps memory for every model that its process has trained (some 30 MiB
+    for a tiny one, in spite of `keras.backend.clear_session()`), and a GPU's memory
+    altogether. A process of its own gives all of it back, starts from the state that a
+    single training starts from, and takes nobody with it when memory runs out. It ends
+    when the calling process does. A script calls this under `if __name__ ==
+    "__main__"`.
 
     Args:
         config: as in `train()`.
         run_directory: as in `train()`.
         resume: as in `train()`.
-        training: function of these three, found by its name in the new process: `train` or `train_trial`.
+        training: function of these three, found by its name in the new process: `train`
+            or `train_trial`.
 
     Returns:
-        "" where the run is finished, otherwise the sentence that says why it is not: that of the `InputError`, or how
-        the process ended, whose traceback is then on standard error.
+        "" where the run is finished, otherwise the sentence that says why it is not:
+        that of the `InputError`, or how the process ended, whose traceback is then on
+        standard error.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     receiver, sender = context.Pipe(duplex=False)

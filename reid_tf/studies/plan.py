@@ -22,7 +22,8 @@ class Search:
         ranges: mapping from the path of an option to its `Range`.
         method: str. "random", "bayesian" or "hyperband".
         base: `ExperimentConfig` whose options are searched.
-        load: function of further overrides ("key.path=value" strings) that returns the checked configuration.
+        load: function of further overrides ("key.path=value" strings) that returns the
+            checked configuration.
     """
 
     ranges: Mapping[str, Range]
@@ -60,19 +61,23 @@ def plan_search(
     """Checks a search: its ranges, its method, and configurations at the ends of every range.
 
     Args:
-        ranges: mapping from the path of an option, as `load_config()` takes it, to its `Range`.
+        ranges: mapping from the path of an option, as `load_config()` takes it, to its
+            `Range`.
         load: as in `Search`.
-        method: str. "random"; "bayesian", which learns from the trials before after three for each option; or
-            "hyperband", which tries many values for a few epochs and goes on with the best third, for three times as
-            many, up to the configuration's. Each of its trials is a whole training with its own schedule, warm-up
+        method: str. "random"; "bayesian", which learns from the trials before after
+            three for each option; or "hyperband", which tries many values for a few
+            epochs and goes on with the best third, for three times as many, up to the
+            configuration's. Each of its trials is a whole training with its own
+            schedule, warm-up
             included: a rate that falls with the last epoch falls in a short trial too.
 
     Returns:
         `Search`.
 
     Raises:
-        InputError: a range, the method or a configuration is wrong, an option does not exist, or trials would not be
-            validated on identities held out of the training images.
+        InputError: a range, the method or a configuration is wrong, an option does not
+            exist, or trials would not be validated on identities held out of the
+            training images.
     """
     check_ranges(ranges)
     base = load([])

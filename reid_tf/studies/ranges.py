@@ -26,8 +26,10 @@ class Range:
     Args:
         min: number or None. The smallest value.
         max: number or None. The largest value.
-        sampling: str. "linear", or "log" for values whose ratio counts, such as learning rates.
-        step: number or None. From one value to the next, beginning with `min`; with "log", what it is multiplied by.
+        sampling: str. "linear", or "log" for values whose ratio counts, such as
+            learning rates.
+        step: number or None. From one value to the next, beginning with `min`; with
+            "log", what it is multiplied by.
         values: tuple or None. The values to choose from, instead of all that.
         also: paths of further options that always take the same value.
     """
@@ -92,7 +94,8 @@ def load_tuning(path: str | Path) -> TuningConfig:
         The checked `TuningConfig`, its `config` a path that can be opened from here.
 
     Raises:
-        InputError: the file is missing or not a YAML mapping, or a key, range or value is wrong.
+        InputError: the file is missing or not a YAML mapping, or a key, range or value
+            is wrong.
     """
     tuning = parse_tuning(OmegaConf.to_container(read_yaml(path, "tuning"), resolve=True))
     return dataclasses.replace(tuning, config=str(Path(path).parent / tuning.config))

@@ -21,7 +21,8 @@ class SearchResult:
 
     Args:
         rows: tuple of `TrialRow`, in the order of the trials.
-        error: str. Why nothing was found or the search ended before its last trial, or "".
+        error: str. Why nothing was found or the search ended before its last trial, or
+            "".
     """
 
     rows: tuple[TrialRow, ...]
@@ -31,23 +32,25 @@ class SearchResult:
 def run_search(search: Search, trials: int, out: str | Path) -> SearchResult:
     """Runs trials, one after another, and writes tables, plot and the best configuration after each of them.
 
-    A trial is a `train_trial()` in a process of its own. A search that was interrupted goes on where it was, in the
-    middle of a trial too, and with more trials than before it continues. A trial that fails does not keep the others
-    from running, and is not repeated; after three in a row the search ends, and begun again it tries the next.
+    A trial is a `train_trial()` in a process of its own. A search that was interrupted
+    goes on where it was, in the middle of a trial too, and with more trials than before
+    it continues. A trial that fails does not keep the others from running, and is not
+    repeated; after three in a row the search ends, and begun again it tries the next.
 
     Args:
         search: `Search`, as `plan_search()` returns it.
-        trials: int >= 1. Of the whole search, including those that earlier calls have run. Where a list of values has
-            fewer combinations, there are fewer.
-        out: str or Path. The folder that holds `trials.csv`, `trials.md`, `trials.png`, `best.yaml`, `search.json`
-            (what is searched), `trials/` with one folder per trial, and KerasTuner's state.
+        trials: int >= 1. Of the whole search, including those that earlier calls have
+            run. Where a list of values has fewer combinations, there are fewer.
+        out: str or Path. The folder that holds `trials.csv`, `trials.md`, `trials.png`,
+            `best.yaml`, `search.json` (what is searched), `trials/` with one folder per
+            trial, and KerasTuner's state.
 
     Returns:
         `SearchResult`.
 
     Raises:
-        InputError: there are no trials, the folder holds another search or a state that cannot be read, or the data
-            set cannot be read; nothing is trained then.
+        InputError: there are no trials, the folder holds another search or a state that
+            cannot be read, or the data set cannot be read; nothing is trained then.
     """
     out = Path(out)
     if trials < 1:

@@ -27,7 +27,8 @@ class SweepRun:
     """One run of a sweep.
 
     Args:
-        name: str. Of its folder: the options and their values, as far as a file name can hold them.
+        name: str. Of its folder: the options and their values, as far as a file name
+            can hold them.
         values: mapping from the path of each varied option to the value.
         config: `ExperimentConfig` with these values.
         reported: mapping from metric to the share in [0, 1] that is reported for them.
@@ -47,15 +48,18 @@ def plan_sweep(
     """Turns values into runs, every configuration of which is checked.
 
     Args:
-        vary: mapping from the path of an option, as `load_config()` takes it, to its values.
-        load: function of further overrides ("key.path=value" strings) that returns the checked configuration.
+        vary: mapping from the path of an option, as `load_config()` takes it, to its
+            values.
+        load: function of further overrides ("key.path=value" strings) that returns the
+            checked configuration.
         reported: `ReportedCurves` over the values of the only option, or None.
 
     Returns:
         tuple of `SweepRun`, the last option's values changing fastest.
 
     Raises:
-        InputError: there are no values, two of them give the same configuration, or a configuration is wrong.
+        InputError: there are no values, two of them give the same configuration, or a
+            configuration is wrong.
     """
     check_values({option: tuple(values) for option, values in vary.items()})
     runs: list[SweepRun] = []
@@ -78,8 +82,9 @@ def run_name(values: Mapping[str, Any]) -> str:
         values: mapping from the path of an option to its value.
 
     Returns:
-        str, another one for other values, also where a file system does not tell capitals apart. Where a value has
-        characters that do not suit a file name, or the name would be long, a part of its hash is at the end.
+        str, another one for other values, also where a file system does not tell
+        capitals apart. Where a value has characters that do not suit a file name, or
+        the name would be long, a part of its hash is at the end.
     """
     text = ",".join(f"{option}={_plain(value)}" for option, value in values.items())
     if len(text) <= _LONGEST_NAME and re.fullmatch(r"[a-z0-9_.+=,-]+", text):
@@ -91,20 +96,21 @@ def run_name(values: Mapping[str, Any]) -> str:
 def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = None) -> list[SweepRow]:
     """Trains what is not trained yet, one run after another, and writes tables and plot after each of them.
 
-    A finished run is read, not repeated, and an interrupted one goes on where it was. A run that fails does not keep
-    the others from running: its row says why.
+    A finished run is read, not repeated, and an interrupted one goes on where it was. A
+    run that fails does not keep the others from running: its row says why.
 
     Args:
         runs: sequence of `SweepRun`, as `plan_sweep()` returns them.
-        out: str or Path. The folder that holds a run directory each, `sweep.csv`, `sweep.md` and `sweep.png`.
+        out: str or Path. The folder that holds a run directory each, `sweep.csv`,
+            `sweep.md` and `sweep.png`.
         source: str or None. Who reports the runs' reported figures.
 
     Returns:
         list of `SweepRow`, one per run; where `error` is not "", the run failed.
 
     Raises:
-        InputError: a folder holds a run of another configuration, or a data set cannot be read; nothing is trained
-            then.
+        InputError: a folder holds a run of another configuration, or a data set cannot
+            be read; nothing is trained then.
     """
     out = Path(out)
     rows = [_read(run, out / run.name) for run in runs]

@@ -21,7 +21,8 @@ class ReportedCurves:
 
     Args:
         source: str. Who, as in a legend after "reported by": "the paper, table 2".
-        percent: mapping from metric ("rank1", "mAP", ...) to percentages, one for each value, in the values' order.
+        percent: mapping from metric ("rank1", "mAP", ...) to percentages, one for each
+            value, in the values' order.
     """
 
     source: str
@@ -34,8 +35,8 @@ class SweepConfig:
 
     Args:
         config: str. The experiment file, relative to the folder of the sweep file.
-        vary: mapping from the path of an option, as `--set` takes it, to its values. Of several options every
-            combination is run.
+        vary: mapping from the path of an option, as `--set` takes it, to its values. Of
+            several options every combination is run.
         set: "key.path=value" strings. Further overrides, the same for all runs.
         reported: `ReportedCurves` over the values of the only varied option, or None.
     """
@@ -56,8 +57,8 @@ def load_sweep(path: str | Path) -> SweepConfig:
         The checked `SweepConfig`, its `config` a path that can be opened from here.
 
     Raises:
-        InputError: the file is missing or not a YAML mapping, a key or value is wrong, or the reported figures do not
-            fit the values.
+        InputError: the file is missing or not a YAML mapping, a key or value is wrong,
+            or the reported figures do not fit the values.
     """
     sweep = parse_sweep(OmegaConf.to_container(read_yaml(path, "sweep"), resolve=True))
     return dataclasses.replace(sweep, config=str(Path(path).parent / sweep.config))

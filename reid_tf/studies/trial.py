@@ -16,9 +16,11 @@ VALIDATION_FILE = "validation.json"
 def train_trial(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> dict[str, float]:
     """Fits a configuration's model and keeps what validation says of it; no image of the test set is read.
 
-    The folder is not a judged run's and cannot be taken for one: there is no `metrics.json`, no model, no report, and
-    `validation.json` in their place. Of configuration, manifest, history and logs it holds the same. The checkpoints,
-    which only going on needs, are removed at the end: dozens of trials would fill a disk with them.
+    The folder is not a judged run's and cannot be taken for one: there is no
+    `metrics.json`, no model, no report, and `validation.json` in their place. Of
+    configuration, manifest, history and logs it holds the same. The checkpoints, which
+    only going on needs, are removed at the end: dozens of trials would fill a disk with
+    them.
 
     Args:
         config: `ExperimentConfig` with validation by held-out identities.
@@ -26,10 +28,12 @@ def train_trial(config: ExperimentConfig, run_directory: str | Path, resume: boo
         resume: bool. As in `train()`.
 
     Returns:
-        dict. What `validation.json` holds: "epoch" (the best one) and its `val_mAP`, `val_rank1` and the like.
+        dict. What `validation.json` holds: "epoch" (the best one) and its `val_mAP`,
+        `val_rank1` and the like.
 
     Raises:
-        InputError: as `train()`, or validation is missing, on the test set, without a finite mAP, or not by retrieval.
+        InputError: as `train()`, or validation is missing, on the test set, without a
+            finite mAP, or not by retrieval.
     """
     check_validation(config)
     fitting = Fitting(config, run_directory, resume)

@@ -1,7 +1,8 @@
 """Moving averages of the weights, which the optimizers keep: judged, saved and kept in the weights' place.
 
-Each step goes on from the weights themselves. Normalisation statistics are not averaged: they are moving averages
-already, and averaging them again changed the mAP of short runs by half a point, up or down.
+Each step goes on from the weights themselves. Normalisation statistics are not
+averaged: they are moving averages already, and averaging them again changed the mAP of
+short runs by half a point, up or down.
 """
 
 import contextlib

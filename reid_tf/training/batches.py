@@ -32,28 +32,36 @@ def make_batches(
 ) -> tf.data.Dataset:
     """Makes the training batches of a system, for `system.compile(...)` and `fit`.
 
-    One iteration is one epoch: every image once, or every identity as often. The next iteration is the next epoch, in
-    another order and with other augmentations, so `fit(batches, epochs=20)` needs nothing else.
+    One iteration is one epoch: every image once, or every identity as often. The next
+    iteration is the next epoch, in another order and with other augmentations, so
+    `fit(batches, epochs=20)` needs nothing else.
 
     Args:
         dataset: `ReIDDataset`. Its training images.
         system: `System`. Says which batches it takes, which inputs and which targets.
-        batch_size: int. Images in a batch, two per pair; with identities, 4 images each. Not used beside `batches`.
-        batches: component, or None for the sampler that the system wants, of `batch_size` images.
-        augment: components in the order of application; by default `flip` and `random_erasing`.
-        load_size: (int, int), or None for the system's image size. Size to which images are resized before they are
-            augmented.
-        cache: str. What stays in memory: nothing ("none"), "encoded" files or "decoded" images.
-        epochs: int >= 1. Length of the training; only samplers whose share of positive pairs moves look at it.
+        batch_size: int. Images in a batch, two per pair; with identities, 4 images
+            each. Not used beside `batches`.
+        batches: component, or None for the sampler that the system wants, of
+            `batch_size` images.
+        augment: components in the order of application; by default `flip` and
+            `random_erasing`.
+        load_size: (int, int), or None for the system's image size. Size to which images
+            are resized before they are augmented.
+        cache: str. What stays in memory: nothing ("none"), "encoded" files or "decoded"
+            images.
+        epochs: int >= 1. Length of the training; only samplers whose share of positive
+            pairs moves look at it.
         seed: int >= 0. Of order and augmentation.
 
     Returns:
-        tf.data.Dataset of (dict of inputs, dict of targets); its `cardinality()` is the steps of an epoch.
+        tf.data.Dataset of (dict of inputs, dict of targets); its `cardinality()` is the
+        steps of an epoch.
 
     Raises:
-        InputError: there are no training images, the batches do not suit the system or its triplet loss, the system
-            has another number of identities than the data set, a component or an option does not exist, or the data set
-            lacks labels that the system learns from.
+        InputError: there are no training images, the batches do not suit the system or
+            its triplet loss, the system has another number of identities than the data
+            set, a component or an option does not exist, or the data set lacks labels
+            that the system learns from.
 
     Example:
         >>> system = reid_tf.models.baseline(backbone, num_identities=dataset.num_identities)
@@ -98,7 +106,8 @@ def make_sampler(
         `Sampler`.
 
     Raises:
-        InputError: the batches do not suit the system or its triplet loss, or an option is wrong.
+        InputError: the batches do not suit the system or its triplet loss, or an option
+            is wrong.
     """
     SAMPLERS.options(component)
     system.check_batches(component["name"])

@@ -43,7 +43,8 @@ def embed_test_set(encoder: Encoder, dataset: ReIDDataset, batch_size: int) -> t
 class RetrievalValidation(keras.callbacks.Callback):
     """Writes `val_mAP` and `val_rank1` into the logs every few epochs and after the last one of each stage.
 
-    With several protocols the first gives these names, and the others' end in the protocol's name.
+    With several protocols the first gives these names, and the others' end in the
+    protocol's name.
 
     Args:
         encoder: `Encoder`. Shares its weights with the model in training.
@@ -123,13 +124,15 @@ class StopAtNaN(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Keeps the last and the best epoch's weights (with the optimizer's state) and the history, ready to resume.
 
-    Weights get a new name every epoch and the state file, replaced in one step, says which name counts; so an
-    interruption at any moment leaves a state whose files are complete. Where the optimizer averages the weights, the
-    averages are in the file in the weights' place (they are what validation judged, and what another run would begin
-    with), and the weights in that of the averages.
+    Weights get a new name every epoch and the state file, replaced in one step, says
+    which name counts; so an interruption at any moment leaves a state whose files are
+    complete. Where the optimizer averages the weights, the averages are in the file in
+    the weights' place (they are what validation judged, and what another run would
+    begin with), and the weights in that of the averages.
 
     Args:
-        run: `RunDirectory`. Where it goes on with an interrupted run, that one's state is read.
+        run: `RunDirectory`. Where it goes on with an interrupted run, that one's state
+            is read.
         score: str. The logged value that chooses the best epoch.
     """
 

@@ -31,11 +31,13 @@ class Experiment:
     Args:
         config: `ExperimentConfig`.
         dataset: `ReIDDataset`. As loaded; its query and gallery are the test set.
-        training: `ReIDDataset`. The images to learn from and, where validation is wanted, its query and gallery.
+        training: `ReIDDataset`. The images to learn from and, where validation is
+            wanted, its query and gallery.
         system: `System`. With the configuration's loss weights.
         sampler: `Sampler`. Of the first stage.
         steps_per_epoch: int. Of the first stage.
-        backbone: keras.Models. The backbone, and the copies of its parts that the model holds.
+        backbone: keras.Models. The backbone, and the copies of its parts that the model
+            holds.
         pretrained: variables that came from a weights file of the backbone's.
         replicas: int. Over which a batch is divided.
     """
@@ -54,8 +56,8 @@ class Experiment:
         """Returns the experiment of each stage of the training, all on the same data and weights; one stage is itself.
 
         Raises:
-            InputError: a stage's sampler does not suit the model, a loss weight names no output, or more steps are
-                wanted than an epoch has.
+            InputError: a stage's sampler does not suit the model, a loss weight names
+                no output, or more steps are wanted than an epoch has.
         """
         if not self.config.stages:
             return [self]
@@ -116,15 +118,17 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
 
     Args:
         config: `ExperimentConfig`.
-        strategy: tf.distribute.Strategy under whose scope the model is built, or None for the current one.
+        strategy: tf.distribute.Strategy under whose scope the model is built, or None
+            for the current one.
 
     Returns:
         `Experiment`.
 
     Raises:
-        InputError: the data set is missing or empty, the sampler does not suit the model or its triplet loss, a loss
-            weight names no output, the image size is too small for the backbone, more steps are wanted than an epoch
-            has, or the backbone is to be frozen and there is nothing else to learn.
+        InputError: the data set is missing or empty, the sampler does not suit the
+            model or its triplet loss, a loss weight names no output, the image size is
+            too small for the backbone, more steps are wanted than an epoch has, or the
+            backbone is to be frozen and there is nothing else to learn.
     """
     import_components(config.imports)  # a process of its own has not read the configuration's file
     strategy = strategy or tf.distribute.get_strategy()

@@ -26,7 +26,8 @@ from reid_tf.versions import git_commit, versions
 class Fitting:
     """A run from its configuration to the end of fitting, in an unfinished run directory.
 
-    `experiment`, `evaluation`, `run` and `checkpoints` are what the configuration makes.
+    `experiment`, `evaluation`, `run` and `checkpoints` are what the configuration
+    makes.
 
     Args:
         config: `ExperimentConfig`.
@@ -34,8 +35,8 @@ class Fitting:
         resume: bool. Whether to go on with an interrupted run of that name.
 
     Raises:
-        InputError: something in the configuration or the data is wrong, the run directory exists, or the run to resume
-            was begun with another configuration.
+        InputError: something in the configuration or the data is wrong, the run
+            directory exists, or the run to resume was begun with another configuration.
     """
 
     def __init__(self, config: ExperimentConfig, run_directory: str | Path, resume: bool) -> None:

@@ -9,14 +9,15 @@ import keras
 class FreezeBackbone(keras.callbacks.Callback):
     """Leaves the backbone alone up to an epoch: neither weights nor normalisation statistics change until then.
 
-    Its batch normalisation then uses the statistics that it has, and no gradient is calculated for it. Optimizer and
-    learning rate go on as if nothing happened: the optimizer knows all variables, and a step may update some of them.
-    After the training everything is trainable again.
+    Its batch normalisation then uses the statistics that it has, and no gradient is
+    calculated for it. Optimizer and learning rate go on as if nothing happened: the
+    optimizer knows all variables, and a step may update some of them. After the
+    training everything is trainable again.
 
     Args:
         backbone: keras.Models. The backbone, and copies of its parts.
-        until: int. The first epoch, counted from 0 as Keras does, in which it learns; up to the first epoch of a
-            training, nothing is frozen.
+        until: int. The first epoch, counted from 0 as Keras does, in which it learns;
+            up to the first epoch of a training, nothing is frozen.
     """
 
     def __init__(self, backbone: Sequence[keras.Model], until: int) -> None:

@@ -18,7 +18,8 @@ class CombinedMetrics(keras.callbacks.Callback):
     """Writes weighted sums of an epoch's logged values into the logs.
 
     Args:
-        combined: mapping from a new name to the weights of logged values, as in `System.combined_metrics`.
+        combined: mapping from a new name to the weights of logged values, as in
+            `System.combined_metrics`.
     """
 
     def __init__(self, combined: Mapping[str, Mapping[str, float]]) -> None:
@@ -36,7 +37,8 @@ class CollapseWarning(keras.callbacks.Callback):
     """Warns, once, when the embeddings of different persons fall together.
 
     Args:
-        losses: mapping from output to loss; the triplet losses among them are watched by their `negative_distance`.
+        losses: mapping from output to loss; the triplet losses among them are watched
+            by their `negative_distance`.
         trained: outputs that train, or None for all of them.
     """
 

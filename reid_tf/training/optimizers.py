@@ -36,12 +36,15 @@ def sgd(
         momentum: float in [0, 1). The papers name none; 0.9 is the field's.
         nesterov: bool.
         weight_decay: float >= 0. 5e-4 is the field's.
-        decay: str. "coupled" adds decay x weight to the gradient, as the papers' frameworks do; "decoupled" takes it
-            from the weight directly, about 1 / (1 - momentum) times weaker.
-        pretrained_rate: float >= 0. Share of the rate for pre-trained variables, 0.1 as in fine-tuning practice.
+        decay: str. "coupled" adds decay x weight to the gradient, as the papers'
+            frameworks do; "decoupled" takes it from the weight directly, about 1 / (1 -
+            momentum) times weaker.
+        pretrained_rate: float >= 0. Share of the rate for pre-trained variables, 0.1 as
+            in fine-tuning practice.
         gradient_clip: float or None. Greatest global norm of the gradients.
-        ema_momentum: float in (0, 1), or None. Where it is given, what is validated and kept is a moving average of the
-            weights over about 1 / (1 - ema_momentum) steps, of fewer at the start; 0.999 is usual.
+        ema_momentum: float in (0, 1), or None. Where it is given, what is validated and
+            kept is a moving average of the weights over about 1 / (1 - ema_momentum)
+            steps, of fewer at the start; 0.999 is usual.
 
     Returns:
         keras Optimizer.
@@ -86,11 +89,13 @@ def adam(
         beta_1: float in [0, 1). Decay of the gradient's mean.
         beta_2: float in [0, 1). Decay of the gradient's square.
         weight_decay: float >= 0.
-        decay: str. "coupled" (L2 in the gradient, rescaled by Adam as all of it is) or "decoupled" (AdamW).
+        decay: str. "coupled" (L2 in the gradient, rescaled by Adam as all of it is) or
+            "decoupled" (AdamW).
         pretrained_rate: float >= 0. Share of the rate for pre-trained variables.
         gradient_clip: float or None. Greatest global norm of the gradients.
-        ema_momentum: float in (0, 1), or None. Where it is given, what is validated and kept is a moving average of the
-            weights over about 1 / (1 - ema_momentum) steps, of fewer at the start; 0.999 is usual.
+        ema_momentum: float in (0, 1), or None. Where it is given, what is validated and
+            kept is a moving average of the weights over about 1 / (1 - ema_momentum)
+            steps, of fewer at the start; 0.999 is usual.
 
     Returns:
         keras Optimizer.
@@ -138,8 +143,9 @@ def adamw(
         weight_decay: float >= 0.
         pretrained_rate: float >= 0. Share of the rate for pre-trained variables.
         gradient_clip: float or None. Greatest global norm of the gradients.
-        ema_momentum: float in (0, 1), or None. Where it is given, what is validated and kept is a moving average of the
-            weights over about 1 / (1 - ema_momentum) steps, of fewer at the start; 0.999 is usual.
+        ema_momentum: float in (0, 1), or None. Where it is given, what is validated and
+            kept is a moving average of the weights over about 1 / (1 - ema_momentum)
+            steps, of fewer at the start; 0.999 is usual.
 
     Returns:
         keras Optimizer.

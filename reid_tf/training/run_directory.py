@@ -15,7 +15,8 @@ class RunDirectory:
         resume: bool. Whether to go on from an interrupted run of that name.
 
     Raises:
-        InputError: the name is taken, an interrupted run is in the way, or there is none to resume.
+        InputError: the name is taken, an interrupted run is in the way, or there is
+            none to resume.
     """
 
     def __init__(self, path: str | Path, resume: bool = False) -> None:

@@ -17,8 +17,8 @@ from reid_tf.registry import load_entry_points
 def load_model(path: str | Path, compile: bool = True) -> keras.Model:
     """Opens a `.keras` file: a model with the package's layers and, where it was compiled, its losses and optimizer.
 
-    A model that was saved after `System.compile` goes on training where it stopped. The files of a run directory hold
-    no optimizer: compile those anew.
+    A model that was saved after `System.compile` goes on training where it stopped. The
+    files of a run directory hold no optimizer: compile those anew.
 
     Args:
         path: str or Path. What `model.save` wrote, or a file of a run directory.
@@ -28,7 +28,8 @@ def load_model(path: str | Path, compile: bool = True) -> keras.Model:
         keras.Model.
 
     Raises:
-        InputError: the file is missing or damaged, or names a class that nothing has registered.
+        InputError: the file is missing or damaged, or names a class that nothing has
+            registered.
     """
     if not Path(path).is_file():
         raise InputError(f"There is no model file {str(path)!r}.")

@@ -1,8 +1,9 @@
 """Optimizers with a slower rate for pre-trained variables, a choice of weight decay, and averages of the weights.
 
-The first two are applied where the update is made, not to the gradient: Adam divides a gradient by its own running
-size, so a scaled gradient changes nothing there. Biases and normalisation parameters (all below two dimensions) never
-decay. `averaging.py` says what the averages are for.
+The first two are applied where the update is made, not to the gradient: Adam divides a
+gradient by its own running size, so a scaled gradient changes nothing there. Biases and
+normalisation parameters (all below two dimensions) never decay. `averaging.py` says
+what the averages are for.
 """
 
 from collections.abc import Collection
@@ -19,13 +20,15 @@ Decay = Literal["coupled", "decoupled"]
 class _PerVariable:
     """Mixed into a Keras optimizer: each variable has its own share of the rate and its own weight decay.
 
-    With w a variable, g its gradient, r the rate times the variable's share and d its decay:
+    With w a variable, g its gradient, r the rate times the variable's share and d its
+    decay:
     coupled (classic L2): the optimizer gets g + d w, which enters the momentum;
     decoupled (AdamW): the optimizer gets g, and r d w is subtracted from w beside it.
 
-    Where averages are wanted (Keras' `use_ema`), each begins as its variable and then follows every update of that
-    variable, a = m a + (1 - m) w. A step may update some of the variables only. In step t, m is `ema_momentum`, but
-    at most (1 + t) / (10 + t): otherwise a short training would keep much of the weights that it began with.
+    Where averages are wanted (Keras' `use_ema`), each begins as its variable and then
+    follows every update of that variable, a = m a + (1 - m) w. A step may update some
+    of the variables only. In step t, m is `ema_momentum`, but at most (1 + t) / (10 +
+    t): otherwise a short training would keep much of the weights that it began with.
     """
 
     use_ema: bool
@@ -93,14 +96,17 @@ class ScaledSGD(_PerVariable, keras.optimizers.SGD):
         learning_rate: float, or LearningRateSchedule.
         momentum: float in [0, 1].
         nesterov: bool.
-        slow: strs. Paths (`variable.path`) of the variables that learn at a share of the rate.
+        slow: strs. Paths (`variable.path`) of the variables that learn at a share of
+            the rate.
         slow_rate: float >= 0. That share.
         decay: float >= 0. Weight decay of all variables with two dimensions or more.
         decay_kind: "coupled" or "decoupled".
-        **options: those that every Keras optimizer has: `global_clipnorm`, `use_ema`, ...
+        **options: those that every Keras optimizer has: `global_clipnorm`, `use_ema`,
+            ...
 
     Raises:
-        InputError: the share or the decay is negative, or there is no such kind of decay.
+        InputError: the share or the decay is negative, or there is no such kind of
+            decay.
     """
 
     def __init__(
@@ -123,24 +129,28 @@ class ScaledSGD(_PerVariable, keras.optimizers.SGD):
 class ScaledAdam(_PerVariable, keras.optimizers.Adam):
     """Adam with a rate and a decay for each variable, some of which may take their first step later than others.
 
-    Adam's two means begin at 0, which it corrects by the number of steps. Keras has one number for all variables: of
-    those whose first gradient comes after a thousand steps nothing would be corrected any more, and for about a hundred
-    steps they would move several times too far (at most 6.5 times, with the usual betas).
+    Adam's two means begin at 0, which it corrects by the number of steps. Keras has one
+    number for all variables: of those whose first gradient comes after a thousand steps
+    nothing would be corrected any more, and for about a hundred steps they would move
+    several times too far (at most 6.5 times, with the usual betas).
 
     Args:
         learning_rate: float, or LearningRateSchedule.
         beta_1: float in [0, 1).
         beta_2: float in [0, 1).
-        slow: strs. Paths (`variable.path`) of the variables that learn at a share of the rate.
+        slow: strs. Paths (`variable.path`) of the variables that learn at a share of
+            the rate.
         slow_rate: float >= 0. That share.
         decay: float >= 0. Weight decay of all variables with two dimensions or more.
         decay_kind: "coupled" or "decoupled".
         late: strs. Paths of the variables that the first steps leave out.
         late_steps: int. Number of these steps.
-        **options: those that every Keras optimizer has: `epsilon`, `global_clipnorm`, `use_ema`, ...
+        **options: those that every Keras optimizer has: `epsilon`, `global_clipnorm`,
+            `use_ema`, ...
 
     Raises:
-        InputError: the share or the decay is negative, or there is no such kind of decay.
+        InputError: the share or the decay is negative, or there is no such kind of
+            decay.
     """
 
     def __init__(

@@ -16,7 +16,8 @@ class WarmUp(LearningRateSchedule):
     """Another schedule, scaled down during its first steps.
 
     Args:
-        schedule: LearningRateSchedule. What is followed afterwards (it counts the warm-up's steps too).
+        schedule: LearningRateSchedule. What is followed afterwards (it counts the
+            warm-up's steps too).
         steps: int. Length of the warm-up.
         factor: float in (0, 1]. Share of the rate at the start.
         kind: str. "constant" keeps the share, "linear" lets it grow to 1.
@@ -70,20 +71,24 @@ def step(
     Args:
         learning_rate: float. The rate before the first boundary.
         steps_per_epoch: int.
-        boundaries: ints, ascending. Epochs after which the rate falls; 40 means that epoch 41 is the first with less.
+        boundaries: ints, ascending. Epochs after which the rate falls; 40 means that
+            epoch 41 is the first with less.
         factor: float. What the rate is multiplied by each time.
         warmup_epochs: int. Epochs at the start with a smaller rate.
         warmup_factor: float in (0, 1]. Share of the rate at the start.
-        warmup: str. "constant" (the Improved Res2Net paper's: five epochs at a tenth) or "linear".
+        warmup: str. "constant" (the Improved Res2Net paper's: five epochs at a tenth)
+            or "linear".
 
     Returns:
         LearningRateSchedule over steps.
 
     Raises:
-        InputError: the boundaries do not ascend, or the warm-up's factor is out of range.
+        InputError: the boundaries do not ascend, or the warm-up's factor is out of
+            range.
 
     References:
-        Cao and Lee, Multi-Task Network for Person Reidentification, section 3.2: times 0.1 every 5 epochs from 40 on.
+        Cao and Lee, Multi-Task Network for Person Reidentification, section 3.2: times
+        0.1 every 5 epochs from 40 on.
     """
     if list(boundaries) != sorted(set(boundaries)):
         raise InputError(f"The boundaries of the schedule must ascend. Received: {list(boundaries)}.")
@@ -125,7 +130,8 @@ def cosine(
         InputError: the warm-up's factor is out of range.
 
     References:
-        Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, equation 5 without restarts.
+        Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts,
+        equation 5 without restarts.
     """
     schedule = CosineDecay(learning_rate, epochs * steps_per_epoch, alpha=final_factor)
     return _warmed_up(schedule, warmup_epochs * steps_per_epoch, warmup_factor, warmup)

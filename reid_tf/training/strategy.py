@@ -13,10 +13,12 @@ logger = logging.getLogger(__name__)
 def make_strategy() -> tf.distribute.Strategy:
     """Mirrors the model over the visible GPUs; over the logical CPUs where there is no GPU.
 
-    One CPU, the usual case without a GPU, needs no mirroring and gets TensorFlow's default strategy. A batch is always
-    the global one: each of n replicas computes a share of 1/n, and the gradients are summed, so that losses and updates
-    equal those of one replica. The exceptions are batch normalisation, where each replica normalises by its own share,
-    and triplets, which each replica forms within its share.
+    One CPU, the usual case without a GPU, needs no mirroring and gets TensorFlow's
+    default strategy. A batch is always the global one: each of n replicas computes a
+    share of 1/n, and the gradients are summed, so that losses and updates equal those
+    of one replica. The exceptions are batch normalisation, where each replica
+    normalises by its own share, and triplets, which each replica forms within its
+    share.
 
     Returns:
         tf.distribute.Strategy.

@@ -20,13 +20,16 @@ class TrainingResult:
     """A finished run.
 
     Args:
-        run_directory: Path. Holds configuration, manifest, metrics, history, models, checkpoints, report and logs.
-        metrics: dict. Figures on the test set as in metrics.json, by name: "trained_encoder" (of a pose estimator
-            "trained_detector") and those of the references: "untrained_encoder", "colour_histogram" ("mean_pose").
+        run_directory: Path. Holds configuration, manifest, metrics, history, models,
+            checkpoints, report and logs.
+        metrics: dict. Figures on the test set as in metrics.json, by name:
+            "trained_encoder" (of a pose estimator "trained_detector") and those of the
+            references: "untrained_encoder", "colour_histogram" ("mean_pose").
         history: list of dict. The logs of each epoch.
-        tables: tuple of str. The figures as Markdown tables, beside those of the references.
-        attributes: `AttributeMetrics` on the test set, or None where the model predicts no attributes or the data set
-            has no labels.
+        tables: tuple of str. The figures as Markdown tables, beside those of the
+            references.
+        attributes: `AttributeMetrics` on the test set, or None where the model predicts
+            no attributes or the data set has no labels.
     """
 
     run_directory: Path
@@ -39,21 +42,24 @@ class TrainingResult:
 def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> TrainingResult:
     """Fits a configuration's model, evaluates what stays of it on the test set and writes the run directory.
 
-    Work happens in `run_directory` + ".unfinished"; the folder gets its name when everything is in it. With validation
-    by held-out identities the best epoch's weights are kept, otherwise the last one's: choosing an epoch by the test
-    set would flatter the figure.
+    Work happens in `run_directory` + ".unfinished"; the folder gets its name when
+    everything is in it. With validation by held-out identities the best epoch's weights
+    are kept, otherwise the last one's: choosing an epoch by the test set would flatter
+    the figure.
 
     Args:
         config: `ExperimentConfig`.
         run_directory: str or Path. Must not exist yet.
-        resume: bool. Whether to go on with an interrupted run of that name: same data order, same optimizer state.
+        resume: bool. Whether to go on with an interrupted run of that name: same data
+            order, same optimizer state.
 
     Returns:
         `TrainingResult`.
 
     Raises:
-        InputError: something in the configuration or the data is wrong, the loss became NaN, the run directory exists,
-            or the run to resume was begun with another configuration.
+        InputError: something in the configuration or the data is wrong, the loss became
+            NaN, the run directory exists, or the run to resume was begun with another
+            configuration.
     """
     fitting = Fitting(config, run_directory, resume)
     experiment, evaluation, run = fitting.experiment, fitting.evaluation, fitting.run

@@ -25,7 +25,8 @@ class Comparison:
 
     Args:
         used: rows whose tensor the file has.
-        left_out: strs. Tensors that have no place in the backbone on purpose: a classifier, counters.
+        left_out: strs. Tensors that have no place in the backbone on purpose: a
+            classifier, counters.
         unused: strs. Tensors that the table does not know.
         missing: strs. Tensors that the file lacks.
     """
@@ -67,8 +68,8 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
         `Comparison`; tensors that the table does not know are in it.
 
     Raises:
-        InputError: a tensor is missing, of another shape or not numbers with fractions, or the file is another
-            backbone's. The model is as it was.
+        InputError: a tensor is missing, of another shape or not numbers with fractions,
+            or the file is another backbone's. The model is as it was.
     """
     comparison = _fitting_comparison(table, state)
     rows = {row.variable: row for row in table.rows}
@@ -85,8 +86,9 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
 def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Comparison:
     """Writes the weights of a PyTorch network as a file for a backbone's option `weights`.
 
-    The file says what its weights expect: `load_weights` gives the backbone their preprocessing, and refuses them where
-    the backbone is configured to be another function.
+    The file says what its weights expect: `load_weights` gives the backbone their
+    preprocessing, and refuses them where the backbone is configured to be another
+    function.
 
     Args:
         backbone: str. A registered backbone that has a table.
@@ -97,7 +99,8 @@ def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Compari
         `Comparison`.
 
     Raises:
-        InputError: the backbone has no table, the weights do not fit, or `out` has another suffix.
+        InputError: the backbone has no table, the weights do not fit, or `out` has
+            another suffix.
     """
     table = weight_table(backbone)
     if not str(out).endswith(".weights.h5"):

@@ -31,7 +31,8 @@ def download(url: str, md5: str) -> Path:
         Path of the file in the cache.
 
     Raises:
-        InputError: no network, a refusal, a full disk, or other bytes than the published ones.
+        InputError: no network, a refusal, a full disk, or other bytes than the
+            published ones.
     """
     target = cache_folder() / url.rsplit("/", 1)[-1]
     if target.is_file() and _md5(target) == md5:

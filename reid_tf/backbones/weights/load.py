@@ -28,8 +28,10 @@ class PublishedWeights:
         application: function of `keras.applications` that reads them.
         url: str. The file that `weights: imagenet` fetches.
         md5: str. Its published checksum.
-        convert: function (model of the application, our model) that copies the weights over.
-        fully_connected: bool. Whether our model has the fully connected layers, which the "notop" files lack.
+        convert: function (model of the application, our model) that copies the weights
+            over.
+        fully_connected: bool. Whether our model has the fully connected layers, which
+            the "notop" files lack.
     """
 
     application: Callable[..., keras.Model]
@@ -47,22 +49,26 @@ def load_weights(
 ) -> keras.Model:
     """Fills a backbone; after an error it has the weights that it had.
 
-    A `.weights.h5` file says which preprocessing its weights expect, and the backbone's first layer takes that over.
+    A `.weights.h5` file says which preprocessing its weights expect, and the backbone's
+    first layer takes that over.
 
     Args:
         model: keras.Model. A fresh backbone, named as it is registered.
-        weights: None (keep the random weights), "imagenet", or the path of a file: `.weights.h5` as written by
-            `save_weights` of the same backbone or by `tools/convert_weights.py`, or, where Keras publishes weights, one
-            of its `.h5` files.
+        weights: None (keep the random weights), "imagenet", or the path of a file:
+            `.weights.h5` as written by `save_weights` of the same backbone or by
+            `tools/convert_weights.py`, or, where Keras publishes weights, one of its
+            `.h5` files.
         published: `PublishedWeights`, or None where Keras publishes none.
-        options: mapping. The backbone's options that change its function but not the shapes of its weights, with their
-            values; a converted file is refused where it needs another value.
+        options: mapping. The backbone's options that change its function but not the
+            shapes of its weights, with their values; a converted file is refused where
+            it needs another value.
 
     Returns:
         keras.Model: `model` itself.
 
     Raises:
-        InputError: the download failed, the file is missing, damaged, of another architecture or needs other options.
+        InputError: the download failed, the file is missing, damaged, of another
+            architecture or needs other options.
     """
     if weights is None:
         return model

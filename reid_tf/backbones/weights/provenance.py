@@ -21,7 +21,8 @@ class Provenance:
     Args:
         backbone: str. The registered backbone that they are for.
         source: str. Whose they were, in words.
-        options: mapping. Options of the backbone that do not show in the weights' shapes, with their values.
+        options: mapping. Options of the backbone that do not show in the weights'
+            shapes, with their values.
     """
 
     backbone: str

@@ -51,15 +51,16 @@ def read_state_dict(path: str | Path) -> StateDict:
     """Reads a state dict; one inside a checkpoint, and names that all begin with `module.`, are accepted.
 
     Args:
-        path: str or Path. A `.safetensors` file, or a `.pth` or `.pt` file (`model.pth.tar-60` is one too), which needs
-            PyTorch and is read as weights only: a file with objects other than tensors and plain values is refused.
+        path: str or Path. A `.safetensors` file, or a `.pth` or `.pt` file
+            (`model.pth.tar-60` is one too), which needs PyTorch and is read as weights
+            only: a file with objects other than tensors and plain values is refused.
 
     Returns:
         `StateDict`.
 
     Raises:
-        InputError: the file is missing, damaged, of another kind, holds code or no tensors, or needs PyTorch and there
-            is none.
+        InputError: the file is missing, damaged, of another kind, holds code or no
+            tensors, or needs PyTorch and there is none.
     """
     path = Path(path).expanduser()
     if not path.is_file():

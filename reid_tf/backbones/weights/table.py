@@ -62,9 +62,12 @@ class WeightTable:
     Args:
         source: str. Whose they are, in words.
         rows: `Row`s, one for each variable of the backbone.
-        left_out: strs. Patterns of names, such as "fc.*", that have no place in the backbone and need none.
-        mark: a tensor's name and its shape, which tell the table from others of the same names.
-        options: mapping. Options of the backbone that do not show in the weights' shapes, as these weights need them.
+        left_out: strs. Patterns of names, such as "fc.*", that have no place in the
+            backbone and need none.
+        mark: a tensor's name and its shape, which tell the table from others of the
+            same names.
+        options: mapping. Options of the backbone that do not show in the weights'
+            shapes, as these weights need them.
         preprocessing: function that makes what the weights expect as the first layer.
     """
 

@@ -1,9 +1,11 @@
 """Parameters, multiply-adds and speed of every backbone, and ResNet-50 beside PyTorch's.
 
-Speeds are of one batch in memory. "Embedding" is what a loaded encoder does with it: the backbone with its batch
-normalisations folded, and global average pooling, compiled, from grey values on. "Training" is one step of an identity
-softmax after the same pooling, SGD with momentum. Models take turns, and each has a first call before the measurement.
-"bfloat16" is Keras' policy mixed_bfloat16. PyTorch's network is as built, in channels-last memory.
+Speeds are of one batch in memory. "Embedding" is what a loaded encoder does with it:
+the backbone with its batch normalisations folded, and global average pooling, compiled,
+from grey values on. "Training" is one step of an identity softmax after the same
+pooling, SGD with momentum. Models take turns, and each has a first call before the
+measurement. "bfloat16" is Keras' policy mixed_bfloat16. PyTorch's network is as built,
+in channels-last memory.
 """
 
 import argparse
@@ -92,8 +94,8 @@ def our_steps(component: Mapping[str, Any], arguments: argparse.Namespace) -> St
         arguments: what `add_arguments` describes.
 
     Returns:
-        dict from "embedding, float32", "embedding, bfloat16" and, where wanted, the same with "training" to a function
-        without arguments.
+        dict from "embedding, float32", "embedding, bfloat16" and, where wanted, the
+        same with "training" to a function without arguments.
     """
     import keras
 

@@ -1,8 +1,10 @@
 """Time and memory of the retrieval evaluation, beside the bare matrix product that it cannot do without.
 
-Descriptors are random, in Market-1501's numbers. The time of evaluate() and of `query @ gallery.T` is the median of
-alternating repeats in one process. The peak memory is how far the first evaluation, before anything else is computed,
-lifts the process's highest resident size above that of the inputs (getrusage), libraries' buffers and threads included.
+Descriptors are random, in Market-1501's numbers. The time of evaluate() and of `query @
+gallery.T` is the median of alternating repeats in one process. The peak memory is how
+far the first evaluation, before anything else is computed, lifts the process's highest
+resident size above that of the inputs (getrusage), libraries' buffers and threads
+included.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How long a program waits for its first embedding, and for those of 200 crops after that.
 
-Each round is a process of its own, so that the first figure holds the imports, the loading, and whatever the first call
-makes ready. Crops are arrays of many sizes.
+Each round is a process of its own, so that the first figure holds the imports, the
+loading, and whatever the first call makes ready. Crops are arrays of many sizes.
 """
 
 import argparse
@@ -57,7 +57,8 @@ def measure(run: str, crops: int) -> tuple[float, float]:
         crops: int. Crops after the first one.
 
     Returns:
-        Seconds from before the imports to the first embedding, and from there to those of all crops.
+        Seconds from before the imports to the first embedding, and from there to those
+        of all crops.
 
     Raises:
         InputError: the encoder cannot be loaded.

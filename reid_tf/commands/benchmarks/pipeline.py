@@ -1,8 +1,10 @@
 """Images per second of each step of the input pipeline, and the share of its time that a training waits for data.
 
-Each column adds one step to those before it: the encoded bytes are read, decoded, resized, augmented, and made into the
-experiment's batches with their labels. The rows differ in where the images come from. Nothing but the pipeline runs
-while a rate is measured; while the waiting is measured, the experiment's own training step runs on the batches.
+Each column adds one step to those before it: the encoded bytes are read, decoded,
+resized, augmented, and made into the experiment's batches with their labels. The rows
+differ in where the images come from. Nothing but the pipeline runs while a rate is
+measured; while the waiting is measured, the experiment's own training step runs on the
+batches.
 """
 
 import argparse

@@ -1,9 +1,11 @@
 """Latency of one crop and speed of batches for one encoder in every format that it is exported to.
 
-The rows take turns, so that whatever else the machine does meets each of them, and every ratio is between neighbours in
-time: how many times as fast as the SavedModel that takes decoded images. Images have the encoder's size already; "from
-files" is the same SavedModel on JPEG bytes. All kernels use every core. With --run, each format is judged on the run's
-query and gallery too; without, a backbone with random weights and global average pooling is measured.
+The rows take turns, so that whatever else the machine does meets each of them, and
+every ratio is between neighbours in time: how many times as fast as the SavedModel that
+takes decoded images. Images have the encoder's size already; "from files" is the same
+SavedModel on JPEG bytes. All kernels use every core. With --run, each format is judged
+on the run's query and gallery too; without, a backbone with random weights and global
+average pooling is measured.
 """
 
 import argparse
@@ -148,7 +150,8 @@ def steps(folders: Mapping[str, Path], source: "Source", batch: int) -> dict[str
         batch: int. Images per batch.
 
     Returns:
-        dict from row to two functions without arguments: one embeds one image, the other a batch.
+        dict from row to two functions without arguments: one embeds one image, the
+        other a batch.
     """
     import tensorflow as tf
 

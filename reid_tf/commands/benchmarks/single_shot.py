@@ -1,7 +1,7 @@
 """Time of the evaluation that draws single-shot galleries, beside one evaluation on the whole gallery.
 
-Descriptors are random, in Market-1501's numbers. The two sides take turns in one process; the ratio is the median over
-the turns.
+Descriptors are random, in Market-1501's numbers. The two sides take turns in one
+process; the ratio is the median over the turns.
 """
 
 import argparse

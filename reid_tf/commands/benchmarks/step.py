@@ -1,7 +1,8 @@
 """Time of a training step of the multi-task network with more and more outputs, beside the paper's three.
 
-All rows have the same backbone, the same images and the same optimizer; they take turns, so that whatever else the
-machine does meets each of them, and every ratio is between neighbours in time.
+All rows have the same backbone, the same images and the same optimizer; they take
+turns, so that whatever else the machine does meets each of them, and every ratio is
+between neighbours in time.
 """
 
 import argparse
@@ -82,7 +83,8 @@ def take_turns(steps: Sequence[Callable[[], object]], rounds: int, repeats: int)
     Args:
         steps: sequence of functions.
         rounds: int. Turns of each.
-        repeats: int. Calls per turn; a first round before the measurement does not count.
+        repeats: int. Calls per turn; a first round before the measurement does not
+            count.
 
     Returns:
         float64 [functions, rounds]: seconds per call.

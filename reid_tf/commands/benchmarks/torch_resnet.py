@@ -85,12 +85,13 @@ def bottleneck_resnet(num_blocks: Sequence[int], num_classes: int = 1000) -> Bot
     """Builds an untrained bottleneck ResNet with the stride on the 3x3 convolution.
 
     Args:
-        num_blocks: four ints. Bottlenecks per stack: (3, 4, 6, 3) is ResNet-50, (3, 4, 23, 3) ResNet-101.
+        num_blocks: four ints. Bottlenecks per stack: (3, 4, 6, 3) is ResNet-50, (3, 4,
+            23, 3) ResNet-101.
         num_classes: int. Outputs of the classifier.
 
     Returns:
-        A torch.nn.Module from normalised images [batch, 3, height, width] to logits; its methods `feature_map` and
-        `embedding` stop earlier.
+        A torch.nn.Module from normalised images [batch, 3, height, width] to logits;
+        its methods `feature_map` and `embedding` stop earlier.
     """
     return BottleneckResNet(num_blocks, num_classes)
 
@@ -100,8 +101,9 @@ def steps(
 ) -> dict[str, Callable[[], object]]:
     """What PyTorch does with one batch, from grey values in memory to embeddings or to updated weights.
 
-    Memory is channels-last, and PyTorch gets as many threads as TensorFlow takes. bfloat16 comes in both of PyTorch's
-    ways: by autocast (its counterpart of Keras' mixed policy) and with the weights themselves in bfloat16.
+    Memory is channels-last, and PyTorch gets as many threads as TensorFlow takes.
+    bfloat16 comes in both of PyTorch's ways: by autocast (its counterpart of Keras'
+    mixed policy) and with the weights themselves in bfloat16.
 
     Args:
         num_blocks: four ints. As in `bottleneck_resnet`.
@@ -111,8 +113,8 @@ def steps(
         training: bool. Whether training steps are wanted beside the embedding steps.
 
     Returns:
-        dict from "embedding, float32", "embedding, bfloat16 autocast", "embedding, bfloat16 weights" and the same with
-        "training" to a function without arguments.
+        dict from "embedding, float32", "embedding, bfloat16 autocast", "embedding,
+        bfloat16 weights" and the same with "training" to a function without arguments.
     """
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     network = bottleneck_resnet(num_blocks, num_identities).to(memory_format=torch.channels_last)

@@ -1,9 +1,11 @@
 """The attribute annotations as a CSV file: one row per identity or image, with `MARKET1501_SCHEMA`'s answers.
 
-The fields are those of `market_attribute.mat`, and one more per colour group: `upmulticolor` and `downmulticolor`.
+The fields are those of `market_attribute.mat`, and one more per colour group:
+`upmulticolor` and `downmulticolor`.
 
 References:
-    Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and Re-Identification of People.
+    Lorenzini, Luchetta and Planchenstainer, Deep Learning Classification and
+    Re-Identification of People.
 """
 
 import csv
@@ -32,19 +34,20 @@ COLUMNS = (
 def read_annotations(path: str | Path) -> dict[str, tuple[int, ...]]:
     """Reads an annotation file.
 
-    Values count from 1, or from 0 in the whole file if any of them is 0. A colour group with none or several colours
-    set is "multi-colour". The columns may be in any order.
+    Values count from 1, or from 0 in the whole file if any of them is 0. A colour group
+    with none or several colours set is "multi-colour". The columns may be in any order.
 
     Args:
         path: str or Path. The file.
 
     Returns:
-        dict from the row's id, an identity's number or an image's file name, to one class index per group of
-        `MARKET1501_SCHEMA`, in the order of the rows.
+        dict from the row's id, an identity's number or an image's file name, to one
+        class index per group of `MARKET1501_SCHEMA`, in the order of the rows.
 
     Raises:
-        InputError: the file is not such a CSV file, lacks a column or has another one, or a cell is empty, out of range
-            or an id for the second time; the message names the line and the column.
+        InputError: the file is not such a CSV file, lacks a column or has another one,
+            or a cell is empty, out of range or an id for the second time; the message
+            names the line and the column.
     """
     table = read_csv(Path(path), COLUMNS)
     for column in table.header:
@@ -63,11 +66,12 @@ def write_annotations(path: str | Path, attributes: Mapping[str, Sequence[int]])
 
     Args:
         path: str or Path. The file to write; it is replaced in one step.
-        attributes: mapping of image file name (or an identity's number as text) to one class index per group of
-            `MARKET1501_SCHEMA`.
+        attributes: mapping of image file name (or an identity's number as text) to one
+            class index per group of `MARKET1501_SCHEMA`.
 
     Raises:
-        InputError: a class index is not one of its group; the format has no value for an unknown class (-1).
+        InputError: a class index is not one of its group; the format has no value for
+            an unknown class (-1).
     """
     values = FIELDS.encode({f"{name!r}": answers for name, answers in attributes.items()})
     columns = [(values[column] + 1).tolist() for column in COLUMNS if column != ID]

@@ -17,8 +17,8 @@ class AttributeCoding:
 
     Args:
         schema: `AttributeSchema`.
-        kind: "binary", one sigmoid for each of `schema.binary_names`; or "classes", one softmax per group, one
-            after the other in the order of the groups.
+        kind: "binary", one sigmoid for each of `schema.binary_names`; or "classes", one
+            softmax per group, one after the other in the order of the groups.
     """
 
     schema: AttributeSchema
@@ -34,8 +34,9 @@ class AttributeCoding:
     def class_probabilities(self, outputs: np.ndarray) -> list[np.ndarray]:
         """Spreads a model's outputs over the classes of each group.
 
-        From sigmoids: a two-way group is p and its complement; in a larger group each class counts by its own sigmoid
-        and "multi-colour" by all others being absent, and their sum is scaled to 1.
+        From sigmoids: a two-way group is p and its complement; in a larger group each
+        class counts by its own sigmoid and "multi-colour" by all others being absent,
+        and their sum is scaled to 1.
 
         Args:
             outputs: float [N, size]. In [0, 1].

@@ -19,7 +19,8 @@ def schema_of_columns(table: CsvTable, columns: Sequence[str]) -> tuple[Attribut
 
     Args:
         table: `CsvTable`.
-        columns: sequence of str. The attribute columns; where there is none, there is no schema.
+        columns: sequence of str. The attribute columns; where there is none, there is
+            no schema.
 
     Returns:
         The `AttributeSchema` or None, and every row's class indices or None.
@@ -45,15 +46,16 @@ def columns_of_schema(table: CsvTable, columns: Sequence[str], name: str) -> tup
 
     Args:
         table: `CsvTable`.
-        columns: sequence of str. The attribute columns, named like groups; a group without a column is unknown.
+        columns: sequence of str. The attribute columns, named like groups; a group
+            without a column is unknown.
         name: str. The schema's name: a key of `SCHEMAS`.
 
     Returns:
         The `AttributeSchema`, and every row's class indices.
 
     Raises:
-        InputError: a column is not a group of the schema, there is no column at all, or a cell is not a class of its
-            group.
+        InputError: a column is not a group of the schema, there is no column at all, or
+            a cell is not a class of its group.
     """
     schema = SCHEMAS[name]
     names = [group.name for group in schema.groups]

@@ -15,14 +15,18 @@ MULTI_COLOUR = "multi-colour"
 class AttributeFields:
     """The fields of a label file and the groups that they answer.
 
-    A field's value is a class index; files that count from 1 have one more. A colour group is spread over one field
-    per colour, named by prefix and colour: exactly one of them set is that colour, none or several are "multi-colour".
+    A field's value is a class index; files that count from 1 have one more. A colour
+    group is spread over one field per colour, named by prefix and colour: exactly one
+    of them set is that colour, none or several are "multi-colour".
 
     Args:
         schema: `AttributeSchema`.
-        fields: mapping of group name to the name of its field, for the groups that have one.
-        colour_prefixes: mapping of group name to the prefix of its colours' fields, for the others.
-        multi_colour: str, or None. What follows the prefix in the field of "multi-colour"; None where it has no field.
+        fields: mapping of group name to the name of its field, for the groups that have
+            one.
+        colour_prefixes: mapping of group name to the prefix of its colours' fields, for
+            the others.
+        multi_colour: str, or None. What follows the prefix in the field of
+            "multi-colour"; None where it has no field.
     """
 
     schema: AttributeSchema
@@ -45,7 +49,8 @@ class AttributeFields:
         """Turns a file's fields into class indices.
 
         Args:
-            values: mapping of field to int [N], counted from 0 and within the field's size.
+            values: mapping of field to int [N], counted from 0 and within the field's
+                size.
 
         Returns:
             list of N tuples: one class index per group.
@@ -64,13 +69,15 @@ class AttributeFields:
         """Turns class indices into a file's fields.
 
         Args:
-            answers: mapping of whom they describe, as an error names it ("Identity 4"), to one class index per group.
+            answers: mapping of whom they describe, as an error names it ("Identity 4"),
+                to one class index per group.
 
         Returns:
             dict from field to int64 [N], counted from 0.
 
         Raises:
-            InputError: a class index is not one of its group; no format has a value for an unknown class (-1).
+            InputError: a class index is not one of its group; no format has a value for
+                an unknown class (-1).
         """
         for who, row in answers.items():
             self._check(who, row)

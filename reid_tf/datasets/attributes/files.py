@@ -1,11 +1,12 @@
 """The published attribute files, `market_attribute.mat` and `duke_attribute.mat`, read and written.
 
-Each holds one struct per split, `train` and `test`, with one field per question of one value per identity, counted from
-1, and the identities' names in `image_index`. The two structs list their fields in different orders, so fields are
-taken by name.
+Each holds one struct per split, `train` and `test`, with one field per question of one
+value per identity, counted from 1, and the identities' names in `image_index`. The two
+structs list their fields in different orders, so fields are taken by name.
 
 References:
-    Lin et al., Improving Person Re-identification by Attribute and Identity Learning, Pattern Recognition 2019.
+    Lin et al., Improving Person Re-identification by Attribute and Identity Learning,
+    Pattern Recognition 2019.
 """
 
 from collections.abc import Mapping
@@ -33,8 +34,9 @@ def read_market_attributes(path: str | Path) -> dict[int, tuple[int, ...]]:
         dict from identity to one class index per group of `MARKET1501_SCHEMA`.
 
     Raises:
-        InputError: the file is missing, of another kind or data set, or damaged, lacks a field, holds a value that the
-            field cannot have, or names an identity that is not a number or is there twice.
+        InputError: the file is missing, of another kind or data set, or damaged, lacks
+            a field, holds a value that the field cannot have, or names an identity that
+            is not a number or is there twice.
     """
     return _read(path, _MARKET)
 
@@ -65,7 +67,8 @@ def write_market_attributes(
         test: mapping as `train`, of the test identities.
 
     Raises:
-        InputError: a class index is not one of its group; the format has no value for an unknown class (-1).
+        InputError: a class index is not one of its group; the format has no value for
+            an unknown class (-1).
     """
     _write(path, _MARKET, train, test)
 

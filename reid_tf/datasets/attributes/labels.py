@@ -23,7 +23,8 @@ class AttributeLabels:
         path: Path. The file, for messages.
         schema: `AttributeSchema`. What the class indices mean.
         identities: mapping of identity to one class index per group.
-        images: mapping of image file name, without folders, to one class index per group.
+        images: mapping of image file name, without folders, to one class index per
+            group.
     """
 
     path: Path
@@ -58,9 +59,10 @@ def annotation_labels(path: str | Path) -> AttributeLabels:
 def add_attributes(dataset: ReIDDataset, labels: AttributeLabels) -> ReIDDataset:
     """Returns the data set with the labels of a file.
 
-    Gallery images without labels (distractors) have none, and so has the whole query split where the file is about
-    the training identities alone. A file of identities must otherwise cover the training and query identities; one of
-    images need not cover all of them. Labels of identities that the images do not show are passed over.
+    Gallery images without labels (distractors) have none, and so has the whole query
+    split where the file is about the training identities alone. A file of identities
+    must otherwise cover the training and query identities; one of images need not cover
+    all of them. Labels of identities that the images do not show are passed over.
 
     Args:
         dataset: `ReIDDataset`.
@@ -70,7 +72,8 @@ def add_attributes(dataset: ReIDDataset, labels: AttributeLabels) -> ReIDDataset
         `ReIDDataset` with the labels' schema.
 
     Raises:
-        InputError: the file says nothing about any of the images, or lacks identities; the message names them.
+        InputError: the file says nothing about any of the images, or lacks identities;
+            the message names them.
     """
     described = map_records(lambda record: dataclasses.replace(record, attributes=labels.of(record)), dataset)
     if _describes_none(described):

@@ -24,7 +24,8 @@ class AttributeGroup:
     def targets(self) -> tuple[int, ...]:
         """The classes that become a sigmoid target of their own.
 
-        Class 1 of a two-way group; every class of a larger one but "multi-colour", the absence of a single colour.
+        Class 1 of a two-way group; every class of a larger one but "multi-colour", the
+        absence of a single colour.
         """
         if len(self.classes) == 2:
             return (1,)
@@ -57,7 +58,8 @@ class AttributeSchema:
             attributes: ints [groups]. One class index per group, -1 = unknown.
 
         Returns:
-            int8 [targets]: 1 where the class is the image's, 0 where it is not, -1 where the group is unknown.
+            int8 [targets]: 1 where the class is the image's, 0 where it is not, -1
+            where the group is unknown.
         """
         values = []
         for group, answer in zip(self.groups, attributes, strict=True):

@@ -15,7 +15,8 @@ def check(dataset: ReIDDataset, read_images: bool = True) -> list[Finding]:
 
     Args:
         dataset: `ReIDDataset`.
-        read_images: bool. Whether every image is read and decoded too, which takes minutes for large sets.
+        read_images: bool. Whether every image is read and decoded too, which takes
+            minutes for large sets.
 
     Returns:
         list of `Finding`, errors first, then warnings and notes.

@@ -12,8 +12,10 @@ class Finding:
     """One thing to know about a data set before training on it.
 
     Args:
-        severity: "error" (figures would be wrong, or a run fails), "warning" (probably not what was meant) or "note".
-        sentence: str. What it is, with the numbers and names, and what to do where that is not plain.
+        severity: "error" (figures would be wrong, or a run fails), "warning" (probably
+            not what was meant) or "note".
+        sentence: str. What it is, with the numbers and names, and what to do where that
+            is not plain.
     """
 
     severity: Severity

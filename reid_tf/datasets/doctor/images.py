@@ -23,8 +23,8 @@ def check_images(dataset: ReIDDataset) -> Iterator[Finding]:
         dataset: `ReIDDataset`.
 
     Yields:
-        `Finding`: errors that name images that are missing or are not images, a warning for copies of one file in
-        different splits.
+        `Finding`: errors that name images that are missing or are not images, a warning
+        for copies of one file in different splits.
     """
     paths = sorted({record.path for records in dataset.splits().values() for record in records})
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]

@@ -13,7 +13,8 @@ class Counts:
 
     Args:
         variant: str. Which form of the data set it is, where there are several.
-        images: mapping from a split, or several with "+" between them, to their images, without junk.
+        images: mapping from a split, or several with "+" between them, to their images,
+            without junk.
         identities: mapping likewise, to their identities.
     """
 
@@ -54,7 +55,8 @@ def check_counts(dataset: ReIDDataset) -> list[Finding]:
         dataset: `ReIDDataset`.
 
     Returns:
-        list of `Finding`: a warning that names every difference from the nearest published variant, or nothing.
+        list of `Finding`: a warning that names every difference from the nearest
+        published variant, or nothing.
     """
     variants = PUBLISHED.get(dataset.name, ())
     if not variants:

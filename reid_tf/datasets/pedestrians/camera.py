@@ -21,10 +21,12 @@ class Camera:
 
     Args:
         backdrop: uint8 [h, w, 3]. As `scene.draw_backdrop` makes it.
-        mixing: float [3, 3]. Colour cast and saturation: what the sensor makes of linear red, green and blue.
+        mixing: float [3, 3]. Colour cast and saturation: what the sensor makes of
+            linear red, green and blue.
         gamma: float. Exponent of the tone curve; above 1 darkens.
         light: float, radians. From which side the light comes.
-        blur: float. Standard deviation of the unsharpness, in shares of the image height.
+        blur: float. Standard deviation of the unsharpness, in shares of the image
+            height.
         sharpness: float. The share of the image's size at which the sensor resolves it.
         noise: float. Standard deviation, 0..255.
         quality: int. Of the JPEG file, 1..100.

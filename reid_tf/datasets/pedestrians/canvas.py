@@ -52,7 +52,8 @@ class Canvas:
 
         Args:
             outline: float [n, 2]. x, y in pixels.
-            corners: float [3, 2]. Where the texture's upper left, upper right and lower left corners lie.
+            corners: float [3, 2]. Where the texture's upper left, upper right and lower
+                left corners lie.
             texture: uint8 [h, w, 3].
             part: `Part`.
         """
@@ -100,8 +101,8 @@ def limb(start: np.ndarray, end: np.ndarray, start_width: float, end_width: floa
         end_width: float. Half the width at the end.
 
     Returns:
-        The outline, float [12, 2], and the corners [3, 2] for a texture that runs from start to end and whose left is
-        the screen's left when the limb hangs down.
+        The outline, float [12, 2], and the corners [3, 2] for a texture that runs from
+        start to end and whose left is the screen's left when the limb hangs down.
     """
     along = end - start
     along = along / max(float(np.hypot(*along)), 1e-6)

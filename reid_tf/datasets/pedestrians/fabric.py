@@ -1,8 +1,9 @@
 """Cloth: patterns woven all around a body part, and prints on its front and back.
 
-A texture is unrolled: its columns go once around the part, beginning at the front and turning to the person's left,
-its rows go from top to bottom. A pattern says which of the garment's colours each point has, so that two garments of
-the same colours may differ in structure alone.
+A texture is unrolled: its columns go once around the part, beginning at the front and
+turning to the person's left, its rows go from top to bottom. A pattern says which of
+the garment's colours each point has, so that two garments of the same colours may
+differ in structure alone.
 """
 
 from collections.abc import Callable
@@ -137,7 +138,8 @@ def weave(garment: Garment, open_front: Colour | None = None) -> np.ndarray:
 
     Args:
         garment: `Garment`.
-        open_front: RGB, or None. A strip of this colour down the front: the shirt under an open jacket.
+        open_front: RGB, or None. A strip of this colour down the front: the shirt under
+            an open jacket.
 
     Returns:
         uint8 [ROWS, COLUMNS, 3], RGB.

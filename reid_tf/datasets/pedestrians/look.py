@@ -15,9 +15,10 @@ class Garment:
         pattern: str. A key of `fabric.PATTERNS`.
         colours: tuple of RGB. The main colour first.
         repeats: int. How often the pattern repeats from top to bottom.
-        cut: float. Where it ends: 0 at the hips, negative above, positive below, in body heights; for a leg the share
-            of its length that is covered.
-        flare: float. Width at the lower end of a leg or skirt, as a factor on its usual width.
+        cut: float. Where it ends: 0 at the hips, negative above, positive below, in
+            body heights; for a leg the share of its length that is covered.
+        flare: float. Width at the lower end of a leg or skirt, as a factor on its usual
+            width.
         front_print: str, or "". A key of `fabric.PRINTS`, on the chest.
         back_print: str, or "". The same on the back.
         print_size: float. Height of the print, in heights of the garment.
@@ -76,7 +77,8 @@ class Look:
     """Who a person is, to the eye.
 
     Args:
-        answers: mapping of str to str. Class name of every group of `MARKET1501_SCHEMA`.
+        answers: mapping of str to str. Class name of every group of
+            `MARKET1501_SCHEMA`.
         body: `Body`.
         skin: RGB.
         hair_style: str. "buzz", "short", "curly", "straight", "ponytail" or "braids".

@@ -50,8 +50,9 @@ class Picture:
 
     Args:
         pixels: uint8 [H, W, 3], RGB.
-        landmarks: float32 [18, 3]. x and y in [0, 1] of the picture and a confidence: 1 visible, `HIDDEN_BY_BODY`,
-            `HIDDEN_BY_THING`; outside the picture all three are 0. Order as in `Record.landmarks`.
+        landmarks: float32 [18, 3]. x and y in [0, 1] of the picture and a confidence: 1
+            visible, `HIDDEN_BY_BODY`, `HIDDEN_BY_THING`; outside the picture all three
+            are 0. Order as in `Record.landmarks`.
         parts: uint8 [H, W]. The `Part` that each pixel shows.
     """
 

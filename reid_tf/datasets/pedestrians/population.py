@@ -86,9 +86,10 @@ class Subject:
 def draw_population(parameters: Parameters) -> tuple[Subject, ...]:
     """Draws everybody.
 
-    Identities 1, 2, ... are for training, the last third for testing. In each part, `twins` identities in a row share
-    an outfit. Every identity is seen by several cameras and, as far as its pictures go, from every side. Of a test
-    identity, the first picture under each of `QUERY_CAMERAS` cameras is a query.
+    Identities 1, 2, ... are for training, the last third for testing. In each part,
+    `twins` identities in a row share an outfit. Every identity is seen by several
+    cameras and, as far as its pictures go, from every side. Of a test identity, the
+    first picture under each of `QUERY_CAMERAS` cameras is a query.
 
     Args:
         parameters: `Parameters`.

@@ -16,7 +16,8 @@ THINGS = (*CLOTHES.values(), *WALL, *GROUND)  # what stands about is often as br
 def draw_backdrop(rng: np.random.Generator) -> np.ndarray:
     """Draws the place that a camera watches.
 
-    Places are made of the same materials, in another order: a backdrop must not give its camera away by colour alone.
+    Places are made of the same materials, in another order: a backdrop must not give
+    its camera away by colour alone.
 
     Args:
         rng: random generator.

@@ -1,7 +1,8 @@
 """A walking skeleton: a build, a phase of the step and a viewpoint become 18 points in the order of COCO-18.
 
-Body coordinates: x to the person's left, y up, z forward, in body heights, the ground at y = 0. On the screen x points
-right and y down; the camera looks slightly down, so that what is nearer stands lower.
+Body coordinates: x to the person's left, y up, z forward, in body heights, the ground
+at y = 0. On the screen x points right and y down; the camera looks slightly down, so
+that what is nearer stands lower.
 """
 
 import numpy as np
@@ -30,8 +31,10 @@ def walking(body: Body, phase: float, stride: float) -> np.ndarray:
 
     Args:
         body: `Body`.
-        phase: float, radians. 0: the legs pass each other, the right one swinging forward; pi / 2: right leg in front.
-        stride: float, radians. Largest angle of a thigh from the vertical; 0 stands still.
+        phase: float, radians. 0: the legs pass each other, the right one swinging
+            forward; pi / 2: right leg in front.
+        stride: float, radians. Largest angle of a thigh from the vertical; 0 stands
+            still.
 
     Returns:
         float32 [18, 3]: x, y, z of every joint in body coordinates.
@@ -80,7 +83,8 @@ def project(points: np.ndarray, yaw: float) -> np.ndarray:
 
     Args:
         points: float [n, 3]. Body coordinates.
-        yaw: float, radians. 0 faces the camera, pi / 2 walks to the right of the screen, pi shows the back.
+        yaw: float, radians. 0 faces the camera, pi / 2 walks to the right of the
+            screen, pi shows the back.
 
     Returns:
         float32 [n, 3]: x right, y down, nearness to the camera; in body heights.

@@ -1,7 +1,8 @@
 """Draws people: first an outfit (the attributes and their colours), then the looks of all who wear it.
 
-Several identities share an outfit. They answer every attribute alike, and their clothes have the same colours; they
-differ in pattern, print, cut, build, hair style, shoes and what their bags look like.
+Several identities share an outfit. They answer every attribute alike, and their clothes
+have the same colours; they differ in pattern, print, cut, build, hair style, shoes and
+what their bags look like.
 """
 
 import dataclasses
@@ -44,7 +45,8 @@ class Outfit:
     """What identities may have in common.
 
     Args:
-        answers: mapping of str to str. Class name of every group of `MARKET1501_SCHEMA`.
+        answers: mapping of str to str. Class name of every group of
+            `MARKET1501_SCHEMA`.
         skin: RGB.
         hair: RGB.
         upper: tuple of RGB. Colours of the upper clothes, the main one first.

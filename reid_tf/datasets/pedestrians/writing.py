@@ -22,7 +22,8 @@ def write_pedestrians(folder: Path, parameters: Parameters) -> int:
     """Draws the data set.
 
     Args:
-        folder: Path. An existing folder, filled with images, `market_attribute.mat` and `landmarks.npz`.
+        folder: Path. An existing folder, filled with images, `market_attribute.mat` and
+            `landmarks.npz`.
         parameters: `Parameters`.
 
     Returns:

@@ -21,7 +21,8 @@ class Boxes:
     Args:
         tracks: int64 [N]. Whom each box shows.
         frames: int64 [N]. In which frame, counted from 0.
-        edges: float64 [N, 4]. Left, top, right and bottom in pixels; they may lie outside the frame.
+        edges: float64 [N, 4]. Left, top, right and bottom in pixels; they may lie
+            outside the frame.
         repeated: int. Further boxes of a track in one frame, which were left out.
     """
 
@@ -34,8 +35,9 @@ class Boxes:
 def read_boxes(path: Path) -> Boxes:
     """Reads TownCentre's `.top` file: comma-separated, without a header, 12 columns.
 
-    The columns are personNumber, frameNumber, headValid, bodyValid, and left, top, right and bottom of the head and
-    then of the body. Rows with bodyValid 0 are passed over.
+    The columns are personNumber, frameNumber, headValid, bodyValid, and left, top,
+    right and bottom of the head and then of the body. Rows with bodyValid 0 are passed
+    over.
 
     Args:
         path: Path.
@@ -44,8 +46,9 @@ def read_boxes(path: Path) -> Boxes:
         `Boxes`.
 
     Raises:
-        InputError: the file cannot be read, a row has another number of columns or holds something that is not a
-            number (the message names the line), or no body is valid.
+        InputError: the file cannot be read, a row has another number of columns or
+            holds something that is not a number (the message names the line), or no
+            body is valid.
     """
     table = read_csv(path, (), header=COLUMNS)
     whole = {name: table.numbers(name, whole=True) for name in COLUMNS[:4]}

@@ -18,7 +18,8 @@ class CsvTable:
     Args:
         path: Path. The file, for messages.
         header: sequence of str. The columns' names.
-        lines: sequence of (int, list of str). The number and the cells of each row, without the header.
+        lines: sequence of (int, list of str). The number and the cells of each row,
+            without the header.
     """
 
     def __init__(self, path: Path, header: Sequence[str], lines: Sequence[Line]) -> None:
@@ -66,14 +67,15 @@ def read_csv(
         path: Path.
         required: sequence of str. Columns that must be there.
         delimiter: str. What separates the columns: one character.
-        header: sequence of str, or None. The columns' names of a file that does not say them; None takes its first row.
+        header: sequence of str, or None. The columns' names of a file that does not say
+            them; None takes its first row.
 
     Returns:
         `CsvTable` with at least one row.
 
     Raises:
-        InputError: the file cannot be read as CSV, has no row, lacks a column or has its name twice, or a row has
-            another number of cells than the header.
+        InputError: the file cannot be read as CSV, has no row, lacks a column or has
+            its name twice, or a row has another number of cells than the header.
     """
     lines = _read_lines(path, delimiter)
     if len(lines) < (2 if header is None else 1):

@@ -28,17 +28,19 @@ def is_prepared(path: str) -> bool:
 def read_encoded(paths: Sequence[str]) -> list[bytes]:
     """Reads images as they were encoded, without decoding them.
 
-    Places in a prepared data set are read in one batch per split, which is several times faster than one by one. Safe
-    to call from several threads.
+    Places in a prepared data set are read in one batch per split, which is several
+    times faster than one by one. Safe to call from several threads.
 
     Args:
-        paths: sequence of str. `Record.path` of each image, of either kind, in any mixture.
+        paths: sequence of str. `Record.path` of each image, of either kind, in any
+            mixture.
 
     Returns:
         list of bytes, in the order of `paths`.
 
     Raises:
-        InputError: a file, a prepared data set or a place in it does not exist or cannot be read; the message names it.
+        InputError: a file, a prepared data set or a place in it does not exist or
+            cannot be read; the message names it.
     """
     images: list[bytes] = [b""] * len(paths)
     places: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)

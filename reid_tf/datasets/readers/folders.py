@@ -40,14 +40,16 @@ def find_root(root: Path, name: str, wanted: Collection[str], inside: Sequence[s
         root: Path. The folder that the user named.
         name: str. The data set's name, for the message.
         wanted: collection of str. What must be there.
-        inside: sequence of str. Folders within `root` to look in too: what the published archive unpacks to.
+        inside: sequence of str. Folders within `root` to look in too: what the
+            published archive unpacks to.
         hint: str. A clause to end the message with.
 
     Returns:
         Path of `root` or of one of `inside`.
 
     Raises:
-        InputError: none of them holds everything that is wanted; the message lists what is there instead.
+        InputError: none of them holds everything that is wanted; the message lists what
+            is there instead.
     """
     candidates = [root, *(root / folder for folder in inside)]
     for candidate in candidates:
@@ -82,14 +84,16 @@ def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> Split:
 
     Args:
         folder: Path.
-        pattern: compiled regular expression with the groups `identity` and `camera`, matched against the whole name.
+        pattern: compiled regular expression with the groups `identity` and `camera`,
+            matched against the whole name.
         example: str. A name that matches, for the message.
 
     Returns:
         tuple of `Record`.
 
     Raises:
-        InputError: an image's name does not match, which would otherwise leave it out unnoticed.
+        InputError: an image's name does not match, which would otherwise leave it out
+            unnoticed.
     """
     records = []
     wrong = []
@@ -111,7 +115,8 @@ def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> tuple[Spl
     """Reads the three folders that Market-1501 introduced and most later sets kept.
 
     Args:
-        root: Path. The folder that holds `bounding_box_train`, `query` and `bounding_box_test`.
+        root: Path. The folder that holds `bounding_box_train`, `query` and
+            `bounding_box_test`.
         pattern: as in `read_folder()`.
         example: as in `read_folder()`.
 

@@ -36,7 +36,8 @@ class Hdf5Mat:
             item: str, the name of a variable, or a reference out of `cells()`.
 
         Returns:
-            array with MATLAB's axes; of objects where it is a cell array, and without elements where it is empty.
+            array with MATLAB's axes; of objects where it is a cell array, and without
+            elements where it is empty.
 
         Raises:
             InputError: it is not an array, or the file is damaged.
@@ -85,7 +86,8 @@ def open_hdf5_mat(path: str | Path, variables: tuple[str, ...]) -> Iterator[Hdf5
         `Hdf5Mat`.
 
     Raises:
-        InputError: the file is missing, is of another kind, is cut off, or lacks a variable.
+        InputError: the file is missing, is of another kind, is cut off, or lacks a
+            variable.
     """
     path = Path(path)
     start = first_bytes(path, "MATLAB 7.3 file", _OLDER_KINDS)

@@ -46,7 +46,8 @@ def read_mat(path: str | Path, variables: tuple[str, ...]) -> dict[str, Any]:
         dict from variable to what `scipy.io.loadmat` makes of it.
 
     Raises:
-        InputError: the file is missing, is of another kind, is cut off, or lacks a variable.
+        InputError: the file is missing, is of another kind, is cut off, or lacks a
+            variable.
     """
     path = Path(path)
     start = first_bytes(path, "MATLAB file that can be read", _NEWER_KINDS)
@@ -64,7 +65,8 @@ def first_bytes(path: Path, wanted: str, other_formats: Mapping[bytes, str]) -> 
     Args:
         path: Path.
         wanted: str. What it should be, for the message.
-        other_formats: mapping of how MATLAB's other formats begin to what they are, for the message.
+        other_formats: mapping of how MATLAB's other formats begin to what they are, for
+            the message.
 
     Returns:
         bytes, at most 512.

@@ -21,7 +21,8 @@ def read_npz(path: str | Path, arrays: tuple[str, ...], optional: tuple[str, ...
         dict from name to array.
 
     Raises:
-        InputError: the file is missing, is of another kind, is cut off, or lacks an array.
+        InputError: the file is missing, is of another kind, is cut off, or lacks an
+            array.
     """
     path = Path(path)
     if not path.is_file():

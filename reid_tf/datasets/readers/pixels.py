@@ -1,7 +1,8 @@
 """From encoded image to pixels without TensorFlow, for machines that only embed: OpenCV decodes, NumPy resizes.
 
-`pipeline.decode` is the decoder wherever TensorFlow is installed. The resize here gives the same pixels. So does the
-decoder for lossless files; TensorFlow decodes JPEG by a faster transform, up to 15 grey values from this one.
+`pipeline.decode` is the decoder wherever TensorFlow is installed. The resize here gives
+the same pixels. So does the decoder for lossless files; TensorFlow decodes JPEG by a
+faster transform, up to 15 grey values from this one.
 """
 
 import functools
@@ -76,7 +77,8 @@ def resize_images(images: Sequence[np.ndarray], image_size: ImageSize) -> np.nda
     """Brings images in memory to one size, as `pipeline.decode.resize_images` does.
 
     Args:
-        images: [N, height, width, 3] or a sequence of [height, width, 3] of any sizes, RGB: uint8, or float 0..255.
+        images: [N, height, width, 3] or a sequence of [height, width, 3] of any sizes,
+            RGB: uint8, or float 0..255.
         image_size: (int, int). Height and width wanted.
 
     Returns:
@@ -165,8 +167,9 @@ def _filtered(pixels: np.ndarray, image_size: ImageSize) -> np.ndarray:
 def _taps(have: int, want: int) -> tuple[np.ndarray, np.ndarray]:
     """The places [taps, want] that each place of a resized axis is made from, and their weights, 0 where it has fewer.
 
-    A triangle as wide as two places of the coarser grid is laid over the centre of each, cut off at the edges and
-    brought to the sum 1. All in float32 and in TensorFlow's order.
+    A triangle as wide as two places of the coarser grid is laid over the centre of
+    each, cut off at the edges and brought to the sum 1. All in float32 and in
+    TensorFlow's order.
     """
     half, one = np.float32(0.5), np.float32(1)
     step = one / (np.float32(want) / np.float32(have))

@@ -18,15 +18,17 @@ def read_frames(source: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
     """Reads some frames in one pass from the first to the last of them.
 
     Args:
-        source: Path. A video file, or a folder of images whose names end in the frame's number. A folder whose lowest
-            number is 1 counts from 1, as ffmpeg does; every other one from 0.
+        source: Path. A video file, or a folder of images whose names end in the frame's
+            number. A folder whose lowest number is 1 counts from 1, as ffmpeg does;
+            every other one from 0.
         wanted: sequence of int. Frame numbers, counted from 0, ascending.
 
     Yields:
         uint8 [height, width, 3]: blue, green, red, as OpenCV has them.
 
     Raises:
-        InputError: the source cannot be read, the video ends before the last wanted frame, or the folder lacks one.
+        InputError: the source cannot be read, the video ends before the last wanted
+            frame, or the folder lacks one.
     """
     return _read_folder(source, wanted) if source.is_dir() else _read_video(source, wanted)
 

@@ -38,7 +38,8 @@ class Runtime(abc.ABC):
         """Runs the batches of a data set.
 
         Args:
-            batches: tf.data.Dataset of dict from input name to tensor, or `PlainBatches`.
+            batches: tf.data.Dataset of dict from input name to tensor, or
+                `PlainBatches`.
             outputs: sequence of str. The outputs wanted.
             verbose: int. 1 shows a progress bar, 0 nothing.
 

@@ -21,7 +21,8 @@ class OnnxRuntime(ExportedRuntime):
         threads: int, or None for one per core. Of the kernels.
 
     Raises:
-        InputError: ONNX Runtime is not installed, or the file is missing or is not an ONNX file.
+        InputError: ONNX Runtime is not installed, or the file is missing or is not an
+            ONNX file.
     """
 
     def __init__(self, path: Path, dim: int, threads: int | None = None) -> None:

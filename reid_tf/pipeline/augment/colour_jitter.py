@@ -11,14 +11,15 @@ from reid_tf.registry import AUGMENTATIONS
 def colour_jitter(*, probability: float = 1.0, brightness: float = 0.2, contrast: float = 0.2) -> Augmentation:
     """Changes brightness and contrast, as another camera's exposure would.
 
-    Values are multiplied by a brightness factor, then their distance from the image's mean by a contrast factor, and
-    cut to 0..255.
+    Values are multiplied by a brightness factor, then their distance from the image's
+    mean by a contrast factor, and cut to 0..255.
 
     Args:
         probability: float in [0, 1]. Of each image, independently.
-        brightness: float in [0, 1]. The factor is uniform in [1 - brightness, 1 + brightness]; small, because colour is
-            much of what tells persons apart.
-        contrast: float in [0, 1]. The factor is uniform in [1 - contrast, 1 + contrast].
+        brightness: float in [0, 1]. The factor is uniform in [1 - brightness, 1 +
+            brightness]; small, because colour is much of what tells persons apart.
+        contrast: float in [0, 1]. The factor is uniform in [1 - contrast, 1 +
+            contrast].
 
     Returns:
         `Augmentation`.

@@ -36,7 +36,8 @@ def move_landmarks(landmarks: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) ->
     """Moves landmarks to scale * position + offset; those that leave the image lose their confidence.
 
     Args:
-        landmarks: float32 [batch, points, 3]. x and y in [0, 1] of the image, confidence.
+        landmarks: float32 [batch, points, 3]. x and y in [0, 1] of the image,
+            confidence.
         scale: float32, broadcastable to [batch, 2]. Of x and y.
         offset: float32, broadcastable to [batch, 2]. Of x and y.
 

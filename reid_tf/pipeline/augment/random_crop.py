@@ -18,21 +18,21 @@ def random_crop(
 ) -> Augmentation:
     """Cuts images to the model's size at a random place, after padding them.
 
-    Two usual recipes in one: pad an image of the right size and cut it back, or load images slightly larger
-    (`load_size` of an experiment) and cut them down.
+    Two usual recipes in one: pad an image of the right size and cut it back, or load
+    images slightly larger (`load_size` of an experiment) and cut them down.
 
     Args:
         image_size: (int, int). Height and width of the window.
-        padding: int >= 0, or None. Pixels added on each side. None means 10 around images that have the image size, and
-            none around larger ones.
+        padding: int >= 0, or None. Pixels added on each side. None means 10 around
+            images that have the image size, and none around larger ones.
         fill: three floats in 0..255. Colour of the padding; black.
 
     Returns:
         `Augmentation`.
 
     Raises:
-        InputError: the padding is negative, a fill value lies outside 0..255, or, at the first batch, the images are
-            smaller than the window.
+        InputError: the padding is negative, a fill value lies outside 0..255, or, at
+            the first batch, the images are smaller than the window.
     """
     if padding is not None and padding < 0:
         raise InputError(f"The padding of random_crop must not be negative. Received: {padding}.")

@@ -23,19 +23,24 @@ def random_erasing(
 ) -> Augmentation:
     """Replaces a random rectangle of an image.
 
-    A rectangle with its area, aspect and position is drawn until it fits into the image. Drawn "anywhere", as in the
-    paper's algorithm, a small rectangle fits more often, so that the areas erased lean to the small side. The
-    authors' own program draws the position only among those where the rectangle fits: "inside", which erases more
-    (on average about 20 % of an image instead of 15 %).
+    A rectangle with its area, aspect and position is drawn until it fits into the
+    image. Drawn "anywhere", as in the paper's algorithm, a small rectangle fits more
+    often, so that the areas erased lean to the small side. The authors' own program
+    draws the position only among those where the rectangle fits: "inside", which erases
+    more (on average about 20 % of an image instead of 15 %).
 
     Args:
         probability: float in [0, 1]. Of each image, independently; the paper's 0.5.
-        area: (float, float) in (0, 1]. The rectangle's share of the image is uniform between them.
-        aspect: (float, float). The rectangle's height over its width is uniform between them.
-        value: "random" for a whole number of 0..255 for each pixel and channel (the paper's best), "mean" for
-            ImageNet's mean colour, or three floats in 0..255.
-        position: "anywhere" or "inside". Whether the upper left corner is drawn in the whole image.
-        attempts: int >= 1. Rectangles drawn for an image; where none fits, nothing is erased.
+        area: (float, float) in (0, 1]. The rectangle's share of the image is uniform
+            between them.
+        aspect: (float, float). The rectangle's height over its width is uniform between
+            them.
+        value: "random" for a whole number of 0..255 for each pixel and channel (the
+            paper's best), "mean" for ImageNet's mean colour, or three floats in 0..255.
+        position: "anywhere" or "inside". Whether the upper left corner is drawn in the
+            whole image.
+        attempts: int >= 1. Rectangles drawn for an image; where none fits, nothing is
+            erased.
 
     Returns:
         `Augmentation`.
@@ -44,7 +49,8 @@ def random_erasing(
         InputError: an option lies outside its range.
 
     References:
-        Zhong, Zheng, Kang, Li and Yang, Random Erasing Data Augmentation, arXiv:1708.04896, algorithm 1.
+        Zhong, Zheng, Kang, Li and Yang, Random Erasing Data Augmentation,
+        arXiv:1708.04896, algorithm 1.
     """
     check_probability("random_erasing", probability)
     _check_range("area", area, 1.0)
@@ -82,7 +88,8 @@ def _draw_rectangles(
     """Draws all attempts at once and keeps the first that fits.
 
     Returns:
-        Four int32 [batch]: first row, first column, rows, columns. No row where nothing fits.
+        Four int32 [batch]: first row, first column, rows, columns. No row where nothing
+        fits.
     """
     height, width = batch["image"].shape[1:3]
     drawn = tf.random.stateless_uniform([4, tf.shape(batch["image"])[0], attempts], seed)

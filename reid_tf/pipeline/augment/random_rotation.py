@@ -16,8 +16,9 @@ def random_rotation(*, degrees: float = 10.0, fill: float = 0.0) -> Augmentation
     """Turns each image about its centre by an angle of its own, uniform between -degrees and degrees.
 
     Args:
-        degrees: float in [0, 180]. The largest angle. The attribute network's paper names none; people stand upright,
-            and 10 degrees is about what a tilted camera does.
+        degrees: float in [0, 180]. The largest angle. The attribute network's paper
+            names none; people stand upright, and 10 degrees is about what a tilted
+            camera does.
         fill: float in 0..255. Grey value of the corners that come into view; black.
 
     Returns:
@@ -47,7 +48,8 @@ def rotate_images(images: tf.Tensor, angles: tf.Tensor, fill: float) -> tf.Tenso
 
     Args:
         images: float32 [batch, height, width, 3].
-        angles: float32 [batch]. In radians; positive turns from the x axis (right) towards the y axis (down).
+        angles: float32 [batch]. In radians; positive turns from the x axis (right)
+            towards the y axis (down).
         fill: float. Value outside of the image.
 
     Returns:
@@ -75,7 +77,8 @@ def rotate_landmarks(landmarks: tf.Tensor, angles: tf.Tensor, size: ImageSize) -
     """Turns landmarks with their images; those that leave the image lose their confidence.
 
     Args:
-        landmarks: float32 [batch, points, 3]. x and y in [0, 1] of the image, confidence.
+        landmarks: float32 [batch, points, 3]. x and y in [0, 1] of the image,
+            confidence.
         angles: float32 [batch]. As in `rotate_images`.
         size: (int, int). Height and width of the image in pixels.
 

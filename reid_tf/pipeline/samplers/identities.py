@@ -38,9 +38,10 @@ def identities(
 ) -> Sampler:
     """Batches of P identities with K images each, for losses that compare within the batch.
 
-    Every identity comes at least once per epoch, all about equally often; an identity's images take turns, and where it
-    has fewer than K they repeat. The K images of an identity are together, so that each replica's share of the batch
-    is made of whole identities too.
+    Every identity comes at least once per epoch, all about equally often; an identity's
+    images take turns, and where it has fewer than K they repeat. The K images of an
+    identity are together, so that each replica's share of the batch is made of whole
+    identities too.
 
     Args:
         identities: ints [N]. Identity of each training image.

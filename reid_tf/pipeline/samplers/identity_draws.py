@@ -13,7 +13,8 @@ class IdentityDraws:
 
     Args:
         groups: `IdentityGroups`.
-        identities_per_batch: int. P, at most the number of identities and a multiple of `replicas`.
+        identities_per_batch: int. P, at most the number of identities and a multiple of
+            `replicas`.
         images_per_identity: int. K.
         replicas: int. Devices that share a batch.
 

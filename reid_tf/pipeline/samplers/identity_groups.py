@@ -54,7 +54,8 @@ class IdentityGroups:
         Args:
             images: int64 [n]. Images whose identity has at least two.
             rng: `numpy.random.Generator`.
-            other_camera: bool. Whether another camera is preferred, where the identity has one.
+            other_camera: bool. Whether another camera is preferred, where the identity
+                has one.
 
         Returns:
             int64 [n].

@@ -51,7 +51,8 @@ def spread_positives(several: np.ndarray, images: int, wanted: float) -> np.ndar
     """Spreads positive pairs over identities so that all images left can be paired between identities.
 
     Args:
-        several: bool [P]. Whether an identity has at least two different images, P >= 2.
+        several: bool [P]. Whether an identity has at least two different images, P >=
+            2.
         images: int. K, of each identity; P * K is even.
         wanted: float. Positive pairs wanted; the nearest possible number is taken.
 
@@ -75,8 +76,10 @@ def pair_block(block: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """Pairs the images of some identities, each image once.
 
     Args:
-        block: int64 [P, K]. Images, one identity per row; neighbours in a row that is used for positives differ.
-        positives: int64 [P]. Positive pairs of each identity, as `spread_positives` gives them.
+        block: int64 [P, K]. Images, one identity per row; neighbours in a row that is
+            used for positives differ.
+        positives: int64 [P]. Positive pairs of each identity, as `spread_positives`
+            gives them.
 
     Returns:
         int64 [P * K / 2, 2]. Positive pairs first.
@@ -102,26 +105,30 @@ def identity_pairs(
 ) -> Sampler:
     """Batches of P identities with K images each, paired inside the batch, each image once.
 
-    Feeds losses on pairs and losses that compare within the batch at the same time. Identities are drawn as by
-    `identities`. A batch consists of one block for each replica, which is P / replicas identities by K images itself.
-    An identity with one image, repeated K times, has negative pairs only, which the log counts.
+    Feeds losses on pairs and losses that compare within the batch at the same time.
+    Identities are drawn as by `identities`. A batch consists of one block for each
+    replica, which is P / replicas identities by K images itself. An identity with one
+    image, repeated K times, has negative pairs only, which the log counts.
 
     Args:
         identities: ints [N]. Identity of each training image.
         epochs: int. Length of the training, over which the share moves.
         seed: int >= 0. Of the draws.
         replicas: int. Devices that share a batch.
-        identities_per_batch: int. P, a multiple of the replicas and at least two for each.
+        identities_per_batch: int. P, a multiple of the replicas and at least two for
+            each.
         images_per_identity: int. K; K * P / replicas is even.
-        positive_share: float in [0, 1]. Of pairs that show one person; the nearest possible number in each block, what
-            is missing made up for in the next.
-        final_positive_share: float in (0, 1], or None. The share of the last epoch, as in `pairs`.
+        positive_share: float in [0, 1]. Of pairs that show one person; the nearest
+            possible number in each block, what is missing made up for in the next.
+        final_positive_share: float in (0, 1], or None. The share of the last epoch, as
+            in `pairs`.
 
     Returns:
         `Sampler` of kind "pairs"; a batch has P * K / 2 pairs.
 
     Raises:
-        InputError: P, K or a share is not possible with these images, or the seed is negative.
+        InputError: P, K or a share is not possible with these images, or the seed is
+            negative.
     """
     share = PositiveShare(positive_share, final_positive_share, epochs)
     draws = IdentityDraws(IdentityGroups(identities), identities_per_batch, images_per_identity, replicas)

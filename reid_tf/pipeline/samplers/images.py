@@ -32,7 +32,8 @@ def images(identities: Sequence[int] | np.ndarray, seed: int, replicas: int = 1,
         identities: ints [N]. Identity of each training image.
         seed: int >= 0. Of the order.
         replicas: int. Devices that share a batch.
-        batch_size: int, 1..N, a multiple of the replicas. The last two batches may be smaller, not below half.
+        batch_size: int, 1..N, a multiple of the replicas. The last two batches may be
+            smaller, not below half.
 
     Returns:
         `Sampler` of kind "images".

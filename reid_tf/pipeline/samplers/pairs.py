@@ -64,9 +64,10 @@ def pairs(
 ) -> Sampler:
     """Batches of pairs; every image is the first of a pair once per epoch.
 
-    Its partner is another image of the same person, or an image of another person. An identity with one image has no
-    positive partner: its image serves in negative pairs only, which the log counts, and a batch that lacks images with
-    a partner holds fewer positive pairs.
+    Its partner is another image of the same person, or an image of another person. An
+    identity with one image has no positive partner: its image serves in negative pairs
+    only, which the log counts, and a batch that lacks images with a partner holds fewer
+    positive pairs.
 
     Args:
         identities: ints [N]. Identity of each training image.
@@ -74,19 +75,24 @@ def pairs(
         epochs: int. Length of the training, over which the share moves.
         seed: int >= 0. Of the order and the partners.
         replicas: int. Devices that share a batch.
-        batch_size: int, 1..N, a multiple of the replicas. Pairs per batch; the last two may be smaller, not below half.
-        positive_share: float in [0, 1]. Of pairs that show one person, rounded in each batch and exact over the epoch.
-        final_positive_share: float in (0, 1], or None. The share of the last epoch; the negatives for each positive
-            grow by equal steps. From 0.5 to 0.2 (1:1 to 1:4) is a usual choice.
-        cross_camera: bool. Whether a partner comes from another camera wherever there is one, as the matches of a
-            retrieval do. It holds for negative partners too: otherwise one camera would mean two persons, and the
-            network would learn to tell cameras apart.
+        batch_size: int, 1..N, a multiple of the replicas. Pairs per batch; the last two
+            may be smaller, not below half.
+        positive_share: float in [0, 1]. Of pairs that show one person, rounded in each
+            batch and exact over the epoch.
+        final_positive_share: float in (0, 1], or None. The share of the last epoch; the
+            negatives for each positive grow by equal steps. From 0.5 to 0.2 (1:1 to
+            1:4) is a usual choice.
+        cross_camera: bool. Whether a partner comes from another camera wherever there
+            is one, as the matches of a retrieval do. It holds for negative partners
+            too: otherwise one camera would mean two persons, and the network would
+            learn to tell cameras apart.
 
     Returns:
         `Sampler` of kind "pairs".
 
     Raises:
-        InputError: the batch size or a share is not possible with these images, or the seed is negative.
+        InputError: the batch size or a share is not possible with these images, or the
+            seed is negative.
     """
     share = PositiveShare(positive_share, final_positive_share, epochs)
     batches = ShuffledBatches(len(identities), batch_size, replicas)

@@ -12,8 +12,9 @@ from reid_tf.errors import InputError
 class Sampler(abc.ABC):
     """Chooses the images of each batch by their index among the training records.
 
-    An epoch depends on the seed and its own number alone, so that a resumed training sees the order it would have seen.
-    `kind` is "images" for batches [batch], "pairs" for batches [batch, 2].
+    An epoch depends on the seed and its own number alone, so that a resumed training
+    sees the order it would have seen. `kind` is "images" for batches [batch], "pairs"
+    for batches [batch, 2].
     """
 
     kind: Literal["images", "pairs"]
@@ -48,8 +49,9 @@ def check_seed(seed: int) -> None:
 class ShuffledBatches:
     """Every image once per epoch, in a new order.
 
-    All batches are full but the last two: a rest that fills less than half a batch gets half of the full batch before
-    it, because batch normalization does badly on a few images.
+    All batches are full but the last two: a rest that fills less than half a batch gets
+    half of the full batch before it, because batch normalization does badly on a few
+    images.
 
     Args:
         num_images: int.
@@ -57,7 +59,8 @@ class ShuffledBatches:
         replicas: int. Devices that share a batch.
 
     Raises:
-        InputError: the batch size is below 1, above the number of images or not a multiple of the replicas.
+        InputError: the batch size is below 1, above the number of images or not a
+            multiple of the replicas.
     """
 
     def __init__(self, num_images: int, batch_size: int, replicas: int) -> None:

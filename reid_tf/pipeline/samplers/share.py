@@ -14,8 +14,9 @@ class PositiveShare:
 
     Args:
         first: float in [0, 1]. In the first epoch.
-        last: float in [0, 1], or None for no change. In the last epoch; on the way the negatives for each positive
-            grow by equal steps (from 1 to 4 when the share falls from 0.5 to 0.2).
+        last: float in [0, 1], or None for no change. In the last epoch; on the way the
+            negatives for each positive grow by equal steps (from 1 to 4 when the share
+            falls from 0.5 to 0.2).
         epochs: int >= 1. After them the share stays.
 
     Raises:

@@ -41,7 +41,8 @@ def write_litert(source: Source, folder: Path) -> dict[str, Any]:
 def converting(kind: str) -> Iterator[None]:
     """Turns a failure of the converter in the block into an `InputError` that names what the format lacks.
 
-    The converter is compiled code, and writes pages to the standard error: they are dropped.
+    The converter is compiled code, and writes pages to the standard error: they are
+    dropped.
 
     Args:
         kind: str. The format.

@@ -26,22 +26,24 @@ _DEAD = 1e-8
 def write_litert_int8(source: Source, folder: Path) -> dict[str, Any]:
     """Writes a file whose weights (one scale per channel) and activations are int8, and whose outputs are float32.
 
-    Generalised means, local response normalisations and what has no int8 kernel stay in float32. So does a unit that no
-    representative image activates: its range is unknown, and the fast kernels refuse one of zero.
+    Generalised means, local response normalisations and what has no int8 kernel stay in
+    float32. So does a unit that no representative image activates: its range is
+    unknown, and the fast kernels refuse one of zero.
 
-    Images are uint8 where the encoder takes nothing else and all of it is quantised, which saves a step; else they are
-    float32, 0..255.
+    Images are uint8 where the encoder takes nothing else and all of it is quantised,
+    which saves a step; else they are float32, 0..255.
 
     Args:
         source: `Source` with representative inputs.
         folder: Path. An existing folder.
 
     Returns:
-        The type of its images, the number of representative inputs, and that of tensors which were kept in float32 on
-        purpose, for `export.json`.
+        The type of its images, the number of representative inputs, and that of tensors
+        which were kept in float32 on purpose, for `export.json`.
 
     Raises:
-        InputError: there are no representative inputs, or the format lacks an operation of the encoder.
+        InputError: there are no representative inputs, or the format lacks an operation
+            of the encoder.
     """
     if not source.representative:
         raise InputError(f"An int8 export needs images to calibrate on. Received: {len(source.representative)}.")

@@ -27,7 +27,8 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
         The type of its images and the version of the operator set, for `export.json`.
 
     Raises:
-        InputError: tf2onnx is not installed, or the format lacks an operation of the encoder.
+        InputError: tf2onnx is not installed, or the format lacks an operation of the
+            encoder.
     """
     try:
         import tf2onnx

@@ -22,11 +22,13 @@ class Source:
     """An encoder to be exported, with what belongs to it.
 
     Args:
-        encoder: `Encoder`, folded, of a Keras model. Its `normalize` and `calibration` are those of the export.
+        encoder: `Encoder`, folded, of a Keras model. Its `normalize` and `calibration`
+            are those of the export.
         verifier: keras.Model, or None. As in `System`.
         max_pixels: int. The most pixels of an image that a served model decodes.
-        representative: sequence of dict from input name to array [1, ...]. Inputs of the model, of typical images, that
-            show a quantised format the range of its activations.
+        representative: sequence of dict from input name to array [1, ...]. Inputs of
+            the model, of typical images, that show a quantised format the range of its
+            activations.
     """
 
     encoder: Encoder
@@ -38,15 +40,17 @@ class Source:
 def encoder_module(encoder: Encoder, image_type: tf.DType) -> tf.Module:
     """Makes one graph of an encoder's model, from resized images to its outputs, in float32.
 
-    Runtimes for small devices have no bfloat16 and hardly any float16; weights are kept in float32 by every policy.
+    Runtimes for small devices have no bfloat16 and hardly any float16; weights are kept
+    in float32 by every policy.
 
     Args:
         encoder: `Encoder` of a Keras model.
         image_type: tf.DType of the images, whose values are 0..255.
 
     Returns:
-        tf.Module whose `call` is a tf.function of the inputs in the order of their `specs`, which name them, with the
-        batch axis open; it returns a dict of outputs.
+        tf.Module whose `call` is a tf.function of the inputs in the order of their
+        `specs`, which name them, with the batch axis open; it returns a dict of
+        outputs.
     """
     model = portable(encoder.model)
     module = tf.Module(name="encoder")
@@ -67,7 +71,8 @@ def encoder_module(encoder: Encoder, image_type: tf.DType) -> tf.Module:
 def portable(model: keras.Model) -> keras.Model:
     """Copies a functional model, and the models in it, with the same weights, every layer in float32.
 
-    Its preprocessing is written for runtimes that have no fast way to repeat a channel's number for every pixel.
+    Its preprocessing is written for runtimes that have no fast way to repeat a
+    channel's number for every pixel.
     """
 
     def copied(layer: Any) -> Any:
