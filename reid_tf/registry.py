@@ -66,7 +66,9 @@ class Registry:
                     f"name. Received: {_place(function)}."
                 )
             entered = function if inspect.isclass(function) else self._checking(name, function)
-            self._functions[name], self._renamed[name] = entered, renamed or {}
+            self._functions[name] = entered
+            if renamed:
+                self._renamed[name] = renamed
             return typing.cast(Function, entered)
 
         return enter
@@ -146,7 +148,7 @@ class Registry:
         return checked
 
     def _check(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        return check_options(function, options, f"{self.kind} {name!r}", self._renamed[name])
+        return check_options(function, options, f"{self.kind} {name!r}", self._renamed.get(name))
 
     def _check_types(self, name: str, function: Callable[..., Any], passed: Mapping[str, Any]) -> None:
         """Refuses another object where a function takes one of a certain class, such as a name for a backbone."""

@@ -84,6 +84,15 @@ class Counter(keras.callbacks.Callback):
             counted.write(f"{epoch} {sorted(logs)}\\n")
 """
 )
+LIGHT = """
+from reid_tf.datasets.record import ReIDDataset
+from reid_tf.registry import DATASETS
+
+
+@DATASETS.register("theirs_few")
+def few(root: str | None = None, *, people: int = 2) -> ReIDDataset:
+    return ReIDDataset("theirs_few", (), (), ())
+"""
 RECIPE = """
 imports: [their_module]
 dataset: {name: theirs_people}
@@ -121,15 +130,15 @@ def test_a_training_with_nothing_but_own_components(tmp_path):
 
 def test_an_installed_package_is_known_without_imports(tmp_path):
     (tmp_path / "site" / "theirs-1.0.dist-info").mkdir(parents=True)
-    (tmp_path / "site" / "theirs.py").write_text(GOOD)
+    (tmp_path / "site" / "theirs.py").write_text(LIGHT)
     information = tmp_path / "site" / "theirs-1.0.dist-info"
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[reid_tf.components]\nall = theirs\n")
     root = str(Path(__file__).resolve().parents[1])
-    code = "from reid_tf.registry import BACKBONES; print(BACKBONES.options({'name': 'theirs_plain', 'width': 4}))"
+    code = "from reid_tf.registry import DATASETS; print(DATASETS.options({'name': 'theirs_few', 'people': 4}))"
     path = os.pathsep.join([root, str(tmp_path / "site")])
     done = python(tmp_path, "-c", code, PYTHONPATH=path)
-    assert done.stdout == "{'width': 4}\n", done.stderr
+    assert done.stdout == "{'people': 4}\n", done.stderr
     (information / "entry_points.txt").write_text("[reid_tf.components]\nall = missing_module\n")
     done = python(tmp_path, "-c", code, PYTHONPATH=path)
     assert "InputError: The entry point 'all' of theirs in 'reid_tf.components' cannot be imported" in done.stderr

@@ -86,7 +86,7 @@ def test_every_model_is_saved_with_its_losses_and_goes_on_training(name, tmp_pat
         frozen=system.model.trainable_variables[:1],
         frozen_steps=1,
     )
-    model = system.compile(optimizer)
+    model = system.compile(optimizer, run_eagerly=True)  # tracing would take most of the time
     model.train_on_batch(inputs, labels)
     model.save(tmp_path / "model.keras")
     again = reid_tf.load_model(tmp_path / "model.keras")
