@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reid_tf.training.saved import load_model as load_model
     from reid_tf.training.train import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Embeddings": "reid_tf.retrieval.embeddings",

@@ -1,11 +1,12 @@
 """Files and folders that are either complete at their name or not there."""
 
 import contextlib
+import csv
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,23 @@ def folder_written_beside(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a table, complete or not at all.
+
+    Args:
+        path: str or Path.
+        rows: sequence of mappings from column to value. Columns come in the order in
+            which they first appear; None, NaN and a missing value are empty cells.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with written_beside(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            # NaN is the value that does not equal itself.
+            writer.writerow({column: "" if value is None or value != value else value for column, value in row.items()})
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -41,8 +41,11 @@ class Registry:
         self.room = room
         self._functions: dict[str, Callable[..., Any]] = {}
         self._renamed: dict[str, Mapping[str, str]] = {}
+        self._former: dict[str, str] = {}
 
-    def register(self, name: str, renamed: Mapping[str, str] | None = None) -> Callable[[Function], Function]:
+    def register(
+        self, name: str, renamed: Mapping[str, str] | None = None, formerly: str | None = None
+    ) -> Callable[[Function], Function]:
         """Returns a decorator that enters a function, or a class, under a name.
 
         The function that it returns checks the options of each call; a class stays as
@@ -52,6 +55,7 @@ class Registry:
             name: str.
             renamed: mapping from an option's former name to that of today, or None.
                 Both are accepted.
+            formerly: str, or None. A former name of the component, which is accepted too.
 
         Raises:
             InputError: another function has the name already. (The same one may be
@@ -69,6 +73,8 @@ class Registry:
             self._functions[name] = entered
             if renamed:
                 self._renamed[name] = renamed
+            if formerly:
+                self._former[formerly] = name
             return typing.cast(Function, entered)
 
         return enter
@@ -77,9 +83,15 @@ class Registry:
         """Returns the registered names in alphabetical order."""
         return tuple(sorted(self._entered()))
 
+    def todays_name(self, name: str) -> str:
+        """Returns what a component is called that had this name once; any other name as it is."""
+        self._entered()
+        return self._former.get(name, name)
+
     def get(self, name: str) -> Callable[..., Any]:
         """Returns the function entered under `name`; an unknown name raises `InputError` with the nearest one."""
         functions = self._entered()
+        name = self.todays_name(name)
         if name not in functions:
             raise InputError(unknown(self.kind, name, functions))
         return functions[name]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reid_tf.commands.main import commands
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "reid_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -39,6 +41,8 @@ OUTSIDE = {
     "layers",
     "on_demand",
     "options",
+    "progress",
+    "quiet",
     "registry",
     "versions",
 }
@@ -207,14 +211,12 @@ def test_an_init_enters_each_registered_file(folder):
     assert registered <= entered
 
 
-COMMANDS = [
-    path for path in sorted((PACKAGE / "commands").glob("*.py")) if path.stem not in ("__init__", "command_line")
-]
+COMMANDS = sorted(commands().values())
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
 def test_a_command_shows_an_example_and_has_a_launcher(path):
-    assert f"python tools/{path.name}" in path.read_text()
+    assert f"reid-tf {path.stem.replace('_', '-')}" in path.read_text()
     assert f'launch.command("{path.stem}")' in (ROOT / "tools" / path.name).read_text()
 
 

@@ -9,7 +9,7 @@ from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
 from reid_tf.options import Component
-from reid_tf.registry import VALIDATIONS
+from reid_tf.registry import DATASETS, VALIDATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def held_out_records(run: Path, validation: Component | None, dataset: ReIDDatas
             it was trained on.
     """
     manifest = _manifest(run)
-    then = manifest["dataset"]
+    then = {**manifest["dataset"], "name": DATASETS.todays_name(manifest["dataset"]["name"])}
     now = {"name": dataset.name, **summarise(dataset)}
     if now != then:
         raise InputError(

@@ -13,7 +13,7 @@ from reid_tf.commands import command_line
 def main() -> None:
     """Parses the command line and predicts."""
     parser = command_line.parser(
-        __doc__, "python tools/attributes.py --run runs/attribute --images crops/ --out attributes.csv"
+        __doc__, "reid-tf attributes --run runs/attribute --images crops/ --out attributes.csv"
     )
     command_line.add_encoder_arguments(parser)
     parser.add_argument(

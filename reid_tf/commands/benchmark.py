@@ -1,4 +1,4 @@
-"""Benchmarks of the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
+"""Measure the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import backbones, evaluate, load, pipeline, serve, single_shot, step
@@ -16,7 +16,7 @@ SUBCOMMANDS = {
 
 def main() -> None:
     """Parses the command line and runs one benchmark."""
-    parser = command_line.parser(__doc__, "python tools/benchmark.py evaluate")
+    parser = command_line.parser(__doc__, "reid-tf benchmark evaluate")
     subparsers = parser.add_subparsers(dest="benchmark", required=True)
     for name, module in SUBCOMMANDS.items():
         subparser = subparsers.add_parser(name, help=str(module.__doc__).splitlines()[0], description=module.__doc__)

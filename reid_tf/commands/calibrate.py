@@ -22,7 +22,7 @@ PAIRS = {"across_cameras": True, "any": False}
 
 def main() -> None:
     """Parses the command line and calibrates."""
-    parser = command_line.parser(__doc__, "python tools/calibrate.py --run runs/short --false-accept-rate 0.01")
+    parser = command_line.parser(__doc__, "reid-tf calibrate --run runs/short --false-accept-rate 0.01")
     parser.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
     parser.add_argument(
         "--false-accept-rate",

@@ -1,4 +1,4 @@
-"""Reads a data set as training would and says in sentences what is wrong with it.
+"""Read a data set as training would and say in sentences what is wrong with it.
 
 Exit code 0: nothing that would spoil a run. 1: errors were found. 2: the data set
 cannot be loaded.
@@ -14,7 +14,7 @@ from reid_tf.datasets.record import ReIDDataset
 
 def main() -> None:
     """Parses the command line, prints the splits and the findings."""
-    parser = command_line.parser(__doc__, "python tools/check.py --dataset synthetic")
+    parser = command_line.parser(__doc__, "reid-tf check --dataset synthetic")
     command_line.add_dataset_arguments(parser)
     parser.add_argument("--skip-images", action="store_true", help="check the lists only, open no image")
     arguments = parser.parse_args()

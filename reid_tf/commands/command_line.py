@@ -2,9 +2,12 @@
 
 import argparse
 import dataclasses
+import difflib
+import importlib.util
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,18 +17,22 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow, which reads it
+from reid_tf.quiet import quiet_tensorflow
+
+quiet_tensorflow()  # before anything imports it, in the processes that a command starts too
 
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.errors import InputError
-from reid_tf.registry import MODELS
+from reid_tf.registry import DATASETS, MODELS
 
 if TYPE_CHECKING:
     from reid_tf.datasets.attributes.coding import AttributeCoding
     from reid_tf.datasets.record import ReIDDataset
     from reid_tf.encoder.encoder import Encoder
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# In a checkout beside the package, in an installed one inside it.
+_PACKAGE = Path(__file__).resolve().parents[1]
+CONFIGS = next((path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir()), Path("configs"))
 
 
 def parser(description: str, example: str) -> argparse.ArgumentParser:
@@ -40,9 +47,61 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
 def add_experiment_arguments(arguments: argparse.ArgumentParser) -> None:
     """Adds `--model NAME`, `--config YAML` and `--set KEY=VALUE`; `experiment()` also reads `--data`."""
     arguments.add_argument("--model", metavar="NAME", help="a registered model; without --config, on synthetic images")
-    arguments.add_argument("--config", metavar="YAML", help="an experiment file, such as those in configs/")
+    arguments.add_argument(
+        "--config", metavar="YAML", help="an experiment file, or the name of one that `reid-tf configs` lists"
+    )
+    add_set_argument(arguments)
+
+
+def add_set_argument(arguments: argparse.ArgumentParser) -> None:
+    """Adds `--set KEY=VALUE`."""
     arguments.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as epochs=3; repeatable"
+    )
+
+
+def parse_with_overrides(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parses a command line on which overrides may also stand alone: `epochs=3` is `--set epochs=3`."""
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="the same as --set KEY=VALUE")
+    arguments = parser.parse_intermixed_args()
+    arguments.set += arguments.overrides
+    return arguments
+
+
+def config_files(folder: str = "") -> list[Path]:
+    """Returns the configurations that come with the package.
+
+    Args:
+        folder: str. "" for experiments, "sweeps" or "tuning".
+    """
+    return sorted((CONFIGS / folder).glob("*.yaml"))
+
+
+def find_config(given: str, folder: str = "") -> Path:
+    """Finds the configuration that a path, or the name of one of the package, means.
+
+    Args:
+        given: str.
+        folder: str. As in `config_files`.
+
+    Returns:
+        Path of an existing file.
+
+    Raises:
+        InputError: there is none; the nearest names are in the message.
+    """
+    path = Path(given)
+    if path.is_file():
+        return path
+    named = {file.stem: file for file in config_files(folder)}
+    # As the headers of the configurations write it, also where the current folder is not the checkout.
+    if path.parent in (Path(), Path("configs", folder)) and path.suffix in ("", ".yaml") and path.stem in named:
+        return named[path.stem]
+    near = difflib.get_close_matches(path.stem, named, n=3, cutoff=0.5)
+    hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+    raise InputError(
+        f"There is no configuration file {given!r}, and none of the package has this name.{hint} "
+        "`reid-tf configs` lists them."
     )
 
 
@@ -67,11 +126,15 @@ def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
         raise InputError(
             f"Name an experiment with --config or a model with --model. Received: {arguments.config}, {model}."
         )
-    path = Path(arguments.config) if arguments.config else CONFIGS / f"{model}_synthetic.yaml"
+    path = find_config(arguments.config) if arguments.config else CONFIGS / f"{model}_synthetic.yaml"
     if not arguments.config and not path.is_file():
         MODELS.get(model)  # an unknown model is named first
         raise InputError(f"The model {model!r} has no experiment on synthetic images, {path.name!r}; give --config.")
     config = load_config(path, arguments.set)
+    if getattr(arguments, "dataset", None) is not None:
+        component = {"name": arguments.dataset, **dataset_options(arguments)}
+        DATASETS.options(component)
+        config = dataclasses.replace(config, dataset=component)
     if arguments.data:
         config = dataclasses.replace(config, dataset={**config.dataset, "root": arguments.data})
     if model and config.model["name"] != model:
@@ -186,3 +249,23 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except BrokenPipeError:  # what reads the output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def require(package: str, purpose: str, extra: str) -> None:
+    """Says at once, not after a minute's work, that a package is missing.
+
+    Args:
+        package: str. As it is imported.
+        purpose: str. What needs it, as the user typed it.
+        extra: str. The extra of this package that installs it.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise InputError(
+            f"{purpose} needs the package {package!r}, which is not installed: pip install 'reid_tf[{extra}]'."
+        )

@@ -12,7 +12,7 @@ def main() -> None:
     """Parses the command line and converts."""
     parser = command_line.parser(
         __doc__,
-        "python tools/convert_weights.py --backbone resnet50 --weights resnet50.safetensors --out resnet50.weights.h5",
+        "reid-tf convert-weights --backbone resnet50 --weights resnet50.safetensors --out resnet50.weights.h5",
     )
     parser.add_argument("--backbone", required=True, metavar="NAME", help="the backbone that gets the weights")
     parser.add_argument("--weights", required=True, metavar="FILE", help="the .safetensors, .pth or .pt file")
@@ -20,6 +20,8 @@ def main() -> None:
     parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, even where they do not fit")
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
+    if arguments.weights.endswith((".pth", ".pt")):
+        command_line.require("torch", f"--weights {arguments.weights}", "torch")
 
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
     from reid_tf.backbones.weights.state_dict import read_state_dict

@@ -5,7 +5,7 @@ from reid_tf.commands import command_line
 
 def main() -> None:
     """Parses the command line and embeds."""
-    parser = command_line.parser(__doc__, "python tools/embed.py --run runs/short --images crops/ --out crops.npz")
+    parser = command_line.parser(__doc__, "reid-tf embed --run runs/short --images crops/ --out crops.npz")
     command_line.add_encoder_arguments(parser)
     parser.add_argument(
         "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"

@@ -17,7 +17,7 @@ from reid_tf.retrieval.protocols import SINGLE_SHOT
 
 def main() -> None:
     """Parses the command line and evaluates."""
-    parser = command_line.parser(__doc__, "python tools/evaluate.py --run runs/short --flip")
+    parser = command_line.parser(__doc__, "reid-tf evaluate --run runs/short --flip")
     command_line.add_encoder_arguments(parser)
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--protocol", choices=get_args(Protocol), help="default: the run's own")

@@ -12,7 +12,7 @@ from reid_tf.commands import command_line
 
 def main() -> None:
     """Parses the command line and exports."""
-    parser = command_line.parser(__doc__, "python tools/export.py --run runs/short --format savedmodel")
+    parser = command_line.parser(__doc__, "reid-tf export --run runs/short --format savedmodel")
     parser.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
     parser.add_argument("--format", required=True, help="savedmodel, litert, litert-int8 or onnx")
     parser.add_argument("--out", metavar="DIR", help="where the export goes (default: RUN/export/FORMAT)")
@@ -46,6 +46,8 @@ def main() -> None:
         help="largest loss of mAP (default: 0.1, or 1 in 8 or 16 bits)",
     )
     arguments = parser.parse_args()
+    if arguments.format == "onnx":
+        command_line.require("tf2onnx", "--format onnx", "onnx")
 
     from reid_tf.serving.export import export
 

@@ -1,4 +1,4 @@
-"""Finds the body landmarks of a data set or of a folder of images, once, and keeps them beside the images.
+"""Find the body landmarks of a data set or of a folder of images, once, and keep them beside the images.
 
 An interrupted run goes on where it was, and only images that have no landmarks yet are
 looked at. Without --detector, the landmarks that are there are drawn (--preview) or
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tqdm
 
 from reid_tf.commands import command_line
 from reid_tf.datasets.image_list import list_images
@@ -19,6 +18,7 @@ from reid_tf.datasets.landmarks import LANDMARKS_FILE, read_landmarks, relative_
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
+from reid_tf.progress import progress_bar
 
 DRAWN = 8
 
@@ -27,7 +27,7 @@ def main() -> None:
     """Parses the command line, finds what is missing and prints what there is."""
     parser = command_line.parser(
         __doc__,
-        "python tools/landmarks.py --detector movenet --detector-option model_file=movenet.tflite "
+        "reid-tf landmarks --detector movenet --detector-option model_file=movenet.tflite "
         "--images crops/ --preview crops.png",
     )
     command_line.add_detector_arguments(parser, "finds what the file lacks")
@@ -94,7 +94,8 @@ def find(
     if missing or cache.unfinished.exists():
         with cache:
             found = detect_landmarks(detector, missing)
-            for record, landmarks in zip(tqdm.tqdm(missing, unit="image", desc="landmarks"), found, strict=True):
+            bar = progress_bar(missing, what="finding landmarks of", unit="image", total=len(missing))
+            for record, landmarks in zip(bar, found, strict=True):
                 cache.add(relative_path(record.path, root), landmarks)
     return cache.landmarks
 

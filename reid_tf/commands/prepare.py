@@ -1,4 +1,4 @@
-"""Writes a data set in its prepared form: the images' bytes in a few shards, read back as the data set `tfds`.
+"""Write a data set in its prepared form: the images' bytes in a few shards, read back as the data set `prepared`.
 
 Worth it where a data set has very many images or lies on a network disk.
 """
@@ -10,11 +10,11 @@ from reid_tf.datasets.prepare import prepare
 
 def main() -> None:
     """Parses the command line and prepares one data set."""
-    parser = command_line.parser(__doc__, "python tools/prepare.py --dataset synthetic --out prepared/synthetic")
+    parser = command_line.parser(__doc__, "reid-tf prepare --dataset synthetic --out prepared/synthetic")
     command_line.add_dataset_arguments(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write, which must be new")
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.dataset, arguments.data, **command_line.dataset_options(arguments))
     prepare(dataset, arguments.out)
     images = sum(map(len, dataset.splits().values()))
-    print(f"Wrote {images:,} images. Use them with: --dataset tfds --data {arguments.out}")
+    print(f"Wrote {images:,} images. Use them with: --dataset prepared --data {arguments.out}")

@@ -1,4 +1,4 @@
-"""Draws what a training sees: an augmented batch of an experiment, or random samples of a data set.
+"""Draw what a training sees: an augmented batch of an experiment, or random samples of a data set.
 
 Pairs of a batch are side by side. Each image has its identity and its camera beneath
 it.
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from reid_tf.commands import command_line
-from reid_tf.config import ExperimentConfig
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
@@ -18,9 +17,7 @@ from reid_tf.errors import InputError
 
 def main() -> None:
     """Parses the command line and writes one picture."""
-    parser = command_line.parser(
-        __doc__, "python tools/preview.py --dataset synthetic --what samples --out samples.png"
-    )
+    parser = command_line.parser(__doc__, "reid-tf preview --dataset synthetic --what samples --out samples.png")
     parser.add_argument("--what", choices=["batch", "samples"], required=True, help="what to draw")
     parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
     command_line.add_experiment_arguments(parser)
@@ -28,7 +25,7 @@ def main() -> None:
     parser.add_argument("--split", default="train", help="split that samples are drawn from (default: %(default)s)")
     parser.add_argument("--images", type=int, default=32, help="images to draw (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = command_line.parse_with_overrides(parser)
     if arguments.images < 1:
         raise InputError(f"--images must be at least 1. Received: {arguments.images}.")
     images, captions = batch(arguments) if arguments.what == "batch" else samples(arguments)
@@ -43,7 +40,7 @@ def main() -> None:
 def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
     """Returns the images of an experiment's first batch, as the model gets them, and their captions."""
     config, _ = command_line.experiment(arguments)
-    dataset = _dataset_of(config)
+    dataset = load_dataset(**config.dataset)
     if not dataset.train:
         raise InputError(f"The data set {dataset.name!r} has no training images: train={dataset.train}.")
 
@@ -88,12 +85,10 @@ def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
 
 def samples(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
     """Returns random images of a data set, as they are, and their captions."""
-    if arguments.dataset and (arguments.config or arguments.model):
-        raise InputError(f"Samples come from --dataset or from an experiment. Received both: {arguments.dataset!r}.")
-    if arguments.dataset:
+    if arguments.dataset and not (arguments.config or arguments.model):
         dataset = load_dataset(arguments.dataset, arguments.data, **command_line.dataset_options(arguments))
     else:
-        dataset = _dataset_of(command_line.experiment(arguments)[0])
+        dataset = load_dataset(**command_line.experiment(arguments)[0].dataset)
     records: Sequence[Record] = dataset.splits().get(arguments.split, ())
     if not records:
         splits = ", ".join(f"{name} {len(of_split)}" for name, of_split in dataset.splits().items())
@@ -106,11 +101,6 @@ def samples(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]
         [read_image(records[index].path) for index in drawn],
         [_caption(records[index], dataset) for index in drawn],
     )
-
-
-def _dataset_of(config: ExperimentConfig) -> ReIDDataset:
-    options = dict(config.dataset)
-    return load_dataset(options.pop("name"), options.pop("root", None), **options)
 
 
 def _caption(record: Record, dataset: ReIDDataset) -> str:

@@ -64,7 +64,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """Returns the command line's arguments, with those checked that need no file."""
     parser = command_line.parser(
-        __doc__, "python tools/search.py --run runs/short --query query/ --gallery gallery/ --out ranked.txt"
+        __doc__, "reid-tf search --run runs/short --query query/ --gallery gallery/ --out ranked.txt"
     )
     command_line.add_encoder_arguments(parser)
     parser.add_argument("--query", metavar="FOLDER_OR_CSV", help="images to search with")

@@ -17,17 +17,17 @@ def main() -> None:
     """Parses the command line, trains and prints the table."""
     parser = command_line.parser(
         __doc__,
-        "python tools/sweep.py --sweep configs/sweeps/random_erasing_synthetic.yaml --out runs/erasing\n  "
-        "python tools/sweep.py --model multitask --vary 'optimizer.learning_rate=[1.0e-3,2.0e-3]' --out runs/rates",
+        "reid-tf sweep --sweep configs/sweeps/random_erasing_synthetic.yaml --out runs/erasing\n  "
+        "reid-tf sweep --model multitask --vary 'optimizer.learning_rate=[1.0e-3,2.0e-3]' --out runs/rates",
     )
-    parser.add_argument("--sweep", metavar="YAML", help="a sweep file, such as those in configs/sweeps/")
+    parser.add_argument("--sweep", metavar="YAML", help="a sweep file, or the name of one that `reid-tf configs` lists")
     command_line.add_experiment_arguments(parser)
-    command_line.add_data_argument(parser)
+    command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument(
         "--vary", action="append", default=[], metavar="KEY=[VALUES]", help="repeatable: every combination is run"
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the run directories, table and plot")
-    arguments = parser.parse_args()
+    arguments = command_line.parse_with_overrides(parser)
 
     from reid_tf.report.sweep import sweep_table
     from reid_tf.studies.sweep import plan_sweep, run_sweep
@@ -35,7 +35,7 @@ def main() -> None:
 
     if arguments.sweep:
         check_alone(arguments)
-        sweep = load_sweep(arguments.sweep)
+        sweep = load_sweep(command_line.find_config(arguments.sweep, "sweeps"))
         arguments.config, arguments.set = sweep.config, [*sweep.set, *arguments.set]
     vary, reported = (sweep.vary, sweep.reported) if arguments.sweep else (values(arguments.vary), None)
 

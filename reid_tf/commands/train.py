@@ -12,14 +12,14 @@ from reid_tf.commands import command_line
 
 def main() -> None:
     """Parses the command line and trains."""
-    parser = command_line.parser(__doc__, "python tools/train.py --model multitask --set epochs=2 --out runs/short")
+    parser = command_line.parser(__doc__, "reid-tf train --model multitask --set epochs=2 --out runs/short")
     command_line.add_experiment_arguments(parser)
-    command_line.add_data_argument(parser)
+    command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument(
         "--out", metavar="DIR", help="the run directory (default: runs/CONFIG; runs/CONFIG-TIME where that is taken)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
-    arguments = parser.parse_args()
+    arguments = command_line.parse_with_overrides(parser)
     config, name = command_line.experiment(arguments)
     if arguments.resume and not arguments.out:
         parser.error("--resume needs --out, the directory of the interrupted run")

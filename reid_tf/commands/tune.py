@@ -15,7 +15,7 @@ from reid_tf.errors import InputError
 def main() -> None:
     """Parses the command line, trains the trials and prints their table."""
     parser = command_line.parser(
-        __doc__, "python tools/tune.py --config configs/tuning/loss_weights_synthetic.yaml --trials 4 --out runs/tuning"
+        __doc__, "reid-tf tune --config configs/tuning/loss_weights_synthetic.yaml --trials 4 --out runs/tuning"
     )
     parser.add_argument(
         "--config", required=True, metavar="YAML", help="a tuning file, such as those in configs/tuning/"
@@ -26,17 +26,15 @@ def main() -> None:
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the trials, tables and plot")
     command_line.add_data_argument(parser)
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override, such as epochs=3; repeatable"
-    )
-    arguments = parser.parse_args()
+    command_line.add_set_argument(parser)
+    arguments = command_line.parse_with_overrides(parser)
 
     from reid_tf.report.tuning import tuning_table
     from reid_tf.studies.plan import plan_search
     from reid_tf.studies.ranges import load_tuning
     from reid_tf.studies.search import run_search
 
-    tuning = load_tuning(arguments.config)
+    tuning = load_tuning(command_line.find_config(arguments.config, "tuning"))
 
     def load(overrides: Sequence[str]) -> ExperimentConfig:
         given = {"config": tuning.config, "model": None, "data": arguments.data}
@@ -47,6 +45,6 @@ def main() -> None:
     print(f"\n{tuning_table(result.rows)}\n")
     print(f"tables and plot: {arguments.out}")
     if any(row.score is not None for row in result.rows):
-        print(f"best:            python tools/train.py --config {arguments.out}/best.yaml")
+        print(f"best:            reid-tf train --config {arguments.out}/best.yaml")
     if result.error:
         raise InputError(result.error)

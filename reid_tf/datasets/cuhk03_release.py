@@ -9,13 +9,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tqdm
 
 from reid_tf.datasets.doctor.findings import counted
 from reid_tf.datasets.readers.folders import contents, image_names
 from reid_tf.datasets.readers.hdf5 import Hdf5Mat, open_hdf5_mat
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
+from reid_tf.progress import progress_bar
 
 STAMP_FILE = "release.json"
 IMAGES_PER_CAMERA = 5
@@ -141,7 +141,7 @@ def _write_images(folder: Path, mat: Hdf5Mat, pairs: Sequence[np.ndarray], mat_f
     """Writes the images and returns their number."""
     people = [(pair, person) for pair, cells in enumerate(pairs, 1) for person in range(1, len(cells) + 1)]
     number = 0
-    for pair, person in tqdm.tqdm(people, unit="person", desc="images"):
+    for pair, person in progress_bar(people, what="writing the images of", unit="person", total=len(people)):
         for index, cell in enumerate(pairs[pair - 1][person - 1], 1):
             image = mat.read(cell)
             if image.ndim < 3 and not image.any():  # there are fewer images than cells

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tqdm
 
 from reid_tf.datasets.landmarks import SHAPE
 from reid_tf.datasets.prepared import RECORDS_FILE
@@ -23,12 +22,13 @@ from reid_tf.datasets.readers.encoded import import_tfds, is_prepared, read_enco
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside
+from reid_tf.progress import progress_bar
 
 _BATCH = 256  # images read at once: enough to spread a prepared source's cost, little enough to hold in memory
 
 
 def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
-    """Writes a data set in the form that the data set `tfds` reads.
+    """Writes a data set in the form that the data set `prepared` reads.
 
     The order of the records is kept, and the images' bytes are copied untouched. The
     folder appears when everything is written; after an error or an interruption nothing
@@ -66,7 +66,7 @@ def _write_shards(name: str, splits: Mapping[str, Sequence[Record]], folder: Pat
         }
     )
     root = _common_folder([record.path for records in splits.values() for record in records])
-    with tqdm.tqdm(total=sum(map(len, splits.values())), unit="image", desc="prepare") as progress:
+    with progress_bar(what="preparing", unit="image", total=sum(map(len, splits.values()))) as progress:
         builder = tfds.dataset_builders.AdhocBuilder(
             name=name,
             version="1.0.0",
@@ -85,7 +85,7 @@ def _write_shards(name: str, splits: Mapping[str, Sequence[Record]], folder: Pat
     shutil.rmtree(folder / "tfds")
 
 
-def _examples(records: Sequence[Record], root: str, progress: tqdm.tqdm) -> Iterator[tuple[int, dict[str, Any]]]:
+def _examples(records: Sequence[Record], root: str, progress: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     for start in range(0, len(records), _BATCH):
         batch = records[start : start + _BATCH]
         images = read_encoded([record.path for record in batch])

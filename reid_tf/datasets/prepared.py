@@ -22,8 +22,8 @@ SPLITS = ("train", "query", "gallery", "multi_query")
 COLUMNS = ("identities", "cameras", "attributes", "has_attributes", "landmarks", "has_landmarks")
 
 
-@DATASETS.register("tfds")
-def tfds(root: str | None) -> ReIDDataset:
+@DATASETS.register("prepared", formerly="tfds")
+def prepared(root: str | None) -> ReIDDataset:
     """Reads a data set that `tools/prepare.py` wrote; images are read later, by random access.
 
     Args:
@@ -36,11 +36,11 @@ def tfds(root: str | None) -> ReIDDataset:
     Raises:
         InputError: the folder is missing or is not a prepared data set.
     """
-    folder = existing_root(root, "tfds")
+    folder = existing_root(root, "prepared")
     missing = [name for name in (RECORDS_FILE, INFO_FILE) if not (folder / name).is_file()]
     if missing:
         raise InputError(
-            f"The data set 'tfds' needs a folder that tools/prepare.py wrote; {str(folder)!r} lacks {missing[0]}; "
+            f"The data set 'prepared' needs a folder that tools/prepare.py wrote; {str(folder)!r} lacks {missing[0]}; "
             f"found: {contents(folder)}."
         )
     arrays = read_npz(folder / RECORDS_FILE, ("about", *(f"{s}_{c}" for s in SPLITS for c in COLUMNS)))
@@ -49,7 +49,7 @@ def tfds(root: str | None) -> ReIDDataset:
     records = {split: tuple(_records(arrays, folder, split)) for split in SPLITS}
     _check_lengths(folder, {split: len(split_records) for split, split_records in records.items()})
     return ReIDDataset(
-        "tfds",
+        "prepared",
         records["train"],
         records["query"],
         records["gallery"],

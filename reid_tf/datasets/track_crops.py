@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tqdm
 
 from reid_tf.datasets.doctor.findings import counted
 from reid_tf.datasets.readers.box import Boxes, read_boxes
@@ -18,6 +17,7 @@ from reid_tf.datasets.readers.folders import contents, image_names
 from reid_tf.datasets.readers.video import read_frames
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
+from reid_tf.progress import progress_bar
 
 STAMP_FILE = "crops.json"
 _LEAST = {"every": 1, "min_height": 1, "min_width": 1, "quality": 1}
@@ -125,7 +125,9 @@ def _write_crops(folder: Path, frames: Path, boxes: Boxes, parameters: CropParam
             f"every must leave at least one frame with a box: there is none in frames 0, {parameters.every}, ..."
         )
     number = 0
-    images = tqdm.tqdm(read_frames(frames, wanted.tolist()), total=len(wanted), unit="frame", desc="crops")
+    images = progress_bar(
+        read_frames(frames, wanted.tolist()), what="cutting crops out of", unit="frame", total=len(wanted)
+    )
     for image, frame, start, stop in zip(images, wanted, starts, [*starts[1:], len(tracks)], strict=True):
         for track, box in zip(tracks[start:stop], edges[start:stop], strict=True):
             crop = _cut(image, box)

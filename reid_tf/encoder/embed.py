@@ -10,6 +10,7 @@ from reid_tf.encoder.images import naming_broken_images
 from reid_tf.encoder.runtimes.base import Arrays
 from reid_tf.errors import InputError
 from reid_tf.pose.part_boxes import log_regions
+from reid_tf.progress import announce
 from reid_tf.retrieval.colour_histogram import colour_histogram
 from reid_tf.retrieval.embeddings import Embeddings
 
@@ -70,6 +71,8 @@ def _outputs(
         records = detect_missing(encoder.detector, records, batch_size)
     if "part_boxes" in encoder.inputs.values() and verbose:
         log_regions([record.landmarks for record in records if record.landmarks is not None])
+    if verbose:
+        announce("embedding", "image", len(records))
     with naming_broken_images(record.path for record in records):
         return encoder.over(records, outputs, batch_size, verbose)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 import reid_tf.layers  # noqa: F401 - saved verifiers name these layers
+from reid_tf.progress import progress_bar
 from reid_tf.retrieval.embeddings import row_blocks
 from reid_tf.retrieval.verification_pairs import VerificationPairs
 
@@ -43,7 +43,9 @@ def verifier_probabilities(
     verifier.jit_compile = False  # as in `Encoder`
     probabilities = np.empty(len(pairs), np.float32)
     at_once = max(1, _BLOCK_BYTES // (2 * vectors[0].nbytes))
-    with tqdm(total=len(pairs), unit="pair", unit_scale=True, desc="verifier", disable=not verbose) as progress:
+    with progress_bar(
+        what="verifying", unit="pair", total=len(pairs), shown=bool(verbose), unit_scale=True
+    ) as progress:
         for rows in row_blocks(len(pairs), at_once):
             both = {"embedding_a": vectors[pairs.first[rows]], "embedding_b": vectors[pairs.second[rows]]}
             probabilities[rows] = verifier.predict_on_batch(both)["probability"][:, 0]

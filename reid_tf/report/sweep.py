@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reid_tf.errors import InputError
-from reid_tf.files import written_beside
+from reid_tf.files import write_csv, written_beside
 from reid_tf.report.option_values import axis_places, option_text, spans_decades
 from reid_tf.report.table import markdown_table
 
@@ -64,8 +63,7 @@ def write_sweep_report(folder: str | Path, rows: Sequence[SweepRow], source: str
     """
     folder = Path(folder)
     text = sweep_table(rows, source)
-    with written_beside(folder / "sweep.csv") as beside:
-        pd.DataFrame([_csv_row(row) for row in rows], dtype=object).to_csv(beside, index=False)
+    write_csv(folder / "sweep.csv", [_csv_row(row) for row in rows])
     with written_beside(folder / "sweep.md") as beside:
         beside.write_text(text + "\n", encoding="utf-8")
     if any(row.figures for row in rows):

@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from reid_tf.errors import InputError
-from reid_tf.files import written_beside
+from reid_tf.files import write_csv, written_beside
 from reid_tf.report.option_values import axis_places, option_text, spans_decades
 from reid_tf.report.table import markdown_table
 
@@ -69,8 +68,7 @@ def write_tuning_report(folder: str | Path, rows: Sequence[TrialRow], logarithmi
     """
     folder = Path(folder)
     text = tuning_table(rows)
-    with written_beside(folder / "trials.csv") as beside:
-        pd.DataFrame([_csv_row(row) for row in best_first(rows)], dtype=object).to_csv(beside, index=False)
+    write_csv(folder / "trials.csv", [_csv_row(row) for row in best_first(rows)])
     with written_beside(folder / "trials.md") as beside:
         beside.write_text(text + "\n", encoding="utf-8")
     if any(row.score is not None for row in rows):

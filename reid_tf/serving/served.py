@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import decode, naming_broken_images
 from reid_tf.pose.fields import landmark_table
+from reid_tf.progress import progress_bar
 from reid_tf.serving.images import JPEG, PNG
 
 
@@ -36,7 +36,9 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
     embed = model.signatures["serving_default"]
     takes_landmarks = "landmarks" in embed.structured_input_signature[1]
     vectors = []
-    for start in tqdm(range(0, len(records), batch_size), "serving_default", unit="request"):
+    for start in progress_bar(
+        range(0, len(records), batch_size), what="asking serving_default about", unit="image", total=None
+    ):
         chosen = records[start : start + batch_size]
         paths = [record.path for record in chosen]
         with naming_broken_images(paths):

@@ -1,7 +1,6 @@
 """What happens beside the training steps: validation by retrieval, checkpoints, a guard against NaN."""
 
 import json
-import logging
 import math
 import os
 import time
@@ -10,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import pandas as pd
 
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
-from reid_tf.files import write_json, written_beside
+from reid_tf.files import write_csv, write_json, written_beside
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.averaging import averaged_weights, exchange_averages
 from reid_tf.training.run_directory import RunDirectory
-
-logger = logging.getLogger(__name__)
 
 
 def embed_test_set(encoder: Encoder, dataset: ReIDDataset, batch_size: int) -> tuple[Embeddings, Embeddings]:
@@ -73,7 +69,6 @@ class RetrievalValidation(keras.callbacks.Callback):
             behind = "" if protocol == self.protocols[0] else f"_{protocol}"
             values[f"val_mAP{behind}"] = metrics.mean_average_precision
             values[f"val_rank1{behind}"] = float(metrics.cmc[0])
-        logger.info("epoch %d: %s", epoch + 1, ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
         if logs is not None:
             logs.update(values)
 
@@ -189,8 +184,7 @@ class Checkpoints(keras.callbacks.Callback):
         for path in self.run.checkpoints.glob("epoch-*.weights.h5"):
             if path.name not in (self.state["last"], self.state["best"]):
                 os.unlink(path)
-        with written_beside(self.run.path / "history.csv") as beside:
-            pd.DataFrame(self.state["history"]).to_csv(beside, index=False)
+        write_csv(self.run.path / "history.csv", self.state["history"])
 
 
 def _random_states(model: keras.Model) -> list[keras.Variable]:

@@ -12,12 +12,13 @@ from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.pipeline.decode import naming_broken_images
+from reid_tf.progress import is_watched
 from reid_tf.registry import CALLBACKS
 from reid_tf.training import callbacks
 from reid_tf.training.evaluation import Evaluation, make_evaluation
 from reid_tf.training.experiment import Experiment, build_experiment
 from reid_tf.training.freezing import FreezeBackbone
-from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
+from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics, EpochLine
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.strategy import make_strategy, precision
 from reid_tf.versions import git_commit, versions
@@ -123,6 +124,8 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
         watchers.append(evaluation.validation())
     watchers += [CALLBACKS.build(callback) for callback in config.callbacks]
     watchers += [checkpoints, keras.callbacks.TensorBoard(checkpoints.run.logs, update_freq="epoch")]
+    if not is_watched():
+        watchers.append(EpochLine(stage.steps_per_epoch * next(stage.sampler.epoch(0)).size))
     with naming_broken_images(record.path for record in stage.training.train):
         model.fit(
             stage.batches(first_epoch=max(0, done - begin)),
@@ -131,6 +134,7 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
             steps_per_epoch=stage.steps_per_epoch,
             shuffle=False,  # the sampler does
             callbacks=watchers,
+            verbose=int(is_watched()),
         )
 
 

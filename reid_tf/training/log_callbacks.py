@@ -1,6 +1,8 @@
 """Values that are made from logged values, and a warning when those say that an embedding collapses."""
 
+import datetime
 import logging
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -31,6 +33,38 @@ class CombinedMetrics(keras.callbacks.Callback):
         if logs is not None:
             for name, weights in self.combined.items():
                 logs[name] = sum(weight * float(logs[key]) for key, weight in weights.items())
+
+
+class EpochLine(keras.callbacks.Callback):
+    """Logs one line per epoch, for a log that nobody watches: figures, speed and the time left.
+
+    Args:
+        images: int. Images that an epoch shows the model.
+    """
+
+    def __init__(self, images: int) -> None:
+        super().__init__()
+        self.images, self.began, self.seconds = images, 0.0, 0.0
+        self.epochs_done = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the line."""
+        seconds = max(time.monotonic() - self.began, 1e-9)
+        self.seconds, self.epochs_done = self.seconds + seconds, self.epochs_done + 1
+        left = (self.params["epochs"] - epoch - 1) * self.seconds / self.epochs_done
+        figures = ", ".join(f"{name} {float(value):.4g}" for name, value in (logs or {}).items())
+        logger.info(
+            "epoch %d/%d: %s; %.0f images/s, %s left",
+            epoch + 1,
+            self.params["epochs"],
+            figures,
+            self.images / seconds,
+            datetime.timedelta(seconds=round(left)),
+        )
 
 
 class CollapseWarning(keras.callbacks.Callback):

@@ -58,9 +58,11 @@ def test_wrong_arguments_are_one_line(run, arguments, message):
 def test_prepare_writes_what_check_reads(run, root, tmp_path):
     result = run("prepare", *csv_arguments(root), "--out", tmp_path / "out" / "prepared")
     assert result.returncode == 0, result.stderr
-    assert result.stdout == f"Wrote 4 images. Use them with: --dataset tfds --data {tmp_path}/out/prepared\n"
+    assert result.stdout == f"Wrote 4 images. Use them with: --dataset prepared --data {tmp_path}/out/prepared\n"
     assert [item.name for item in (tmp_path / "out").iterdir()] == ["prepared"]
-    assert run("check", "--dataset", "tfds", "--data", tmp_path / "out" / "prepared", "--skip-images").returncode == 0
+    assert (
+        run("check", "--dataset", "prepared", "--data", tmp_path / "out" / "prepared", "--skip-images").returncode == 0
+    )
     again = run("prepare", *csv_arguments(root), "--out", tmp_path / "out" / "prepared")
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
 

@@ -191,6 +191,6 @@ def test_what_is_wrong_is_named(run, dots, images, arguments, message):
 
 def test_a_prepared_data_set_keeps_its_landmarks_itself(run, dots, images, tmp_path):
     run("prepare", "--dataset", "csv_table", "--data", images, "--out", tmp_path / "prepared")
-    result = run("landmarks", "--dataset", "tfds", "--data", tmp_path / "prepared", "--detector", "dots")
+    result = run("landmarks", "--dataset", "prepared", "--data", tmp_path / "prepared", "--detector", "dots")
     assert result.returncode == 2
-    assert "'tfds' keeps its landmarks itself" in result.stderr
+    assert "'prepared' keeps its landmarks itself" in result.stderr

@@ -8,7 +8,7 @@ from reid_tf.registry import DATASETS
 
 
 def test_every_data_set_is_registered():
-    assert {"csv_table", "cuhk03", "cuhk03_classic", "dukemtmc_reid", "market1501", "tfds"} <= set(DATASETS.names())
+    assert {"csv_table", "cuhk03", "cuhk03_classic", "dukemtmc_reid", "market1501", "prepared"} <= set(DATASETS.names())
 
 
 @pytest.mark.parametrize("name", DATASETS.names())

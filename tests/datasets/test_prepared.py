@@ -36,8 +36,9 @@ def fields(record):
 
 
 def test_records_and_images_come_back_as_they_were(original, folder):
-    found = load_dataset("tfds", str(folder))
-    assert found.name == "tfds"
+    found = load_dataset("prepared", str(folder))
+    assert found.name == "prepared"
+    assert repr(load_dataset("tfds", str(folder))) == repr(found)  # as earlier versions called it
     assert found.attribute_schema == original.attribute_schema
     for split, records in original.splits().items():
         assert len(records) >= 2
@@ -50,7 +51,7 @@ def test_splits_may_be_empty_and_identities_text(tmp_path, original):
     dataset = ReIDDataset("made", original.train, (), (), identity_names={2: "anna", 7: "zoë"})
     dataset = dataclasses.replace(dataset, train=tuple(Record(r.path, r.identity, r.camera) for r in dataset.train))
     prepare(dataset, tmp_path / "p")
-    found = load_dataset("tfds", str(tmp_path / "p"))
+    found = load_dataset("prepared", str(tmp_path / "p"))
     assert found.identity_names == {2: "anna", 7: "zoë"}
     assert found.attribute_schema is None
     assert [len(records) for records in found.splits().values()] == [3, 0, 0, 0]
@@ -70,8 +71,8 @@ def test_other_programs_can_read_it(original, folder):
 
 
 def test_a_prepared_data_set_can_be_prepared_again(folder, original, tmp_path):
-    prepare(load_dataset("tfds", str(folder)), tmp_path / "again")
-    images = read_encoded([record.path for record in load_dataset("tfds", str(tmp_path / "again")).gallery])
+    prepare(load_dataset("prepared", str(folder)), tmp_path / "again")
+    images = read_encoded([record.path for record in load_dataset("prepared", str(tmp_path / "again")).gallery])
     assert images == read_encoded([record.path for record in original.gallery])
 
 
@@ -91,11 +92,11 @@ def test_what_cannot_be_prepared_is_refused(original, folder, tmp_path):
         prepare(ReIDDataset("made", (), (), ()), tmp_path / "p")
     (tmp_path / "empty").mkdir()
     prepare(original, tmp_path / "empty")
-    assert len(load_dataset("tfds", str(tmp_path / "empty")).query) == 2
+    assert len(load_dataset("prepared", str(tmp_path / "empty")).query) == 2
 
 
 def test_files_and_places_may_be_mixed(original, folder):
-    found = load_dataset("tfds", str(folder))
+    found = load_dataset("prepared", str(folder))
     paths = [found.query[1].path, original.train[0].path, found.gallery[2].path, found.query[0].path]
     others = [original.query[1].path, original.train[0].path, original.gallery[2].path, original.query[0].path]
     assert read_encoded(paths) == read_encoded(others)
@@ -140,7 +141,7 @@ def test_a_damaged_shard_is_a_sentence(folder, tmp_path):
         shutil.copytree(folder, copy)
         damage(copy)
         with pytest.raises(InputError, match=rf"shards of 'query' in '.*{name}' cannot be read"):
-            read_encoded([record.path for record in load_dataset("tfds", str(copy)).query])
+            read_encoded([record.path for record in load_dataset("prepared", str(copy)).query])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_wrong_folders_are_named(folder, file, contents, message):
     else:
         (folder / file).write_text(contents)
     with pytest.raises(InputError, match=message):
-        load_dataset("tfds", str(folder))
+        load_dataset("prepared", str(folder))
 
 
 @pytest.mark.real_data
@@ -176,7 +177,7 @@ def test_real_images_come_back_byte_for_byte(real_data, tmp_path):
     dataset = load_dataset("cuhk03", str(real_data / "cuhk03-np-dev"))
     dataset = dataclasses.replace(dataset, train=dataset.train[:500])
     prepare(dataset, tmp_path / "p")
-    found = load_dataset("tfds", str(tmp_path / "p"))
+    found = load_dataset("prepared", str(tmp_path / "p"))
     for split, records in dataset.splits().items():
         images = read_encoded([record.path for record in found.splits()[split]])
         assert images == read_encoded([record.path for record in records])

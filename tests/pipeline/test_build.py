@@ -185,7 +185,7 @@ def test_every_cache_and_the_prepared_form_give_the_same_pixels(records, tmp_pat
     assert f"25 decoded images stay in memory: {25 * 36 * 18 * 3 / 1e6:.1f} MB." in caplog.text
     assert "25 encoded images stay in memory" in caplog.text
     prepare(ReIDDataset("made", records, (), (), SCHEMA), tmp_path / "prepared")
-    stored = load_dataset("tfds", str(tmp_path / "prepared")).train
+    stored = load_dataset("prepared", str(tmp_path / "prepared")).train
     for cache in ("none", "encoded", "decoded"):
         assert_same(plain, take(build(stored, load_size=load_size, cache=cache), 6))
 

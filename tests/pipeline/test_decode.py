@@ -116,7 +116,7 @@ def test_arrays_that_are_no_images_are_refused(image, message):
 
 def test_a_prepared_data_set_gives_the_same_images(records, tmp_path):
     prepare(ReIDDataset("made", records, (), (), SCHEMA), tmp_path / "prepared")
-    stored = load_dataset("tfds", str(tmp_path / "prepared")).train
+    stored = load_dataset("prepared", str(tmp_path / "prepared")).train
     mixed = [record.path for pair in zip(records, stored, strict=True) for record in pair]
     images = load_images(mixed, (32, 16))
     np.testing.assert_array_equal(images[::2], images[1::2])

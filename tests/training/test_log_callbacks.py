@@ -1,4 +1,5 @@
 import logging
+import re
 
 import keras
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from reid_tf.losses import CrossEntropy, TripletLoss
 from reid_tf.metrics import triplet_metrics
-from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics
+from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics, EpochLine
 
 
 def test_combined_values_are_weighted_sums_of_logged_ones():
@@ -42,3 +43,15 @@ def test_a_collapse_is_seen_while_fitting(caplog, identity):
     with caplog.at_level(logging.WARNING):
         model.fit({"image": np.ones((4, 4))}, labels, callbacks=[CollapseWarning(losses)], verbose=0)
     assert "embedding collapses: in epoch 1" in caplog.text
+
+
+def test_an_epoch_is_a_line(caplog):
+    line = EpochLine(images=640)
+    line.set_params({"epochs": 4})
+    with caplog.at_level(logging.INFO):
+        for epoch in (1, 2):
+            line.on_epoch_begin(epoch)
+            line.began -= 8  # seconds
+            line.on_epoch_end(epoch, {"loss": 2.34567, "val_mAP": 0.5})
+    assert re.fullmatch(r"epoch 2/4: loss 2.346, val_mAP 0.5; (79|80) images/s, 0:00:16 left", caplog.messages[0])
+    assert re.fullmatch(r"epoch 3/4: loss 2.346, val_mAP 0.5; (79|80) images/s, 0:00:08 left", caplog.messages[1])

@@ -6,10 +6,9 @@ import os
 import urllib.request
 from pathlib import Path
 
-from tqdm import tqdm
-
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
+from reid_tf.progress import progress_bar
 
 TIMEOUT = 30.0  # seconds without an answer: a firewall that swallows packets should not stop a run for ever
 BLOCK = 1 << 20  # bytes
@@ -56,7 +55,9 @@ def download(url: str, md5: str) -> Path:
 def _fetch(url: str, path: Path) -> None:
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response, path.open("wb") as file:
         size = int(response.headers.get("Content-Length", 0)) or None
-        with tqdm(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as progress:
+        with progress_bar(
+            what=f"downloading {url.rsplit('/', 1)[-1]},", unit="byte", total=size, unit_scale=True
+        ) as progress:
             while block := response.read(BLOCK):
                 file.write(block)
                 progress.update(len(block))

@@ -102,7 +102,7 @@ def _waiting_of(config: ExperimentConfig, steps: int) -> float:
 
 def _prepared(dataset: ReIDDataset, folder: Path) -> Sequence[Record]:
     prepare(dataclasses.replace(dataset, query=(), gallery=(), multi_query=()), folder)
-    return load_dataset("tfds", str(folder)).train
+    return load_dataset("prepared", str(folder)).train
 
 
 def _streams(records: Sequence[Record], config: ExperimentConfig, cache: Any) -> Iterator[Iterator[int]]:

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import tqdm
-
 from reid_tf.datasets.doctor.findings import Finding, counted, named
 from reid_tf.datasets.readers.encoded import is_prepared, read_encoded
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
+from reid_tf.progress import progress_bar
 
 _BATCH = 64
 
@@ -32,7 +31,7 @@ def check_images(dataset: ReIDDataset) -> Iterator[Finding]:
     digests = {}
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm.tqdm(total=len(paths), unit="image", desc="check") as progress,
+        progress_bar(what="checking", unit="image", total=len(paths)) as progress,
     ):
         for batch, results in zip(batches, pool.map(_examine, batches), strict=True):
             for path, (problem, digest) in zip(batch, results, strict=True):

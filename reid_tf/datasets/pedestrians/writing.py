@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from reid_tf.datasets.attributes.files import write_market_attributes
 from reid_tf.datasets.landmarks import LANDMARKS_FILE, write_landmarks
@@ -14,6 +13,7 @@ from reid_tf.datasets.pedestrians.picture import Person, draw_junk, draw_picture
 from reid_tf.datasets.pedestrians.population import Parameters, Stream, Subject, draw_independent, draw_population
 from reid_tf.datasets.readers.folders import SPLIT_FOLDERS
 from reid_tf.datasets.record import JUNK
+from reid_tf.progress import progress_bar
 
 PASSERS_BY = 24
 
@@ -37,7 +37,7 @@ def write_pedestrians(folder: Path, parameters: Parameters) -> int:
     landmarks: dict[str, np.ndarray] = {}
     # One after the other: threads gain at most a fifth, as a picture is many small steps that hold Python's lock.
     total = sum(len(subject.shots) for subject in population)
-    with tqdm(total=total, desc="drawing", unit="image", disable=None) as bar:
+    with progress_bar(what="drawing", unit="image", total=total) as bar:
         for subject in population:
             landmarks.update(_draw_subject(folder, subject, parameters, cameras, passers_by))
             bar.update(len(subject.shots))

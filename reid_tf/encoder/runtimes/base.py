@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from reid_tf.errors import InputError
+from reid_tf.progress import is_watched
 
 Arrays = dict[str, np.ndarray]
 
@@ -73,7 +74,8 @@ class ExportedRuntime(Runtime):
 
     def over(self, batches: Any, outputs: Sequence[str], verbose: int) -> Arrays:
         """Runs the batches of a data set one after the other."""
-        shown = tqdm(batches.as_numpy_iterator(), "embedding", len(batches), unit="batch", disable=not verbose)
+        watched = verbose and is_watched()
+        shown = tqdm(batches.as_numpy_iterator(), "embedding", len(batches), unit="batch", disable=not watched)
         parts = [self(batch, outputs) for batch in shown]
         return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
 

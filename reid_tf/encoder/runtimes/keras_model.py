@@ -8,6 +8,7 @@ import numpy as np
 
 from reid_tf.backbones.folding import fold_normalization
 from reid_tf.encoder.runtimes.base import Arrays, Runtime
+from reid_tf.progress import is_watched
 
 
 class KerasRuntime(Runtime):
@@ -56,7 +57,7 @@ class KerasRuntime(Runtime):
         Returns:
             dict from output to float32 [N, ...].
         """
-        found = self.model.predict(batches, verbose=verbose)
+        found = self.model.predict(batches, verbose=int(bool(verbose) and is_watched()))
         return {name: found[name] for name in outputs}
 
     def folded(self) -> "KerasRuntime":

@@ -226,12 +226,12 @@ def test_copies_of_one_image_in_two_splits_are_found(csv_root):
 def test_a_prepared_data_set_is_read_too(csv_root, tmp_path):
     (csv_root / "1.jpg").write_text("no image")
     prepare(load_dataset("csv_table", str(csv_root)), tmp_path / "prepared")
-    dataset = load_dataset("tfds", str(tmp_path / "prepared"))
+    dataset = load_dataset("prepared", str(tmp_path / "prepared"))
     severity, sentence = only(dataset, read_images=True)
     assert severity == "error"
     assert re.fullmatch(r"1 image not an image file .*: .*prepared::train::1\.", sentence)
     next((tmp_path / "prepared").glob("*query*")).write_bytes(b"")
-    dataset = load_dataset("tfds", str((tmp_path / "prepared").rename(tmp_path / "moved")))
+    dataset = load_dataset("prepared", str((tmp_path / "prepared").rename(tmp_path / "moved")))
     assert any("unreadable: " in sentence and "query::0" in sentence for _, sentence in found(dataset, True))
 
 

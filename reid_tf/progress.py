@@ -1,0 +1,56 @@
+"""Progress where somebody watches it; where nobody does, one line that says what is being done."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+
+def is_watched() -> bool:
+    """Returns whether output is read as it comes: on a terminal, or in a notebook."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None,
+    *,
+    what: str,
+    unit: str,
+    total: int | None = None,
+    shown: bool = True,
+    **options: Any,
+) -> Any:
+    """Makes a progress bar; where nobody watches, a line in the log takes its place.
+
+    Args:
+        iterable: iterable, or None for a bar that is moved by `update`.
+        what: str. What is being done ("drawing").
+        unit: str. What is counted ("image").
+        total: int, or None for the length of the iterable.
+        shown: bool. Whether anything is to be seen at all.
+        **options: other arguments of tqdm.
+
+    Returns:
+        tqdm, a context manager and an iterator over the iterable.
+    """
+    watched = is_watched()
+    if shown and not watched:
+        announce(what, unit, total)
+    return tqdm(iterable, desc=what, unit=unit, total=total, disable=not (shown and watched), **options)
+
+
+def announce(what: str, unit: str, total: int | None = None) -> None:
+    """Logs what is being done, where nobody watches a bar of it.
+
+    Args:
+        what: str.
+        unit: str. What is counted.
+        total: int, or None where it is not known.
+    """
+    if not is_watched():
+        count = "" if total is None else f" {total:,} {unit}{'' if total == 1 else 's'}"
+        logger.info("%s%s", what, count)
