@@ -11,11 +11,11 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pydantic
-
 from reid_tf.errors import InputError
 
 if TYPE_CHECKING:
+    import pydantic
+
     from reid_tf.registry import Registry
 
 Component = Mapping[str, Any]
@@ -140,13 +140,15 @@ def unknown(what: str, received: str, allowed: Iterable[str]) -> str:
 
 def convert(value: Any, annotation: Any, what: str) -> Any:
     """Returns `value` as the annotated type, or raises an `InputError` that begins with `what`."""
+    import pydantic  # exported encoders, whose options nobody configures, do without
+
     try:
         return pydantic.TypeAdapter(annotation).validate_python(value)
     except pydantic.ValidationError as error:
         raise InputError(f"{what}{_reason(error)}.") from None
 
 
-def _reason(error: pydantic.ValidationError) -> str:
+def _reason(error: "pydantic.ValidationError") -> str:
     """Says where a value is wrong, why (a union of types has one reason per type), and which it is."""
     errors = error.errors()
     place = errors[0]["loc"]

@@ -2,10 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +33,16 @@ def progress_bar(
         **options: other arguments of tqdm.
 
     Returns:
-        tqdm, a context manager and an iterator over the iterable.
+        A context manager with `update`, and an iterator over the iterable: a bar of tqdm's,
+        or what does nothing.
     """
-    watched = is_watched()
-    if shown and not watched:
-        announce(what, unit, total)
-    return tqdm(iterable, desc=what, unit=unit, total=total, disable=not (shown and watched), **options)
+    if not (shown and is_watched()):
+        if shown:
+            announce(what, unit, total)
+        return _Nothing(iterable)
+    from tqdm import tqdm
+
+    return tqdm(iterable, desc=what, unit=unit, total=total, **options)
 
 
 def announce(what: str, unit: str, total: int | None = None) -> None:
@@ -54,3 +56,22 @@ def announce(what: str, unit: str, total: int | None = None) -> None:
     if not is_watched():
         count = "" if total is None else f" {total:,} {unit}{'' if total == 1 else 's'}"
         logger.info("%s%s", what, count)
+
+
+class _Nothing:
+    """What a bar does, without the bar."""
+
+    def __init__(self, iterable: Iterable[Any] | None) -> None:
+        self._iterable = iterable or ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._iterable)
+
+    def __enter__(self) -> "_Nothing":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def update(self, number: float = 1) -> None:
+        """Moves nothing."""

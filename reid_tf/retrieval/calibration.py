@@ -2,17 +2,15 @@
 
 import dataclasses
 import json
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
-from reid_tf.options import convert, unknown
+from reid_tf.options import unknown
 from reid_tf.retrieval.distances import DISTANCES
 
 CALIBRATION_FILE = "calibration.json"
@@ -74,7 +72,8 @@ class Calibration:
         Returns:
             float64 of the same shape: sigmoid(intercept - slope * distance).
         """
-        return np.asarray(expit(self.intercept - self.slope * np.asarray(distances, np.float64)))
+        negated = self.slope * np.asarray(distances, np.float64) - self.intercept
+        return np.asarray(np.exp(-np.logaddexp(0.0, negated)))  # 1 / (1 + exp(negated)), which cannot overflow
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the calibration as JSON values, which `from_dict` reads."""
@@ -91,13 +90,15 @@ class Calibration:
             InputError: a field is missing, unknown or of another type, or as
                 `Calibration`.
         """
-        hints = typing.get_type_hints(cls)
-        required = [field.name for field in dataclasses.fields(cls) if field.default_factory is dataclasses.MISSING]
-        if not isinstance(values, Mapping) or not set(required) <= set(values) <= set(hints):
-            raise InputError(f"A calibration has the fields {', '.join(hints)}. Received: {values!r}.")
-        return cls(
-            **{name: convert(value, hints[name], f"The calibration's {name!r}") for name, value in values.items()}
-        )
+        names = [field.name for field in dataclasses.fields(cls)]
+        if not isinstance(values, Mapping) or not {*names} - {"figures"} <= set(values) <= set(names):
+            raise InputError(f"A calibration has the fields {', '.join(names)}. Received: {values!r}.")
+        kinds: dict[str, Any] = {"distance": (str, "text"), "figures": (Mapping, "a mapping")}
+        for name, value in values.items():
+            kind, wanted = kinds.get(name, ((int, float), "a number"))
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise InputError(f"The calibration's {name!r} must be {wanted}. Received: {value!r}.")
+        return cls(**values)
 
     def save(self, path: str | Path) -> None:
         """Writes the calibration as JSON; the file is complete or absent at this name."""

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from reid_tf.datasets.attributes.fields import DUKEMTMC_FIELDS, MARKET1501_FIELDS, AttributeFields
 from reid_tf.datasets.readers.mat import read_mat, strings
@@ -107,6 +106,8 @@ def _read(path: str | Path, variable: str) -> dict[int, tuple[int, ...]]:
 
 
 def _struct(path: str | Path, variable: str) -> np.ndarray:
+    import scipy.io
+
     read_mat(path, ())  # says what it is where it is not such a file at all
     found = {name for name, _, _ in scipy.io.whosmat(path, appendmat=False)}
     others = sorted(found & set(_FIELDS) - {variable})
@@ -148,5 +149,7 @@ def _write(
         names[0, :] = [f"{identity:04d}" for identity in identities]
         structs[split] = {field: (column + 1).astype(np.uint8) for field, column in values.items()}
         structs[split]["image_index"] = names
+    from scipy import io
+
     with written_beside(path) as beside:
-        scipy.io.savemat(beside, {variable: structs}, appendmat=False, oned_as="row", do_compression=True)
+        io.savemat(beside, {variable: structs}, appendmat=False, oned_as="row", do_compression=True)

@@ -3,12 +3,15 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from reid_tf.datasets.readers.mat import check_variables, first_bytes, unreadable
 from reid_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import h5py  # loaded where such a file is read
 
 _OLDER_KINDS = {b"MATLAB 5.0": "one of the formats 5 to 7.2: save it again with '-v7.3'"}
 
@@ -26,10 +29,10 @@ class Hdf5Mat:
         path: Path. Of the file, for the messages.
     """
 
-    def __init__(self, file: h5py.File, path: Path) -> None:
+    def __init__(self, file: "h5py.File", path: Path) -> None:
         self._file, self._path = file, path
 
-    def read(self, item: str | h5py.Reference) -> np.ndarray:
+    def read(self, item: "str | h5py.Reference") -> np.ndarray:
         """Reads a variable or a cell.
 
         Args:
@@ -42,6 +45,8 @@ class Hdf5Mat:
         Raises:
             InputError: it is not an array, or the file is damaged.
         """
+        import h5py
+
         try:
             node = self._file[item]
             if isinstance(node, h5py.Dataset):
@@ -53,7 +58,7 @@ class Hdf5Mat:
         fields = ", ".join(sorted(node)[:8])
         raise InputError(f"{str(self._path)!r}: {_name(item)} must be an array. Received: a struct of {fields}.")
 
-    def cells(self, item: str | h5py.Reference) -> np.ndarray:
+    def cells(self, item: "str | h5py.Reference") -> np.ndarray:
         """Reads a cell array.
 
         Args:
@@ -65,6 +70,8 @@ class Hdf5Mat:
         Raises:
             InputError: it is not a cell array, or the file is damaged.
         """
+        import h5py
+
         values = self.read(item)
         if values.size and not isinstance(values.flat[0], h5py.Reference):
             raise InputError(
@@ -89,6 +96,8 @@ def open_hdf5_mat(path: str | Path, variables: tuple[str, ...]) -> Iterator[Hdf5
         InputError: the file is missing, is of another kind, is cut off, or lacks a
             variable.
     """
+    import h5py
+
     path = Path(path)
     start = first_bytes(path, "MATLAB 7.3 file", _OLDER_KINDS)
     with contextlib.ExitStack() as stack:
@@ -101,5 +110,5 @@ def open_hdf5_mat(path: str | Path, variables: tuple[str, ...]) -> Iterator[Hdf5
         yield Hdf5Mat(file, path)
 
 
-def _name(item: str | h5py.Reference) -> str:
+def _name(item: "str | h5py.Reference") -> str:
     return repr(item) if isinstance(item, str) else "a cell"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from reid_tf.errors import InputError
 
@@ -23,7 +22,6 @@ _NEWER_KINDS = {b"MATLAB 7.3": "a MATLAB 7.3 file (HDF5): save it again with '-v
 
 # What scipy raises for files that end early or hold nonsense; it has no error class of its own for them.
 _UNREADABLE = (
-    scipy.io.matlab.MatReadError,
     OSError,
     ValueError,
     TypeError,
@@ -49,11 +47,13 @@ def read_mat(path: str | Path, variables: tuple[str, ...]) -> dict[str, Any]:
         InputError: the file is missing, is of another kind, is cut off, or lacks a
             variable.
     """
+    import scipy.io  # loaded where such a file is read
+
     path = Path(path)
     start = first_bytes(path, "MATLAB file that can be read", _NEWER_KINDS)
     try:
         contents = scipy.io.loadmat(path, appendmat=False)
-    except _UNREADABLE as error:
+    except (scipy.io.matlab.MatReadError, *_UNREADABLE) as error:
         raise InputError(unreadable(path, start, error)) from error
     check_variables(path, variables, [name for name in contents if not name.startswith("__")])
     return {name: contents[name] for name in variables}

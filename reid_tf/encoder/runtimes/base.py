@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from reid_tf.errors import InputError
-from reid_tf.progress import is_watched
+from reid_tf.progress import is_watched, progress_bar
 
 Arrays = dict[str, np.ndarray]
 
@@ -74,8 +73,13 @@ class ExportedRuntime(Runtime):
 
     def over(self, batches: Any, outputs: Sequence[str], verbose: int) -> Arrays:
         """Runs the batches of a data set one after the other."""
-        watched = verbose and is_watched()
-        shown = tqdm(batches.as_numpy_iterator(), "embedding", len(batches), unit="batch", disable=not watched)
+        shown = progress_bar(
+            batches.as_numpy_iterator(),
+            what="embedding",
+            unit="batch",
+            total=len(batches),
+            shown=bool(verbose) and is_watched(),  # the caller has said how many images there are
+        )
         parts = [self(batch, outputs) for batch in shown]
         return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
 
