@@ -35,7 +35,7 @@ def alexnet(
         width_multiplier: float above 0. Factor of all channel counts, for a narrow
             version.
         weights: None, or the path of a `.weights.h5` file, such as
-            `tools/convert_weights.py` makes of torchvision's.
+            `reid-tf convert-weights` makes of torchvision's.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w,

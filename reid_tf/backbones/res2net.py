@@ -134,7 +134,7 @@ def res2net50(
         last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common
             choice in re-identification.
         weights: None, or the path of a `.weights.h5` file, such as
-            `tools/convert_weights.py` makes of the authors'.
+            `reid-tf convert-weights` makes of the authors'.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
@@ -175,7 +175,7 @@ def res2net101(
         scale: int, at least 2. Groups of a block.
         last_stride: 1 or 2. Stride of the last stack.
         weights: None, or the path of a `.weights.h5` file, such as
-            `tools/convert_weights.py` makes of the authors'.
+            `reid-tf convert-weights` makes of the authors'.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /

@@ -99,8 +99,9 @@ def find_config(given: str, folder: str = "") -> Path:
         return named[path.stem]
     near = difflib.get_close_matches(path.stem, named, n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+    what = {"": "configuration", "sweeps": "sweep", "tuning": "tuning"}[folder]
     raise InputError(
-        f"There is no configuration file {given!r}, and none of the package has this name.{hint} "
+        f"There is no {what} file {given!r}, and none of the package's has this name.{hint} "
         "`reid-tf configs` lists them."
     )
 

@@ -72,7 +72,7 @@ def parse() -> argparse.Namespace:
         "--gallery",
         required=True,
         metavar="FOLDER_OR_CSV_OR_NPZ",
-        help="images to search in, or what tools/embed.py wrote of them with the same run",
+        help="images to search in, or what reid-tf embed wrote of them with the same run",
     )
     parser.add_argument(
         "--attributes",

@@ -24,7 +24,7 @@ COLUMNS = ("identities", "cameras", "attributes", "has_attributes", "landmarks",
 
 @DATASETS.register("prepared", formerly="tfds")
 def prepared(root: str | None) -> ReIDDataset:
-    """Reads a data set that `tools/prepare.py` wrote; images are read later, by random access.
+    """Reads a data set that `reid-tf prepare` wrote; images are read later, by random access.
 
     Args:
         root: str, or None. The folder that was written.
@@ -40,7 +40,7 @@ def prepared(root: str | None) -> ReIDDataset:
     missing = [name for name in (RECORDS_FILE, INFO_FILE) if not (folder / name).is_file()]
     if missing:
         raise InputError(
-            f"The data set 'prepared' needs a folder that tools/prepare.py wrote; {str(folder)!r} lacks {missing[0]}; "
+            f"The data set 'prepared' needs a folder that reid-tf prepare wrote; {str(folder)!r} lacks {missing[0]}; "
             f"found: {contents(folder)}."
         )
     arrays = read_npz(folder / RECORDS_FILE, ("about", *(f"{s}_{c}" for s in SPLITS for c in COLUMNS)))

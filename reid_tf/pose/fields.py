@@ -43,7 +43,7 @@ def landmark_table(records: Sequence[Record]) -> np.ndarray:
     if missing:
         raise InputError(
             f"The model needs the landmarks of every image, but {len(missing)} of {len(records)} images have none, the "
-            f"first being {missing[0]!r}; `python tools/landmarks.py --detector NAME` finds them for all images "
+            f"first being {missing[0]!r}; `reid-tf landmarks --detector NAME` finds them for all images "
             "and writes them beside the images."
         )
     return np.array([record.landmarks for record in records], np.float32).reshape(-1, NUM_LANDMARKS, 3)

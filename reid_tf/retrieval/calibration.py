@@ -117,7 +117,7 @@ class Calibration:
         try:
             values = json.loads(Path(path).read_text())
         except FileNotFoundError:
-            raise InputError(f"There is no calibration {str(path)!r}; tools/calibrate.py writes it.") from None
+            raise InputError(f"There is no calibration {str(path)!r}; reid-tf calibrate writes it.") from None
         except (OSError, ValueError) as error:
             raise InputError(f"{str(path)!r} is not a calibration (JSON): {error}.") from None
         return cls.from_dict(values)

@@ -158,5 +158,5 @@ def _header(best: TrialRow, rows: Sequence[TrialRow], method: str, out: Path) ->
         f"# The best of {finished} finished trials of a {method} search, trial {best.number}: {values}.\n"
         f"# Validated mAP {100 * (best.score or 0.0):.2f} % on identities held out of the training images; no image of "
         "the test set was read.\n"
-        f"# Run: python tools/train.py --config {out / 'best.yaml'} --out RUN\n"
+        f"# Run: reid-tf train --config {out / 'best.yaml'} --out RUN\n"
     )

@@ -163,7 +163,7 @@ def test_a_grid_that_is_too_small(name, options, grid):
     backbone = build(name, (227, 227), **options)
     rows, columns = grid
     expected = (
-        rf"above stage4 of the backbone '{name}' leave nothing of a map as small. .*'head': grid=\({rows}, {columns}\)"
+        rf"above stage4 of the backbone '{name}' leave nothing of so small a map. .*'head': grid=\({rows}, {columns}\)"
     )
     for width in (1.0, 0.5):
         with pytest.raises(InputError, match=expected):

@@ -93,9 +93,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(run, images, tmp_path):
 def test_help_shows_an_example(run):
     result = run("attributes", "--help")
     assert result.returncode == 0
-    assert result.stdout.endswith(
-        "python tools/attributes.py --run runs/attribute --images crops/ --out attributes.csv\n"
-    )
+    assert result.stdout.endswith("reid-tf attributes --run runs/attribute --images crops/ --out attributes.csv\n")
 
 
 @pytest.mark.real_data

@@ -71,4 +71,4 @@ def test_prepare_writes_what_check_reads(run, root, tmp_path):
 def test_help_shows_an_example(run, tool):
     result = run(tool, "--help")
     assert result.returncode == 0
-    assert f"python tools/{tool}.py --dataset synthetic" in result.stdout
+    assert f"reid-tf {tool} --dataset synthetic" in result.stdout

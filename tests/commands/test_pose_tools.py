@@ -80,7 +80,7 @@ def trained(run, place, detector):
         arguments = ("--config", place / "joint.yaml", "--data", place / "data", "--out", place / "joint")
         refused = run("train", *arguments)
         assert refused.returncode == 2
-        assert "`python tools/landmarks.py --detector NAME` finds them" in refused.stderr
+        assert "`reid-tf landmarks --detector NAME` finds them" in refused.stderr
         found = run("landmarks", *detector, "--dataset", "market1501", "--data", place / "data")
         assert found.returncode == 0, found.stderr
         result = run("train", *arguments)
@@ -122,7 +122,7 @@ def test_images_without_landmarks_need_a_detector(run, place, trained, detector,
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "5 of 5 images have none" in refused.stderr
-    assert "`python tools/landmarks.py --detector NAME` finds them" in refused.stderr
+    assert "`reid-tf landmarks --detector NAME` finds them" in refused.stderr
     assert not (tmp_path / "vectors.npz").exists()
 
     at_once = embedded(run, tmp_path, "--run", trained, "--images", crops, *detector)
@@ -154,7 +154,7 @@ def test_a_search_needs_landmarks_too(run, place, trained, detector, tmp_path):
     arguments = ("--run", trained, "--query", query, "--gallery", place / "crops", "--out", tmp_path / "ranked.txt")
     refused = run("search", *arguments)
     assert refused.returncode == 2
-    assert "`python tools/landmarks.py --detector NAME` finds them" in refused.stderr
+    assert "`reid-tf landmarks --detector NAME` finds them" in refused.stderr
     result = run("search", *arguments, *detector, "--flip")
     assert result.returncode == 0, result.stderr
     ((name, ranked),) = read_ranked_lists(tmp_path / "ranked.txt").items()

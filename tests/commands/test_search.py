@@ -143,5 +143,5 @@ def test_help_shows_an_example(run):
     result = run("search", "--help")
     assert result.returncode == 0
     assert result.stdout.endswith(
-        "python tools/search.py --run runs/short --query query/ --gallery gallery/ --out ranked.txt\n"
+        "reid-tf search --run runs/short --query query/ --gallery gallery/ --out ranked.txt\n"
     )

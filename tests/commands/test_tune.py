@@ -38,7 +38,7 @@ def test_a_search_with_a_real_trial_in_its_own_process(run, file, tmp_path):
     result = run("tune", *common, "--trials", 1)
     assert result.returncode == 0, result.stderr
     assert "1 of 1 trials finished." in result.stdout
-    assert f"python tools/train.py --config {out}/best.yaml" in result.stdout
+    assert f"reid-tf train --config {out}/best.yaml" in result.stdout
     assert "Reloading" not in result.stdout + run("tune", *common, "--trials", 1).stdout
     names = {"trials.csv", "trials.md", "trials.png", "trials", "best.yaml", "search.json", "keras_tuner"}
     assert {path.name for path in out.iterdir()} == names

@@ -150,7 +150,7 @@ def test_a_damaged_shard_is_a_sentence(folder, tmp_path):
         (
             "records.npz",
             None,
-            r"folder that tools/prepare.py wrote; '.*' lacks records.npz; found: dataset_info.json, ",
+            r"folder that reid-tf prepare wrote; '.*' lacks records.npz; found: dataset_info.json, ",
         ),
         ("records.npz", "<html>", r"not an .npz file"),
         ("dataset_info.json", None, r"lacks dataset_info.json"),

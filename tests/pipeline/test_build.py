@@ -257,7 +257,7 @@ def test_inputs_of_images_alone_need_no_landmarks(records):
     bare = [dataclasses.replace(record, landmarks=None) for record in records]
     (batch,) = input_batches(bare, {"image": "image"}, SIZE, 25).as_numpy_iterator()
     assert set(batch) == {"image"}
-    with pytest.raises(InputError, match=r"25 of 25 images have none, .*00\.png'; `python tools/landmarks\.py"):
+    with pytest.raises(InputError, match=r"25 of 25 images have none, .*00\.png'; `reid-tf landmarks"):
         input_batches(bare, {"image": "image", "part_boxes": "part_boxes"}, SIZE, 25)
     with pytest.raises(InputError, match="field of the input 'parts': 'part_box'. Did you mean 'part_boxes'"):
         input_batches(records, {"parts": "part_box"}, SIZE, 25)
@@ -299,7 +299,7 @@ def test_what_does_not_exist_is_refused_before_an_image_is_read(records, options
 
 def test_records_that_lack_something_are_named(records):
     bare = [*records[:-1], dataclasses.replace(records[-1], landmarks=None, attributes=(1,))]
-    message = r"1 of 25 images have none, the first being '.*24\.png'; `python tools/landmarks\.py --detector NAME`"
+    message = r"1 of 25 images have none, the first being '.*24\.png'; `reid-tf landmarks --detector NAME`"
     for name, wanting in (
         ("pairs", {"inputs": {"pose": "landmarks"}}),
         ("pairs", {"inputs": {"boxes": "part_boxes"}}),

@@ -64,7 +64,7 @@ def test_records_without_landmarks_are_counted_and_the_first_is_named(records):
     ]
     with pytest.raises(
         InputError,
-        match=r"5 of 25 images have none, the first being '.*03\.png'; `python tools/landmarks\.py --detector NAME` ",
+        match=r"5 of 25 images have none, the first being '.*03\.png'; `reid-tf landmarks --detector NAME` ",
     ):
         landmark_table(bare)
 

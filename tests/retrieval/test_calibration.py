@@ -49,7 +49,7 @@ def test_refuses_what_is_no_calibration(changed, message):
 
 def test_refuses_files_that_hold_none(tmp_path):
     path = tmp_path / "calibration.json"
-    with pytest.raises(InputError, match="There is no calibration '.*calibration.json'; tools/calibrate.py writes it"):
+    with pytest.raises(InputError, match="There is no calibration '.*calibration.json'; reid-tf calibrate writes it"):
         Calibration.load(path)
     for text, message in (("{", "is not a calibration .JSON"), ("[1]", "has the fields .* Received: .1"), ("{}", "{}")):
         path.write_text(text)

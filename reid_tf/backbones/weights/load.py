@@ -17,7 +17,7 @@ from reid_tf.layers.preprocessing import STORED
 
 # What h5py and Keras raise for a damaged file, or one of another network.
 _UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
-_CONVERTS = "; tools/convert_weights.py makes one of PyTorch's"
+_CONVERTS = "; reid-tf convert-weights makes one of PyTorch's"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ def load_weights(
         model: keras.Model. A fresh backbone, named as it is registered.
         weights: None (keep the random weights), "imagenet", or the path of a file:
             `.weights.h5` as written by `save_weights` of the same backbone or by
-            `tools/convert_weights.py`, or, where Keras publishes weights, one of its
+            `reid-tf convert-weights`, or, where Keras publishes weights, one of its
             `.h5` files.
         published: `PublishedWeights`, or None where Keras publishes none.
         options: mapping. The backbone's options that change its function but not the
