@@ -132,7 +132,7 @@ def test_the_best_file_is_the_configuration_of_the_best_trial(plan, trained, tmp
         f"# The best of 5 finished trials of a random search, trial {best.number}: {RATE}=optimizer.w"
     )
     assert header[1].startswith(f"# Validated mAP {100 * best.score:.2f} %")
-    assert f"python tools/train.py --config {tmp_path / 'best.yaml'}" in header[2]
+    assert f"reid-tf train --config {tmp_path / 'best.yaml'}" in header[2]
 
 
 def test_a_trial_that_fails_is_shown_marked_and_keeps_no_other_from_running(plan, trained, tmp_path, caplog):
