@@ -14,6 +14,7 @@ from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.cpm import last_beliefs
 from reid_tf.pose.landmark_metrics import LandmarkMetrics, landmark_metrics
+from reid_tf.progress import is_watched
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.report.landmark_picture import draw_landmarks
 from reid_tf.report.landmark_table import landmark_table
@@ -80,7 +81,7 @@ class LandmarkEvaluation:
         config = self.experiment.config
         batches = input_batches(records, self.experiment.system.inputs, config.image_size, config.evaluation.batch_size)
         with naming_broken_images(record.path for record in records):
-            return landmarks_of(self.model.predict(batches, verbose=verbose))
+            return landmarks_of(self.model.predict(batches, verbose=int(bool(verbose) and is_watched())))
 
     def _compare(self, found: np.ndarray, records: Sequence[Record]) -> LandmarkMetrics:
         return landmark_metrics(found, _true_landmarks(records), self.experiment.config.image_size)

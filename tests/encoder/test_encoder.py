@@ -220,9 +220,7 @@ def test_no_landmarks_and_nobody_to_find_them(make, records, pixels):
         with pytest.raises(InputError, match=message):
             make()(images)
     some = [*records[:3], *bare(records[3:])]
-    with pytest.raises(
-        InputError, match=r"2 of 5 images have none, the first being '.*3\.png'; `python tools/landmarks"
-    ):
+    with pytest.raises(InputError, match=r"2 of 5 images have none, the first being '.*3\.png'; `reid-tf landmarks"):
         embed(make(), some, verbose=0)
 
 

@@ -150,7 +150,9 @@ def test_broken_exports_are_named(exports, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"export\.json' does not describe an export: JSONDecodeError"):
         load_encoder(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match=r"needs ONNX Runtime: pip install onnxruntime"):
+    with pytest.raises(
+        InputError, match=r"needs the package .onnxruntime., which is not installed: pip install onnxruntime"
+    ):
         load_encoder(exports / "onnx")
 
 

@@ -115,6 +115,31 @@ def test_an_exported_encoder_embeds_files(folder, paths, kind):
     np.testing.assert_allclose(np.load(folder / "vectors.npy"), expected, rtol=1e-3, atol=1e-4)
 
 
+REFUSED = """
+try:
+    reid_tf.load_encoder(sys.argv[3])
+except reid_tf.InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "package"), [("savedmodel", "tensorflow"), ("litert", "ai_edge_litert"), ("onnx", "onnxruntime")]
+)
+def test_a_runtime_that_is_not_installed_is_named(tmp_path, kind, package):
+    if kind == "onnx":
+        pytest.importorskip("tf2onnx")
+    exported(attribute_encoder(), tmp_path, kind)
+    said = blocked(REFUSED, str(tmp_path), "[]", str(tmp_path / kind), without=(*NOT_AT_THE_EDGE, package))
+    name = package.replace("_", "-")
+    assert said.endswith(f"needs the package {name!r}, which is not installed: pip install {name}.\n")
+
+
+def test_a_run_needs_tensorflow():
+    run = str(Path(__file__).resolve().parents[1] / "version_0_1" / "run")
+    assert "encoder.keras' needs the package 'tensorflow'" in blocked(REFUSED, run, "[]", run)
+
+
 def test_boxes_of_body_parts_are_made_of_landmarks(folder, paths, tmp_path):
     encoder = pose_encoder(flip=True)
     exported(encoder, tmp_path, "litert")

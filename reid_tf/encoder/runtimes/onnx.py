@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file
+from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file, require
 from reid_tf.errors import InputError, one_line
 from reid_tf.retrieval.threads import cores
 
@@ -27,11 +27,10 @@ class OnnxRuntime(ExportedRuntime):
 
     def __init__(self, path: Path, dim: int, threads: int | None = None) -> None:
         super().__init__(dim)
-        try:
-            import onnxruntime
-            from onnxruntime.capi import onnxruntime_pybind11_state as state
-        except ImportError as error:
-            raise InputError(f"{str(path)!r} needs ONNX Runtime: pip install onnxruntime ({error}).") from error
+        require("onnxruntime", "onnxruntime", path)
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or cores()
         content = read_export_file(path)
