@@ -1,5 +1,6 @@
 """What to watch while a triplet loss trains: a loss that stays at the margin says too little."""
 
+import abc
 from typing import Any
 
 import keras
@@ -26,7 +27,7 @@ def triplet_metrics(loss: TripletLoss) -> list[keras.metrics.Metric]:
     return [ActiveTriplets(loss), PositiveDistance(loss), NegativeDistance(loss)]
 
 
-class _MeanOfBatches(keras.metrics.Mean):
+class _MeanOfBatches(keras.metrics.Mean, abc.ABC):
     """The mean of some of the values that a batch gives; a batch without any of them changes nothing.
 
     Args:
@@ -38,9 +39,9 @@ class _MeanOfBatches(keras.metrics.Mean):
         super().__init__(name=name, dtype="float32")
         self.loss = loss
 
+    @abc.abstractmethod
     def values(self, labels: Any, embeddings: Any) -> tuple[Any, Any]:
         """Returns the values of a batch, and a mask of the same shape that says which of them count."""
-        raise NotImplementedError(f"{type(self).__name__} does not say which values of a batch it averages.")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch.
