@@ -28,17 +28,21 @@ def quiet_tensorflow() -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow once, and has its loader run quietly."""
+    """Finds TensorFlow, and has its loader run quietly."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname != "tensorflow":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        sys.meta_path.remove(self)  # the others find it
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            sys.meta_path.insert(0, self)  # who only asks whether it is installed does not load it
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
             def load_quietly(module: Any) -> None:
+                sys.meta_path.remove(self)
                 with _without_remarks():
                     load(module)
 

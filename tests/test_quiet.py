@@ -21,7 +21,9 @@ def test_remarks_at_the_import_are_left_out_and_the_rest_is_not(tmp_path, level)
     (tmp_path / "tensorflow" / "__init__.py").write_text(REMARKS)
     root = str(Path(__file__).resolve().parents[1])
     code = (
-        "import reid_tf.commands.command_line, os, tensorflow; assert tensorflow.version == 1; os.write(2, b'after\\n')"
+        "import reid_tf.commands.command_line, os, importlib.util; "
+        "assert importlib.util.find_spec('tensorflow'); "  # who asks whether it is there does not spoil it
+        "import tensorflow; assert tensorflow.version == 1; os.write(2, b'after\\n')"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root]), "REID_TF_LOG": level}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
