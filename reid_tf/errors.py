@@ -1,5 +1,7 @@
 """The one kind of error that a user can mend."""
 
+import importlib.util
+
 
 class InputError(ValueError):
     """Something the user gave is wrong: an option, a file, a data set.
@@ -8,6 +10,24 @@ class InputError(ValueError):
     line tools print it and exit with code 2; every other exception is a defect of the
     program and keeps its traceback.
     """
+
+
+def require_package(package: str, needed_by: str, install: str | None = None) -> None:
+    """Says at once, not after a minute's work, that a package is missing.
+
+    Args:
+        package: str. Its name; it is imported by the same one, with underscores.
+        needed_by: str. What needs it, as the message begins.
+        install: str. What pip is given, in quotes where a shell needs them, or None for
+            the package itself.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if importlib.util.find_spec(package.replace("-", "_")) is None:
+        raise InputError(
+            f"{needed_by} needs the package {package!r}, which is not installed: pip install {install or package}."
+        )
 
 
 def one_line(error: Exception, longest: int = 200) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import difflib
-import importlib.util
 import logging
 import os
 import re
@@ -253,20 +252,3 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # what reads the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         sys.exit(128 + signal.SIGPIPE)
-
-
-def require(package: str, purpose: str, extra: str) -> None:
-    """Says at once, not after a minute's work, that a package is missing.
-
-    Args:
-        package: str. As it is imported.
-        purpose: str. What needs it, as the user typed it.
-        extra: str. The extra of this package that installs it.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    if importlib.util.find_spec(package) is None:
-        raise InputError(
-            f"{purpose} needs the package {package!r}, which is not installed: pip install 'reid_tf[{extra}]'."
-        )

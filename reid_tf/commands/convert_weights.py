@@ -4,6 +4,7 @@ import json
 import re
 
 from reid_tf.commands import command_line
+from reid_tf.errors import require_package
 
 SHOWN = 10  # names of a list on the screen; --report has them all
 
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
     if arguments.weights.endswith((".pth", ".pt")):
-        command_line.require("torch", f"--weights {arguments.weights}", "torch")
+        require_package("torch", f"--weights {arguments.weights}", "'reid_tf[torch]'")
 
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
     from reid_tf.backbones.weights.state_dict import read_state_dict

@@ -8,6 +8,7 @@ Lite file), `litert-int8` (one in 8 bits) or `onnx`.
 import logging
 
 from reid_tf.commands import command_line
+from reid_tf.errors import require_package
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.format == "onnx":
-        command_line.require("tf2onnx", "--format onnx", "onnx")
+        require_package("tf2onnx", "--format onnx", "'reid_tf[onnx]'")
 
     from reid_tf.serving.export import export
 

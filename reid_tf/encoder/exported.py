@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reid_tf.encoder.runtimes.base import Runtime, require
-from reid_tf.errors import InputError
+from reid_tf.encoder.runtimes.base import Runtime
+from reid_tf.errors import InputError, require_package
 from reid_tf.pose.fields import need_landmarks
 from reid_tf.retrieval.calibration import Calibration
 
@@ -18,7 +18,7 @@ _DESCRIPTION = ("inputs", "image_size", "distance", "flip", "dim", "attributes",
 
 
 def _saved_model(folder: Path, dim: int) -> Runtime:
-    require("tensorflow", "tensorflow", folder)
+    require_package("tensorflow", repr(str(folder)))
     from reid_tf.encoder.runtimes.saved_model import SavedModelRuntime
 
     return SavedModelRuntime(folder, dim)

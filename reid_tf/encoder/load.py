@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.exported import find_export, read_export
-from reid_tf.encoder.runtimes.base import require
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, require_package
 from reid_tf.options import Component
 from reid_tf.registry import DETECTORS, import_components, load_entry_points
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
@@ -57,7 +56,7 @@ def _read_run(run: Path) -> tuple["keras.Model", dict[str, Any], Calibration | N
     if not model.exists():
         raise InputError(f"The run {str(run)!r} holds no encoder: there is no {str(model)!r}.")
     description = json.loads(manifest.read_text())
-    require("tensorflow", "tensorflow", model)
+    require_package("tensorflow", repr(str(model)))
     import keras
 
     import reid_tf.layers  # noqa: F401 - saved encoders name these layers, and perhaps some of these components

@@ -139,14 +139,16 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
             raise InputError(f"The data set {dataset.name!r} has no {split} images: it holds {summarise(dataset)}.")
     validation = config.evaluation.validation
     training = VALIDATIONS.build(validation, dataset=dataset) if validation else dataset
-    classes = class_of_identity(training.train)
     logger.info("data set %s: %s", dataset.name, summarise(dataset))
     if validation:
         logger.info("after the validation split %s: %s", validation, summarise(training))
     with strategy.scope():
         backbone = BACKBONES.build(config.backbone, image_size=config.image_size)
         system = MODELS.build(
-            config.model, backbone=backbone, num_identities=len(classes), attribute_schema=training.attribute_schema
+            config.model,
+            backbone=backbone,
+            num_identities=training.num_identities,
+            attribute_schema=training.attribute_schema,
         ).with_loss_weights(config.loss_weights)
     if config.initial_weights:
         _load_initial_weights(system.model, config.initial_weights)

@@ -1,7 +1,6 @@
 """What an encoder asks of the thing that its pixels go through."""
 
 import abc
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,18 +86,6 @@ class ExportedRuntime(Runtime):
     def folded(self) -> "ExportedRuntime":
         """Returns itself: what is exported was folded before."""
         return self
-
-
-def require(module: str, package: str, path: Path) -> None:
-    """Raises an `InputError` where the package that opens a file is not installed.
-
-    Args:
-        module: str. As it is imported.
-        package: str. As it is installed.
-        path: Path. What it is to open.
-    """
-    if importlib.util.find_spec(module) is None:
-        raise InputError(f"{str(path)!r} needs the package {package!r}, which is not installed: pip install {package}.")
 
 
 def read_export_file(path: Path) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file, require
-from reid_tf.errors import InputError, one_line
+from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file
+from reid_tf.errors import InputError, one_line, require_package
 from reid_tf.retrieval.threads import cores
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class LiteRTRuntime(ExportedRuntime):
 
     def __init__(self, path: Path, dim: int, threads: int | None = None) -> None:
         super().__init__(dim)
-        require("ai_edge_litert", "ai-edge-litert", path)
+        require_package("ai-edge-litert", repr(str(path)))
         self._lock = threading.Lock()  # an interpreter serves one thread at a time
         content = read_export_file(path)
         try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file, require
-from reid_tf.errors import InputError, one_line
+from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file
+from reid_tf.errors import InputError, one_line, require_package
 from reid_tf.retrieval.threads import cores
 
 _ONNX_TYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -27,7 +27,7 @@ class OnnxRuntime(ExportedRuntime):
 
     def __init__(self, path: Path, dim: int, threads: int | None = None) -> None:
         super().__init__(dim)
-        require("onnxruntime", "onnxruntime", path)
+        require_package("onnxruntime", repr(str(path)))
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
