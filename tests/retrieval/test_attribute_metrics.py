@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -116,7 +117,8 @@ def records(*attributes):
 
 def test_records_bring_their_labels():
     metrics = evaluate_records(CODING, OUTPUTS, records((0, 1), (1, -1), None), SCHEMA)
-    assert metrics == evaluate_attributes(SCHEMA, [[0, 1], [1, 0], [0, 0]], [[0, 1], [1, -1], [-1, -1]])
+    alone = evaluate_attributes(SCHEMA, [[0, 1], [1, 0], [0, 0]], [[0, 1], [1, -1], [-1, -1]])
+    np.testing.assert_equal(asdict(metrics), asdict(alone))  # some figures are nan
     assert [score.images for score in metrics.groups] == [2, 1]
 
 

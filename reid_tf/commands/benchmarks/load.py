@@ -1,13 +1,15 @@
 """How long a program waits for its first embedding, and for those of 200 crops after that.
 
-Each round is a process of its own, so that the first figure holds the imports, the
-loading, and whatever the first call makes ready. Crops are arrays of many sizes.
+Each round is a process of its own, so that the first figure holds the start of the
+interpreter, the imports, the loading, and whatever the first call makes ready. Crops are
+arrays of many sizes.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,6 @@ from reid_tf.errors import InputError
 
 PROGRAM = """
 import json, sys, time
-started = time.perf_counter()
 import numpy as np
 import reid_tf
 encoder = reid_tf.load_encoder(sys.argv[1])
@@ -26,9 +27,9 @@ random = np.random.default_rng(0)
 sizes = random.integers((60, 30), (240, 120), (int(sys.argv[2]), 2))
 crops = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
 encoder(crops[:1])
-first = time.perf_counter()
+first = time.time()
 encoder(crops)
-print(json.dumps([first - started, time.perf_counter() - first]))
+print(json.dumps([first - float(sys.argv[3]), time.time() - first]))
 """
 
 
@@ -57,14 +58,14 @@ def measure(run: str, crops: int) -> tuple[float, float]:
         crops: int. Crops after the first one.
 
     Returns:
-        Seconds from before the imports to the first embedding, and from there to those
-        of all crops.
+        Seconds from the start of the process to the first embedding, and from there to
+        those of all crops.
 
     Raises:
         InputError: the encoder cannot be loaded.
     """
     root = Path(command_line.__file__).resolve().parents[2]
-    command = [sys.executable, "-c", PROGRAM, str(Path(run).resolve()), str(crops)]
+    command = [sys.executable, "-c", PROGRAM, str(Path(run).resolve()), str(crops), str(time.time())]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root)
     if done.returncode:
         raise InputError(f"{run!r} cannot be used: {done.stderr.strip().splitlines()[-1]}")

@@ -106,9 +106,9 @@ def _read(path: str | Path, variable: str) -> dict[int, tuple[int, ...]]:
 
 
 def _struct(path: str | Path, variable: str) -> np.ndarray:
+    read_mat(path, ())  # says what it is where it is not such a file at all
     import scipy.io
 
-    read_mat(path, ())  # says what it is where it is not such a file at all
     found = {name for name, _, _ in scipy.io.whosmat(path, appendmat=False)}
     others = sorted(found & set(_FIELDS) - {variable})
     if variable not in found and others:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reid_tf.datasets.readers.mat import check_variables, first_bytes, unreadable
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, require_package
 
 if TYPE_CHECKING:
     import h5py  # loaded where such a file is read
@@ -94,8 +94,9 @@ def open_hdf5_mat(path: str | Path, variables: tuple[str, ...]) -> Iterator[Hdf5
 
     Raises:
         InputError: the file is missing, is of another kind, is cut off, or lacks a
-            variable.
+            variable; or h5py is missing.
     """
+    require_package("h5py", f"The .mat file {str(path)!r}")
     import h5py
 
     path = Path(path)

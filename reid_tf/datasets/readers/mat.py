@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, require_package
 
 HDF5_SIGNATURE = b"\x89HDF"
 
@@ -45,8 +45,9 @@ def read_mat(path: str | Path, variables: tuple[str, ...]) -> dict[str, Any]:
 
     Raises:
         InputError: the file is missing, is of another kind, is cut off, or lacks a
-            variable.
+            variable; or SciPy is missing, as on a small device.
     """
+    require_package("scipy", f"The .mat file {str(path)!r}")
     import scipy.io  # loaded where such a file is read
 
     path = Path(path)
