@@ -19,8 +19,8 @@ def test_equals_opencv(degrees):
     matrix = cv2.getRotationMatrix2D(((SIZE[1] - 1) / 2, (SIZE[0] - 1) / 2), -degrees, 1.0)
     expected = cv2.warpAffine(image, matrix, SIZE[::-1], flags=cv2.INTER_LINEAR)
     inside = cv2.warpAffine(np.ones(SIZE, np.float32), matrix, SIZE[::-1]) > 0.999
-    # OpenCV places pixels on a grid of 1/32.
-    np.testing.assert_allclose(turned.numpy()[inside], expected[inside], atol=1.5)
+    # OpenCV 4 places pixels on a grid of 1/32.
+    np.testing.assert_allclose(turned.numpy()[inside], expected[inside], atol=2)
 
 
 def test_landmarks_follow_the_pixels():
