@@ -26,7 +26,11 @@ class EvaluationConfig:
             come from: `{name: held_out,
             share: 0.1}` keeps training identities back, `{name: test}` uses the data
                 set's own query and gallery.
-        every: int. Epochs between two validations.
+        every: int, or None for 5. Epochs between two validations.
+        keep: str. Which weights a run with validation ends with: the "best" epoch's, by
+            `val_mAP`, or the "last" one's. Without validation on images of its own
+            (None, or the test set) it is always the last one's: choosing an epoch by
+            the test set would flatter the figure.
         protocol: str. Which gallery images a query ignores ("market1501",
             "single_camera"), or that one image per identity is drawn
             ("cuhk03_single_shot").
@@ -39,12 +43,18 @@ class EvaluationConfig:
     """
 
     validation: dict[str, Any] | None = None
-    every: int = 5
+    every: int | None = None
+    keep: Literal["best", "last"] = "best"
     protocol: Protocol = "market1501"
     validation_protocols: tuple[Protocol, ...] = ()
     flip: bool = False
     batch_size: int = 64
     ranked_lists: int = 8
+
+    @property
+    def interval(self) -> int:
+        """Epochs between two validations."""
+        return 5 if self.every is None else self.every
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,11 +271,27 @@ def parse_config(tree: Any) -> ExperimentConfig:
             f"'freeze_backbone_epochs' must be between 0 and {first}, the epochs of the {which}. "
             f"Received: {config.freeze_backbone_epochs}."
         )
-    if config.evaluation.every < 1 or config.evaluation.batch_size < 1:
+    if config.evaluation.interval < 1 or config.evaluation.batch_size < 1:
         raise InputError(
             f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}."
         )
     return config
+
+
+def check_new_run(config: ExperimentConfig) -> None:
+    """Refuses what a run may not begin with, though the configurations of older runs may have it.
+
+    Args:
+        config: `ExperimentConfig`.
+
+    Raises:
+        InputError: validations are spaced, and there are none.
+    """
+    if config.evaluation.every is not None and config.evaluation.validation is None:
+        raise InputError(
+            "'evaluation.every' does nothing without 'evaluation.validation': leave it out (evaluation.every=null), or "
+            f"validate, for example evaluation.validation.name=held_out. Received: every={config.evaluation.every}."
+        )
 
 
 def save_config(config: ExperimentConfig, path: str | Path) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 from reid_tf.datasets.record import Record
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.encoder import Encoder
-from reid_tf.encoder.verifier import verifier_probabilities
+from reid_tf.encoder.verifier import measure_verification
 from reid_tf.errors import InputError
 from reid_tf.report.verification_curves import det_curve_picture, roc_curve_picture
 from reid_tf.report.verification_table import write_verification_csv
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration, check_rate, fit_logistic
-from reid_tf.retrieval.verification_metrics import VerificationMetrics, smallest_rate, verification_metrics
-from reid_tf.retrieval.verification_pairs import VerificationPairs, pair_distances, verification_pairs
+from reid_tf.retrieval.verification_metrics import VerificationMetrics, smallest_rate
+from reid_tf.retrieval.verification_pairs import pair_distances, verification_pairs
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,10 +77,7 @@ def calibrate(
     _check_resolved(false_accept_rate, int(np.count_nonzero(~pairs.genuine)))
     vectors = embed(encoder, records, verbose=verbose).vectors
     distances = pair_distances(vectors, pairs, encoder.distance)
-    metrics = {f"{encoder.distance.replace('_', ' ')} distance": _measure(distances, pairs)}
-    if verifier is not None:
-        probabilities = verifier_probabilities(verifier, vectors, pairs, verbose)
-        metrics["1 - verifier's probability"] = _measure(1 - probabilities, pairs)
+    metrics = measure_verification(vectors, pairs, encoder.distance, distances, verifier, verbose)
     figures = {
         "images": len(records),
         "identities": len(np.unique(identities)),
@@ -119,10 +116,6 @@ def write_calibration(run: str | Path, result: CalibrationResult) -> None:
     det_curve_picture(run / "report" / "det.png", result.metrics, rate)
     write_verification_csv(run / "report" / "calibration.csv", result.metrics)
     result.calibration.save(run / CALIBRATION_FILE)
-
-
-def _measure(values: np.ndarray, pairs: VerificationPairs) -> VerificationMetrics:
-    return verification_metrics(values[pairs.genuine], values[~pairs.genuine])
 
 
 def _check_resolved(rate: float, impostor_pairs: int) -> None:

@@ -20,7 +20,7 @@ from reid_tf.quiet import quiet_tensorflow
 
 quiet_tensorflow()  # before anything imports it, in the processes that a command starts too
 
-from reid_tf.config import ExperimentConfig, load_config
+from reid_tf.config import ExperimentConfig, check_new_run, load_config
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS, MODELS
 
@@ -137,6 +137,7 @@ def experiment(arguments: argparse.Namespace) -> tuple[ExperimentConfig, str]:
         config = dataclasses.replace(config, dataset=component)
     if arguments.data:
         config = dataclasses.replace(config, dataset={**config.dataset, "root": arguments.data})
+    check_new_run(config)
     if model and config.model["name"] != model:
         raise InputError(
             f"--model says {model!r}, but the configuration {str(path)!r} trains {config.model['name']!r}."

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--out", metavar="DIR", help="where pictures and tables go (default: DIR/evaluation-DATASET)")
     arguments = parser.parse_args()
 
+    from reid_tf.encoder.verifier import load_verifier
     from reid_tf.files import write_json
     from reid_tf.report.judge import judge
 
@@ -47,6 +48,7 @@ def main() -> None:
         dataset,
         out,
         name=f"{arguments.run} on {dataset.name}",
+        verifier=load_verifier(arguments.run),
         protocol=protocol,
         distance=arguments.distance,
         draws=arguments.draws,

@@ -1,4 +1,4 @@
-"""A run's verifier, asked about pairs of embeddings."""
+"""Pairs of embeddings: how well the distance, and a run's verifier, tell whether they show one person."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import reid_tf.layers  # noqa: F401 - saved verifiers name these layers
 from reid_tf.progress import progress_bar
 from reid_tf.retrieval.embeddings import row_blocks
+from reid_tf.retrieval.verification_metrics import VerificationMetrics, verification_metrics
 from reid_tf.retrieval.verification_pairs import VerificationPairs
 
 _BLOCK_BYTES = 64 * 2**20
@@ -51,3 +52,33 @@ def verifier_probabilities(
             probabilities[rows] = verifier.predict_on_batch(both)["probability"][:, 0]
             progress.update(rows.stop - rows.start)
     return probabilities
+
+
+def measure_verification(
+    vectors: np.ndarray,
+    pairs: VerificationPairs,
+    distance: str,
+    distances: np.ndarray,
+    verifier: keras.Model | None = None,
+    verbose: int = 1,
+) -> dict[str, VerificationMetrics]:
+    """Measures how well pairs of one person are told from pairs of two.
+
+    Args:
+        vectors: float32 [N, D]. The embeddings of the images.
+        pairs: `VerificationPairs`.
+        distance: str. What `distances` measures, as in `distance_blocks`.
+        distances: float32 [P]. Of the pairs.
+        verifier: keras.Model as in `System.verifier`, or None.
+        verbose: int. 1 shows progress, 0 nothing.
+
+    Returns:
+        dict from what was compared to its `VerificationMetrics`: the distance first
+        and, where there is a verifier, one minus its probability.
+    """
+    compared = {f"{distance.replace('_', ' ')} distance": distances}
+    if verifier is not None:
+        compared["1 - verifier's probability"] = 1 - verifier_probabilities(verifier, vectors, pairs, verbose)
+    return {
+        name: verification_metrics(values[pairs.genuine], values[~pairs.genuine]) for name, values in compared.items()
+    }

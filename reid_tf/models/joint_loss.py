@@ -39,6 +39,7 @@ def joint_loss(
     pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.5,
+    classifier_dropout: float = 0.0,
     label_smoothing: float = 0.0,
     metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
@@ -72,7 +73,10 @@ def joint_loss(
             "average", "max", or "gem" (generalised mean, the power of each learned).
         batch_norm_neck: bool. Whether there is a batch normalisation between the two
             losses. Off, as in the paper.
-        dropout: float in [0, 1). Rate between the embedding and the classifier.
+        dropout: float in [0, 1). Rate of the projections, which both losses see; 0.5
+            in the paper.
+        classifier_dropout: float in [0, 1). Rate between the embedding and the
+            classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
         metric_loss: component without `reduction`, or None for `pose_triplet` with its
             defaults.
@@ -106,12 +110,16 @@ def joint_loss(
         for index, (part, grid, width, dim) in enumerate(zip(PARTS, grids, branch_widths, part_dims, strict=True)):
             inside = RoIMaxPooling(grid, name=f"{part}_roi")(maps["fork"], inputs["part_boxes"][:, index])
             features.append(_project(branch(backbone, shared_layers, grid, width, part)(inside), dim, part, pooling))
+    if not 0 <= dropout < 1:
+        raise InputError(f"dropout must be in [0, 1). Received: dropout={dropout}.")
     fused = layers.Concatenate(name="fused")(features) if parts else features[0]
+    if dropout:
+        fused = layers.Dropout(dropout, name="projection_dropout")(fused)
     necked = layers.BatchNormalization(center=False, name="neck")(fused) if batch_norm_neck else fused
     loss = LOSS.build(metric_loss)
     built: dict[str, Output] = {}
     if "identity" in outputs:
-        probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
+        probabilities = IdentityHead(num_identities, classifier_dropout)(necked, name="identity")
         built["identity"] = Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())
     if "embedding" in outputs:
         built["embedding"] = metric_output(fused, loss)

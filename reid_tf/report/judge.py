@@ -2,20 +2,33 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
+from reid_tf.encoder.verifier import measure_verification
 from reid_tf.errors import InputError
+from reid_tf.files import written_beside
 from reid_tf.pipeline.decode import read_image
 from reid_tf.report.attribute_table import attribute_means_table
 from reid_tf.report.evaluation import write_report
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.report.table import metrics_table
+from reid_tf.report.verification_table import verification_table, write_verification_csv
+from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.retrieval.multi_query import pool_queries
+from reid_tf.retrieval.verification_metrics import VerificationMetrics
+from reid_tf.retrieval.verification_pairs import pair_distances, verification_pairs
+
+if TYPE_CHECKING:
+    import keras
+
+MOST_PAIRS = 500_000  # of each kind: enough for a false-accept rate of 0.002 %
 
 
 def judge(
@@ -24,6 +37,7 @@ def judge(
     folder: str | Path,
     *,
     name: str = "trained encoder",
+    verifier: "keras.Model | None" = None,
     protocol: str = "market1501",
     distance: str | None = None,
     draws: int | None = None,
@@ -32,13 +46,19 @@ def judge(
     batch_size: int = 64,
     ranked_lists: int = 8,
 ) -> Judgement:
-    """Ranks a data set's gallery for its queries, judges attributes where both sides know any, and writes the report.
+    """Ranks a data set's gallery for its queries, verifies pairs, judges attributes, and writes the report.
+
+    Pairs of images are those among the people who are searched for, across cameras
+    where the protocol ranks across cameras; at most half a million of each kind.
+    Attributes are judged where both sides know any.
 
     Args:
         encoder: `Encoder`.
         dataset: `ReIDDataset`. Its query and gallery.
         folder: str or Path. Where pictures and tables go.
         name: str. Of the encoder, in the table.
+        verifier: keras.Model as in `System.verifier`, measured beside the distance, or
+            None.
         protocol: str. As in `evaluate()`.
         distance: str, or None for the encoder's own.
         draws: int, or None for the default of `evaluate()`. Galleries drawn by
@@ -58,6 +78,7 @@ def judge(
     """
     distance, references = distance or encoder.distance, references or {}
     query, gallery, attributes = embed_query_and_gallery(encoder, dataset, batch_size)
+    verification = _verify(query, gallery, distance, protocol, verifier)
     if multi_query:
         if not dataset.multi_query:
             raise InputError(
@@ -78,9 +99,30 @@ def judge(
         ranked_lists=ranked_lists,
         attributes=attributes,
     )
-    figures = metrics.to_dict()
+    figures: Figures = dict(metrics.to_dict())
     rows = {name: figures, **{reference.replace("_", " "): row for reference, row in references.items()}}
-    if attributes is None:
-        return Judgement(figures, (metrics_table(rows),))
-    tables = (metrics_table(rows), attribute_means_table(attributes))
-    return Judgement({**figures, "attributes": attributes.to_dict()}, tables, attributes)
+    tables = [metrics_table(rows)]
+    if verification:
+        figures["verification"] = {compared: result.to_dict() for compared, result in verification.items()}
+        tables.append(verification_table(verification))
+        write_verification_csv(Path(folder) / "verification.csv", verification)
+    if attributes is not None:
+        figures["attributes"] = attributes.to_dict()
+        tables.append(attribute_means_table(attributes))
+    with written_beside(Path(folder) / "tables.md") as beside:
+        beside.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
+    return Judgement(figures, tuple(tables), attributes)
+
+
+def _verify(
+    query: Embeddings, gallery: Embeddings, distance: str, protocol: str, verifier: "keras.Model | None"
+) -> dict[str, VerificationMetrics]:
+    """Compares the images of the people who are searched for, pair by pair; nothing where they are one person."""
+    others = np.isin(gallery.identities, query.identities) & ~np.isin(gallery.paths, query.paths)
+    identities = np.concatenate([query.identities, gallery.identities[others]])
+    if len(np.unique(identities)) < 2:
+        return {}
+    cameras = np.concatenate([query.cameras, gallery.cameras[others]])
+    vectors = np.concatenate([query.vectors, gallery.vectors[others]])
+    pairs = verification_pairs(identities, cameras, across_cameras=protocol != "single_camera", most=MOST_PAIRS)
+    return measure_verification(vectors, pairs, distance, pair_distances(vectors, pairs, distance), verifier)

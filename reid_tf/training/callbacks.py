@@ -1,76 +1,18 @@
-"""What happens beside the training steps: validation by retrieval, checkpoints, a guard against NaN."""
+"""What happens beside the training steps: checkpoints, the learning rate in the logs, a guard against NaN."""
 
 import json
 import math
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from reid_tf.datasets.record import ReIDDataset
-from reid_tf.encoder.embed import embed
-from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.files import write_csv, write_json, written_beside
-from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.averaging import averaged_weights, exchange_averages
 from reid_tf.training.run_directory import RunDirectory
-
-
-def embed_test_set(encoder: Encoder, dataset: ReIDDataset, batch_size: int) -> tuple[Embeddings, Embeddings]:
-    """Embeds a data set's queries and gallery without a progress bar.
-
-    Args:
-        encoder: `Encoder`.
-        dataset: `ReIDDataset`.
-        batch_size: int. Images embedded at once.
-
-    Returns:
-        `Embeddings` of the queries and of the gallery.
-    """
-    query, gallery = (embed(encoder, records, batch_size, verbose=0) for records in (dataset.query, dataset.gallery))
-    return query, gallery
-
-
-class RetrievalValidation(keras.callbacks.Callback):
-    """Writes `val_mAP` and `val_rank1` into the logs every few epochs and after the last one of each stage.
-
-    With several protocols the first gives these names, and the others' end in the
-    protocol's name.
-
-    Args:
-        encoder: `Encoder`. Shares its weights with the model in training.
-        dataset: `ReIDDataset`. Its query and gallery are the validation set.
-        every: int. Epochs between two validations.
-        protocols: sequence of str. As in `evaluate()`, at least one.
-        batch_size: int.
-    """
-
-    def __init__(
-        self, encoder: Encoder, dataset: ReIDDataset, every: int, protocols: Sequence[str], batch_size: int
-    ) -> None:
-        super().__init__()
-        self.encoder, self.dataset, self.every = encoder, dataset, every
-        self.protocols, self.batch_size = protocols, batch_size
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Evaluates, when it is this epoch's turn."""
-        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
-            return
-        values = {}
-        with averaged_weights(self.model):
-            query, gallery = embed_test_set(self.encoder, self.dataset, self.batch_size)
-        for protocol in self.protocols:
-            metrics = evaluate(query, gallery, self.encoder.distance, protocol=protocol)
-            behind = "" if protocol == self.protocols[0] else f"_{protocol}"
-            values[f"val_mAP{behind}"] = metrics.mean_average_precision
-            values[f"val_rank1{behind}"] = float(metrics.cmc[0])
-        if logs is not None:
-            logs.update(values)
 
 
 class LearningRate(keras.callbacks.Callback):

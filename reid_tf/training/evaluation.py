@@ -1,17 +1,19 @@
 """How a trained system is judged: by retrieval or, for a pose estimator, by the landmarks that it finds."""
 
+import math
 from typing import Any, Protocol
 
 import keras
 
 from reid_tf.encoder.embed import embed_colour_histogram
+from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
 from reid_tf.report.judge import judge
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.retrieval.metrics import evaluate
-from reid_tf.training.callbacks import RetrievalValidation, embed_test_set
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.landmark_evaluation import LandmarkEvaluation
 from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.validation import OutputValidation, Validation
 
 
 class Evaluation(Protocol):
@@ -54,7 +56,7 @@ class RetrievalEvaluation:
     def references(self) -> dict[str, Figures]:
         """Returns the figures of the untrained encoder and of colours alone."""
         options, dataset, encoder = self.experiment.config.evaluation, self.experiment.dataset, self.encoder
-        embedded = embed_test_set(encoder, dataset, options.batch_size)
+        embedded = embed_query_and_gallery(encoder, dataset, options.batch_size, verbose=0)[:2]
         query, gallery = (
             embed_colour_histogram(records, encoder.image_size, options.batch_size)
             for records in (dataset.query, dataset.gallery)
@@ -65,10 +67,31 @@ class RetrievalEvaluation:
         }
 
     def validation(self) -> keras.callbacks.Callback:
-        """Returns the callback that writes `val_mAP` and `val_rank1`."""
+        """Returns the callback that writes `val_mAP`, `val_rank1` and the like."""
+        experiment = self.experiment
+        outputs = OutputValidation(experiment.system, experiment.training, experiment.config)
+        return Validation([self.rank_validation_images, outputs], experiment.config.evaluation.interval)
+
+    def rank_validation_images(self) -> dict[str, float]:
+        """Returns mAP and rank-1 on the validation images, and how well their attributes are told.
+
+        With several protocols the first gives `val_mAP` and `val_rank1`, and the
+        others' names end in the protocol's name.
+        """
         options = self.experiment.config.evaluation
-        protocols = options.validation_protocols or (options.protocol,)
-        return RetrievalValidation(self.encoder, self.experiment.training, options.every, protocols, options.batch_size)
+        query, gallery, attributes = embed_query_and_gallery(
+            self.encoder, self.experiment.training, options.batch_size, verbose=0
+        )
+        values = {}
+        for number, protocol in enumerate(options.validation_protocols or (options.protocol,)):
+            metrics = evaluate(query, gallery, self.encoder.distance, protocol=protocol)
+            ending = f"_{protocol}" if number else ""
+            values[f"val_mAP{ending}"] = metrics.mean_average_precision
+            values[f"val_rank1{ending}"] = float(metrics.cmc[0])
+        balanced = math.nan if attributes is None else attributes.mean("balanced_accuracy")
+        if math.isfinite(balanced):
+            values["val_attributes_balanced_accuracy"] = balanced
+        return values
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
         """Ranks the test set and writes pictures and tables."""
@@ -77,6 +100,7 @@ class RetrievalEvaluation:
             self.encoder.folded(),  # as `load_encoder` gives it
             self.experiment.dataset,
             run.report,
+            verifier=self.experiment.system.verifier,
             protocol=options.protocol,
             references=references,
             batch_size=options.batch_size,

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from reid_tf.config import ExperimentConfig, load_config, save_config
+from reid_tf.config import ExperimentConfig, check_new_run, load_config, save_config
 from reid_tf.datasets.summary import data_hash, summarise
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
@@ -45,6 +45,8 @@ class Fitting:
         self.run = RunDirectory(run_directory, resume)
         if resume:
             _check_same(config, self.run.path / "config.yaml")
+        else:
+            check_new_run(config)
         self.strategy = make_strategy()
         with precision(config.precision):
             self.experiment = build_experiment(config, self.strategy)

@@ -1,6 +1,5 @@
 """How a pose estimator is judged: by the share of landmarks that it finds near enough to the true ones."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,11 +18,9 @@ from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.report.landmark_picture import draw_landmarks
 from reid_tf.report.landmark_table import landmark_table
 from reid_tf.report.picture import write_png
-from reid_tf.training.averaging import averaged_weights
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.run_directory import RunDirectory
-
-logger = logging.getLogger(__name__)
+from reid_tf.training.validation import OutputValidation, Validation
 
 PICTURES = 24
 
@@ -52,8 +49,10 @@ class LandmarkEvaluation:
         return {"mean_pose": self._compare(guess, self.test).to_dict()}
 
     def validation(self) -> keras.callbacks.Callback:
-        """Returns the callback that writes `val_PCK`."""
-        return LandmarkValidation(self)
+        """Returns the callback that writes `val_PCK` and the like."""
+        experiment = self.experiment
+        outputs = OutputValidation(experiment.system, experiment.training, experiment.config)
+        return Validation([lambda: {"val_PCK": self.validate().mean}, outputs], experiment.config.evaluation.interval)
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
         """Finds the test images' landmarks, compares them and draws some."""
@@ -85,28 +84,6 @@ class LandmarkEvaluation:
 
     def _compare(self, found: np.ndarray, records: Sequence[Record]) -> LandmarkMetrics:
         return landmark_metrics(found, _true_landmarks(records), self.experiment.config.image_size)
-
-
-class LandmarkValidation(keras.callbacks.Callback):
-    """Writes `val_PCK` into the logs every few epochs and after the last one of each stage.
-
-    Args:
-        evaluation: `LandmarkEvaluation`.
-    """
-
-    def __init__(self, evaluation: LandmarkEvaluation) -> None:
-        super().__init__()
-        self.evaluation = evaluation
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Judges, when it is this epoch's turn."""
-        if (epoch + 1) % self.evaluation.experiment.config.evaluation.every and epoch + 1 != self.params["epochs"]:
-            return
-        with averaged_weights(self.model):
-            score = self.evaluation.validate().mean
-        logger.info("epoch %d: val_PCK %.4f", epoch + 1, score)
-        if logs is not None:
-            logs["val_PCK"] = score
 
 
 def _with_landmarks(records: Sequence[Record]) -> list[Record]:

@@ -23,7 +23,7 @@ def sgd(
     nesterov: bool = False,
     weight_decay: float = 5e-4,
     decay: Decay = "coupled",
-    pretrained_rate: float = 0.1,
+    pretrained_rate: float = 1.0,
     gradient_clip: float | None = None,
     ema_momentum: float | None = None,
 ) -> keras.optimizers.Optimizer:
@@ -39,8 +39,8 @@ def sgd(
         decay: str. "coupled" adds decay x weight to the gradient, as the papers'
             frameworks do; "decoupled" takes it from the weight directly, about 1 / (1 -
             momentum) times weaker.
-        pretrained_rate: float >= 0. Share of the rate for pre-trained variables, 0.1 as
-            in fine-tuning practice.
+        pretrained_rate: float >= 0. Share of the rate for pre-trained variables. 1, as
+            in the papers, which name one rate; 0.1 is usual in fine-tuning.
         gradient_clip: float or None. Greatest global norm of the gradients.
         ema_momentum: float in (0, 1), or None. Where it is given, what is validated and
             kept is a moving average of the weights over about 1 / (1 - ema_momentum)
@@ -74,7 +74,7 @@ def adam(
     beta_2: float = 0.999,
     weight_decay: float = 0.0,
     decay: Decay = "coupled",
-    pretrained_rate: float = 0.1,
+    pretrained_rate: float = 1.0,
     gradient_clip: float | None = None,
     ema_momentum: float | None = None,
 ) -> keras.optimizers.Optimizer:
@@ -126,7 +126,7 @@ def adamw(
     beta_1: float = 0.9,
     beta_2: float = 0.999,
     weight_decay: float = 5e-4,
-    pretrained_rate: float = 0.1,
+    pretrained_rate: float = 1.0,
     gradient_clip: float | None = None,
     ema_momentum: float | None = None,
 ) -> keras.optimizers.Optimizer:

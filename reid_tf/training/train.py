@@ -7,6 +7,7 @@ from typing import Any
 
 from reid_tf.config import ExperimentConfig
 from reid_tf.files import write_json
+from reid_tf.report.learning_curves import learning_curves
 from reid_tf.retrieval.attribute_metrics import AttributeMetrics
 from reid_tf.training.evaluation import Evaluation
 from reid_tf.training.experiment import Experiment
@@ -43,9 +44,7 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
     """Fits a configuration's model, evaluates what stays of it on the test set and writes the run directory.
 
     Work happens in `run_directory` + ".unfinished"; the folder gets its name when
-    everything is in it. With validation by held-out identities the best epoch's weights
-    are kept, otherwise the last one's: choosing an epoch by the test set would flatter
-    the figure.
+    everything is in it. `evaluation.keep` says which epoch's weights are kept.
 
     Args:
         config: `ExperimentConfig`.
@@ -66,14 +65,16 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
     references = _references(evaluation, run)
     fitting.fit()
     with precision(config.precision):
-        if experiment.training is not experiment.dataset:  # validated on other images than the test set
+        validated_apart = experiment.training is not experiment.dataset
+        if validated_apart and config.evaluation.keep == "best":
             fitting.checkpoints.load_best(without_optimizer(experiment))
         _save_models(experiment, run)
+    history = fitting.checkpoints.state["history"]
     judgement = evaluation.judge(references, run)
+    learning_curves(run.report / "learning_curves.png", history)
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
     write_json(run.path / "manifest.json", fitting.manifest())
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
-    history = fitting.checkpoints.state["history"]
     return TrainingResult(run.finish(), metrics, history, judgement.tables, judgement.attributes)
 
 

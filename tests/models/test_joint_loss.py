@@ -135,14 +135,25 @@ def test_the_options_reach_their_layers_and_losses():
         "joint_loss",
         parts=False,
         dropout=0.25,
+        classifier_dropout=0.125,
         label_smoothing=0.1,
         triplet={"margin": 0.5, "different_pose": 0.2, "mining": "all"},
     )
-    assert system.model.get_layer("identity_dropout").rate == 0.25
+    assert system.model.get_layer("projection_dropout").rate == 0.25
+    assert system.model.get_layer("identity_dropout").rate == 0.125
     assert system.losses["identity"].get_config()["label_smoothing"] == 0.1
     config = system.losses["embedding"].get_config()
     assert (config["margin"], config["different_pose"], config["mining"]) == (0.5, 0.2, "all")
-    assert build("joint_loss", parts=False).model.get_layer("identity_dropout").rate == 0.5  # as in the paper
+    assert build("joint_loss", parts=False).model.get_layer("projection_dropout").rate == 0.5  # as in the paper
+
+
+def test_both_losses_see_the_dropout_and_the_encoder_does_not():
+    system = joint_loss(dropout=0.5)
+    embedded = np.asarray(system.model(batch(), training=True)["embedding"])
+    assert 0.3 < np.mean(embedded == 0) < 0.7
+    still = [np.asarray(system.encoder(batch(), training=False)["embedding"]) for _ in range(2)]
+    np.testing.assert_array_equal(*still)
+    assert np.mean(still[0] == 0) < 0.01
 
 
 @pytest.mark.parametrize("outputs", [["identity"], ["embedding"]])

@@ -11,6 +11,7 @@ import pytest
 
 from reid_tf.config import parse_config
 from reid_tf.encoder.load import load_encoder
+from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
 from reid_tf.registry import VALIDATIONS
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training import callbacks, fitting
@@ -163,7 +164,7 @@ def test_what_is_kept_is_what_was_judged(tree, tmp_path):
     best = max(result.history, key=lambda entry: entry["val_mAP"])
     split = VALIDATIONS.build(config.evaluation.validation, dataset=build_experiment(config).dataset)
     encoder = load_encoder(tmp_path / "a")
-    metrics = evaluate(*callbacks.embed_test_set(encoder, split, 64), encoder.distance)
+    metrics = evaluate(*embed_query_and_gallery(encoder, split, verbose=0)[:2], encoder.distance)
     assert metrics.mean_average_precision == pytest.approx(best["val_mAP"], abs=0.01)  # loaded, it is folded
     kept = keras.models.load_model(tmp_path / "a" / "model.keras", compile=False)
     assert len(kept.trainable_variables) == len(Steps.seen[0]), "trainable again"

@@ -35,7 +35,7 @@ class ScriptedValidation(keras.callbacks.Callback):
 @pytest.fixture(scope="module", autouse=True)
 def _scripted_scores():
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("reid_tf.training.evaluation.RetrievalValidation", ScriptedValidation)
+        patched.setattr("reid_tf.training.evaluation.Validation", ScriptedValidation)
         yield
 
 
