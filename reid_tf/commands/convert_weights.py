@@ -1,4 +1,4 @@
-"""Make a backbone's weights file from a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
+"""Make a weights file from a published one of PyTorch's (.safetensors, or .pth where it is installed) or Caffe's."""
 
 import json
 import re
@@ -16,7 +16,9 @@ def main() -> None:
         "reid-tf convert-weights --backbone resnet50 --weights resnet50.safetensors --out resnet50.weights.h5",
     )
     parser.add_argument("--backbone", required=True, metavar="NAME", help="the backbone that gets the weights")
-    parser.add_argument("--weights", required=True, metavar="FILE", help="the .safetensors, .pth or .pt file")
+    parser.add_argument(
+        "--weights", required=True, metavar="FILE", help="the .safetensors, .pth, .pt or .caffemodel file"
+    )
     parser.add_argument("--out", required=True, metavar="FILE.weights.h5", help="the file to write")
     parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, even where they do not fit")
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
@@ -28,8 +30,9 @@ def main() -> None:
     from reid_tf.backbones.weights.state_dict import read_state_dict
     from reid_tf.files import written_beside
 
-    table = weight_table(arguments.backbone)
+    weight_table(arguments.backbone, {})  # a name that does not exist is said before a large file is read
     state = read_state_dict(arguments.weights)
+    table = weight_table(arguments.backbone, state.tensors)
     comparison = compare(table, state.tensors)
     print("\n".join(summary(table, state, comparison, None if arguments.verbose else SHOWN)))
     if arguments.verbose:

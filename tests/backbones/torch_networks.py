@@ -54,6 +54,32 @@ class AlexNet(nn.Module):
         return self.classifier[:-1](self.features(images).flatten(1))[..., None, None]
 
 
+class CaffeNet(nn.Module):
+    """Caffe's bvlc_reference_caffenet: pooling that rounds up, before the normalisation; a tower for each group."""
+
+    def __init__(self, channels=(96, 256, 384, 384, 256), fully_connected=4096, num_classes=1000):
+        super().__init__()
+        one, two, three, four, five = channels
+        self.conv1 = nn.Conv2d(3, one, 11, 4)
+        self.conv2 = nn.Conv2d(one, two, 5, padding=2, groups=2)
+        self.conv3 = nn.Conv2d(two, three, 3, padding=1)
+        self.conv4 = nn.Conv2d(three, four, 3, padding=1, groups=2)
+        self.conv5 = nn.Conv2d(four, five, 3, padding=1, groups=2)
+        self.fc6 = nn.Linear(five * 36, fully_connected)
+        self.fc7 = nn.Linear(fully_connected, fully_connected)
+        self.fc8 = nn.Linear(fully_connected, num_classes)
+        self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.norm = nn.LocalResponseNorm(5, 1e-4, 0.75, 1.0)
+
+    def feature_map(self, images):
+        features = self.norm(self.pool(functional.relu(self.conv1(images))))
+        features = self.norm(self.pool(functional.relu(self.conv2(features))))
+        features = functional.relu(self.conv4(functional.relu(self.conv3(features))))
+        features = self.pool(functional.relu(self.conv5(features)))
+        features = functional.relu(self.fc6(features.flatten(1)))
+        return functional.relu(self.fc7(features))[..., None, None]
+
+
 class VGG16(nn.Module):
     """torchvision's; its channels as arguments."""
 
