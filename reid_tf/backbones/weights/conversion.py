@@ -17,7 +17,7 @@ from reid_tf.files import written_beside
 from reid_tf.options import unknown
 from reid_tf.registry import BACKBONES
 
-IMAGE_SIZE = (224, 224)  # any will do; networks with fully connected layers take no smaller one
+IMAGE_SIZE = (227, 227)  # any will do that is no smaller: no network enlarges it, and says so
 
 
 @dataclasses.dataclass(frozen=True)
