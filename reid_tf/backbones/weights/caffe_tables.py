@@ -58,4 +58,47 @@ _VGG16 = WeightTable(
     preprocessing=caffe_normalization,
 )
 
+_VGG19_FRONT = (2, 2, 4, 2)  # convolutions per stack
+_STAGES = 6
+
+
+def _openpose_stage(stage: int) -> list[Row]:
+    """Rows of a stage, whose branch L1 gives fields, which the last stage has no use for, and L2 beliefs."""
+    first = stage == 1
+    rows = []
+    for branch, ours, maps in (("L1", f"stage{stage}_fields", ""), ("L2", f"stage{stage}", "_beliefs")):
+        if branch == "L1" and stage == _STAGES:
+            continue
+        theirs = [f"conv5_{index}_CPM_{branch}" for index in range(1, 6)]
+        if not first:
+            theirs = [f"Mconv{index}_stage{stage}_{branch}" for index in range(1, 8)]
+        for index, name in enumerate(theirs[:-1], start=1):
+            rows += _layer(f"{ours}_{index}_conv", name)
+        rows += _layer(f"{ours}{maps}", theirs[-1])
+    return rows
+
+
+def _openpose_normalization() -> ChannelNormalization:
+    return ChannelNormalization((128.0,) * 3, (256.0,) * 3, channel_order="bgr", name="preprocessing")
+
+
+# The same names in Caffe's file and in the one that others made of it for PyTorch.
+OPENPOSE_COCO = WeightTable(
+    source="OpenPose's network for COCO's 18 landmarks (pose_iter_440000, body_pose_model)",
+    rows=[
+        *(
+            row
+            for block, convolutions in enumerate(_VGG19_FRONT, start=1)
+            for index in range(1, convolutions + 1)
+            for row in _layer(f"block{block}_{index}_conv", f"conv{block}_{index}")
+        ),
+        *_layer("features_1_conv", "conv4_3_CPM"),
+        *_layer("features_conv", "conv4_4_CPM"),
+        *(row for stage in range(1, _STAGES + 1) for row in _openpose_stage(stage)),
+    ],
+    left_out=(f"Mconv?_stage{_STAGES}_L1.*",),
+    mark=("Mconv1_stage2_L1.weight", (128, 185, 7, 7)),
+    preprocessing=_openpose_normalization,
+)
+
 CAFFE_TABLES = {"caffenet": _CAFFENET, "vgg16": _VGG16}

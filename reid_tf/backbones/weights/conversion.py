@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from reid_tf.backbones.weights.caffe_tables import CAFFE_TABLES
+from reid_tf.backbones.weights.caffe_tables import CAFFE_TABLES, OPENPOSE_COCO
 from reid_tf.backbones.weights.provenance import Provenance, write_provenance
 from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.table import Row, WeightTable
@@ -71,10 +71,11 @@ def compare(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> Comparison
 
 
 def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison:
-    """Gives a backbone the weights of a state dict and the preprocessing that they expect; all of it, or nothing.
+    """Gives a network the weights of a state dict and the preprocessing that they expect; all of it, or nothing.
 
     Args:
-        model: keras.Model. The backbone of the table, built with `table.options`.
+        model: keras.Model. The backbone of the table, built with `table.options`, or a
+            model with such a backbone inside.
         table: `WeightTable`.
         state: `StateDict`.
 
@@ -88,12 +89,13 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
     comparison = _fitting_comparison(table, state)
     rows = {row.variable: row for row in table.rows}
     if rows.keys() != {variable.path for variable in model.weights}:
-        raise InputError(f"The table of {table.source} is not that of the backbone {model.name!r}.")
+        raise InputError(f"The table of {table.source} is not that of the network {model.name!r}.")
     hint = _hint(table, state.tensors)
     values = [(variable, _value(rows[variable.path], state, tuple(variable.shape), hint)) for variable in model.weights]
     for variable, value in values:
         variable.assign(value)
-    model.get_layer("preprocessing").adopt(table.preprocessing())
+    backbone = next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
+    backbone.get_layer("preprocessing").adopt(table.preprocessing())
     return comparison
 
 
@@ -153,12 +155,13 @@ def _fitting_comparison(table: WeightTable, state: StateDict) -> Comparison:
 
 def _hint(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> str:
     """Names the backbone whose table finds the most of a file's tensors, unless it is the one of `table`."""
-    every = [(name, other) for tables in (TABLES, CAFFE_TABLES) for name, other in tables.items()]
+    every = [(f"backbone {name!r}", other) for tables in (TABLES, CAFFE_TABLES) for name, other in tables.items()]
+    every.append(("detector 'cpm'", OPENPOSE_COCO))
     fitting = [(name, other) for name, other in every if other.fits(tensors)]
     if not fitting:
         return ""
     name, best = max(fitting, key=lambda entry: len(entry[1].tensors))
-    return "" if best is table else f"; it fits the backbone {name!r}"
+    return "" if best is table else f"; it fits the {name}"
 
 
 def _value(row: Row, state: StateDict, shape: tuple[int, ...], hint: str) -> np.ndarray:
