@@ -98,10 +98,8 @@ def test_options_that_do_not_go_together(run, published, tmp_path):
     path, *_ = published
     arguments = ("--weights", path, "--out", tmp_path / "a.weights.h5")
     result = run("convert_weights", "--backbone", NAME, "--image-size", "32", "16", *arguments)
-    assert (result.returncode, result.stderr.count("belongs to --detector. Received: --backbone osnet_x0_25.")) == (
-        2,
-        1,
-    )
+    assert result.returncode == 2
+    assert "belongs to --detector. Received: --backbone osnet_x0_25." in result.stderr
     result = run("convert_weights", "--detector", "cpm", *arguments)
     assert result.returncode == 2
     assert "must be named *.keras. Received: " in result.stderr
