@@ -16,7 +16,8 @@ def require_package(package: str, needed_by: str, install: str | None = None) ->
     """Says at once, not after a minute's work, that a package is missing.
 
     Args:
-        package: str. Its name; it is imported by the same one, with underscores.
+        package: str. Its name; it is imported by the same one, with underscores. One
+            inside another has a dot: "google.protobuf".
         needed_by: str. What needs it, as the message begins.
         install: str. What pip is given, in quotes where a shell needs them, or None for
             the package itself.
@@ -24,7 +25,9 @@ def require_package(package: str, needed_by: str, install: str | None = None) ->
     Raises:
         InputError: it is not installed.
     """
-    if importlib.util.find_spec(package.replace("-", "_")) is None:
+    name = package.replace("-", "_")
+    outer = name.rpartition(".")[0]  # find_spec imports it
+    if (outer and importlib.util.find_spec(outer) is None) or importlib.util.find_spec(name) is None:
         raise InputError(
             f"{needed_by} needs the package {package!r}, which is not installed: pip install {install or package}."
         )

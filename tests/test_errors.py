@@ -21,3 +21,10 @@ def test_an_extra_installs_it_where_there_is_one():
 
 def test_an_installed_package_with_a_hyphen_is_found():
     require_package("keras-tuner", "tuning")
+
+
+@pytest.mark.parametrize("package", ["google.no_such_package", "no_such_package.inside"])
+def test_a_package_inside_another_is_named(package):
+    require_package("google.protobuf", "reading", "protobuf")
+    with pytest.raises(InputError, match=rf"^reading needs the package '{package}', .*: pip install such\.$"):
+        require_package(package, "reading", "such")

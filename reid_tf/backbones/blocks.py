@@ -23,8 +23,9 @@ def convolution(
     name: str,
     strides: int = 1,
     padding: Padding = "same",
+    use_bias: bool = False,
 ) -> Any:
-    """A convolution without bias that keeps the size, or divides it by the stride.
+    """A convolution that keeps the size, or divides it by the stride.
 
     A strided kernel is padded alike on all sides, as in torch and in Keras'
     applications; Keras' own "same" pads an even image on the right and the bottom only,
@@ -42,6 +43,8 @@ def convolution(
         strides: int.
         padding: "same", or "valid", which loses the kernel's size less one before the
             stride divides.
+        use_bias: bool. Whether it adds a bias, which a normalisation after it would
+            take away again.
 
     Returns:
         float [batch, ceil(height / strides), ceil(width / strides), channels], height
@@ -56,7 +59,7 @@ def convolution(
         kernel_size,
         strides,
         padding,
-        use_bias=False,
+        use_bias=use_bias,
         name=f"{name}_conv",
     )(features)
 
@@ -75,6 +78,7 @@ def convolution_norm(
     strides: int = 1,
     padding: Padding = "same",
     activation: bool = True,
+    batch_normalization: bool = True,
     output_name: str | None = None,
 ) -> Any:
     """Convolution without bias, batch normalisation and (where wanted) ReLU.
@@ -87,14 +91,20 @@ def convolution_norm(
         strides: int.
         padding: "same" or "valid", as in `convolution`.
         activation: bool. Whether a ReLU ends it.
+        batch_normalization: bool. False leaves the normalisation out, and the
+            convolution has a bias instead.
         output_name: str or None. Another name for the ReLU.
 
     Returns:
         float [batch, ceil(height / strides), ceil(width / strides), channels], height
         and width those that the padding leaves.
     """
-    features = convolution(features, channels, kernel_size, name=name, strides=strides, padding=padding)
-    features = normalization(f"{name}_bn")(features)
+    use_bias = not batch_normalization
+    features = convolution(
+        features, channels, kernel_size, name=name, strides=strides, padding=padding, use_bias=use_bias
+    )
+    if batch_normalization:
+        features = normalization(f"{name}_bn")(features)
     return layers.ReLU(name=output_name or f"{name}_relu")(features) if activation else features
 
 

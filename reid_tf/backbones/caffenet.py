@@ -35,7 +35,9 @@ def caffenet(
         dropout: float in [0, 1). Rate after fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow
             version.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, or the path of a `.weights.h5` file, such as
+            `reid-tf convert-weights` makes of `bvlc_reference_caffenet.caffemodel`,
+            whose mean it takes over.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w,

@@ -17,6 +17,7 @@ def vgg_front(
     *,
     stackwise_num_convolutions: tuple[int, ...] = (2, 2, 4, 2),
     stackwise_channels: tuple[int, ...] = (64, 128, 256, 512),
+    batch_normalization: bool = True,
     weights: str | None = None,
 ) -> keras.Model:
     """Stacks of 3x3 convolutions with batch normalisation, and a 2x2 max pooling between two stacks.
@@ -29,8 +30,9 @@ def vgg_front(
         image_size: (height, width) in pixels, at least the stride both.
         stackwise_num_convolutions: tuple of ints above 0. Convolutions per stack.
         stackwise_channels: tuple of ints above 0. Their channels, one number per stack.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes VGG without
-            batch normalisation only.
+        batch_normalization: bool. Whether each convolution is normalised, which it was
+            not in the published network: False, and a bias, is for weights of that.
+        weights: None, or the path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
@@ -64,6 +66,7 @@ def vgg_front(
                 stackwise_channels[stack - 1],
                 3,
                 name=f"block{stack}_{index}",
+                batch_normalization=batch_normalization,
                 output_name=f"stage{stack}" if index == num_convolutions else None,
             )
     return load_weights(keras.Model(image, features, name="vgg_front"), weights)

@@ -1,10 +1,15 @@
-"""Make a backbone's weights file from a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
+"""Make a weights file from a published one of PyTorch's (.safetensors, or .pth where it is installed) or Caffe's.
+
+With --backbone it is a file for the backbone's option `weights`; with --detector cpm,
+OpenPose's network for COCO's landmarks becomes a file for the landmark detector `cpm`.
+"""
 
 import json
 import re
+import shlex
 
 from reid_tf.commands import command_line
-from reid_tf.errors import require_package
+from reid_tf.errors import InputError, require_package
 
 SHOWN = 10  # names of a list on the screen; --report has them all
 
@@ -15,21 +20,34 @@ def main() -> None:
         __doc__,
         "reid-tf convert-weights --backbone resnet50 --weights resnet50.safetensors --out resnet50.weights.h5",
     )
-    parser.add_argument("--backbone", required=True, metavar="NAME", help="the backbone that gets the weights")
-    parser.add_argument("--weights", required=True, metavar="FILE", help="the .safetensors, .pth or .pt file")
-    parser.add_argument("--out", required=True, metavar="FILE.weights.h5", help="the file to write")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--backbone", metavar="NAME", help="the backbone that gets the weights")
+    target.add_argument("--detector", choices=("cpm",), help="the landmark detector that gets them")
+    parser.add_argument(
+        "--weights", required=True, metavar="FILE", help="a .safetensors, .pth, .pt or .caffemodel file"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="the .weights.h5 (detector: .keras) file to write")
+    parser.add_argument(
+        "--image-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of a detector (default: 368 184)"
+    )
     parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, even where they do not fit")
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
+    if arguments.image_size and arguments.backbone:
+        raise InputError(f"--image-size belongs to --detector. Received: --backbone {arguments.backbone}.")
     if arguments.weights.endswith((".pth", ".pt")):
         require_package("torch", f"--weights {arguments.weights}", "'reid_tf[torch]'")
 
+    from reid_tf.backbones.weights.caffe_tables import OPENPOSE_COCO
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
     from reid_tf.backbones.weights.state_dict import read_state_dict
     from reid_tf.files import written_beside
+    from reid_tf.models.openpose import IMAGE_SIZE, convert_openpose
 
-    table = weight_table(arguments.backbone)
+    if arguments.backbone:
+        weight_table(arguments.backbone, {})  # a name that does not exist is said before a large file is read
     state = read_state_dict(arguments.weights)
+    table = weight_table(arguments.backbone, state.tensors) if arguments.backbone else OPENPOSE_COCO
     comparison = compare(table, state.tensors)
     print("\n".join(summary(table, state, comparison, None if arguments.verbose else SHOWN)))
     if arguments.verbose:
@@ -38,6 +56,10 @@ def main() -> None:
         lines = [*summary(table, state, comparison), *every_tensor(state, comparison)]
         with written_beside(arguments.report) as beside:
             beside.write_text("\n".join(lines) + "\n")
+    if arguments.detector:
+        convert_openpose(state, arguments.out, tuple(arguments.image_size or IMAGE_SIZE))
+        print(f"Written. To find landmarks:\n--detector cpm --detector-option {shlex.quote(f'run={arguments.out}')}")
+        return
     convert_weights(arguments.backbone, state, arguments.out)
     path = arguments.out if re.fullmatch(r"[\w./-]+", arguments.out) else json.dumps(arguments.out)  # both are YAML
     options = "".join(f"{option}: {value}, " for option, value in table.options.items())

@@ -102,7 +102,7 @@ def find(
 
 def print_summary(landmarks: np.ndarray, path: Path) -> None:
     """Prints the mean confidence of each joint and how many parts have no box of their own."""
-    from reid_tf.pose.joint_orders import JOINTS
+    from reid_tf.datasets.joint_orders import JOINTS
     from reid_tf.pose.part_boxes import describe_regions
 
     print(f"Landmarks of {len(landmarks):,} images: {path}\n\n{'joint':<16} {'mean confidence':>15}")
@@ -113,8 +113,8 @@ def print_summary(landmarks: np.ndarray, path: Path) -> None:
 
 def print_agreement(located: dict[str, np.ndarray], root: Path, other: str) -> None:
     """Prints the PCK of the landmarks, where another file's are the true ones."""
+    from reid_tf.datasets.joint_orders import JOINTS
     from reid_tf.pose.image_sizes import image_size
-    from reid_tf.pose.joint_orders import JOINTS
     from reid_tf.pose.landmark_metrics import landmark_metrics
 
     true = read_landmarks(other)

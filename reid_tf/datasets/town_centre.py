@@ -7,12 +7,13 @@ from itertools import groupby
 from pathlib import Path
 
 from reid_tf.datasets.attributes.labels import add_attributes, annotation_labels
+from reid_tf.datasets.crop_folder import STAMP_FILE
 from reid_tf.datasets.doctor.findings import counted
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.readers.folders import contents, existing_root, read_folder
 from reid_tf.datasets.readers.video import VIDEO_SUFFIXES
 from reid_tf.datasets.record import Record, ReIDDataset
-from reid_tf.datasets.track_crops import STAMP_FILE, CropParameters, check_crops, extract_crops
+from reid_tf.datasets.track_crops import CropParameters, check_crops, extract_crops
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 

@@ -2,24 +2,29 @@
 
 import dataclasses
 import hashlib
-import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from reid_tf.datasets.crop_folder import (
+    STAMP_FILE,
+    check_at_least,
+    check_complete,
+    check_stamp,
+    cut,
+    new_crop_folder,
+    write_jpeg,
+)
 from reid_tf.datasets.doctor.findings import counted
 from reid_tf.datasets.readers.box import Boxes, read_boxes
-from reid_tf.datasets.readers.folders import contents, image_names
+from reid_tf.datasets.readers.folders import image_names
 from reid_tf.datasets.readers.video import read_frames
 from reid_tf.errors import InputError
-from reid_tf.files import folder_written_beside, write_json
+from reid_tf.files import write_json
 from reid_tf.progress import progress_bar
 
-STAMP_FILE = "crops.json"
 _LEAST = {"every": 1, "min_height": 1, "min_width": 1, "quality": 1}
 
 _LOG = logging.getLogger(__name__)
@@ -46,11 +51,7 @@ class CropParameters:
     quality: int
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}. Received: {name}={getattr(self, name)}.")
-        if self.quality > 100:
-            raise InputError(f"quality must be at most 100. Received: quality={self.quality}.")
+        check_at_least(_LEAST, dataclasses.asdict(self))
 
 
 def extract_crops(folder: Path, frames: Path, boxes: Path, parameters: CropParameters) -> None:
@@ -68,18 +69,10 @@ def extract_crops(folder: Path, frames: Path, boxes: Path, parameters: CropParam
         InputError: something else is in the folder, it cannot be written, the frames or
             boxes cannot be read, or no box gives a crop.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = f"holds {contents(folder)}" if folder.is_dir() else "is a file"
-        raise InputError(f"Crops need a new or empty folder, or one with a {STAMP_FILE}: {str(folder)!r} {what}.")
-    _LOG.info("Cutting the persons of %s out into %s, once.", frames, folder)
-    read = read_boxes(boxes)
-    try:
-        with folder_written_beside(folder) as beside:
-            crops = _write_crops(beside, frames, read, parameters)
-            write_json(beside / STAMP_FILE, {**_stamp(frames, boxes, parameters), "crops": crops})
-    except OSError as error:
-        if not (folder / STAMP_FILE).is_file():  # unless another process was faster
-            raise InputError(f"The crops cannot be written to {str(folder)!r}: {error}.") from error
+    with new_crop_folder(folder) as beside:
+        _LOG.info("Cutting the persons of %s out into %s, once.", frames, folder)
+        crops = _write_crops(beside, frames, read_boxes(boxes), parameters)
+        write_json(beside / STAMP_FILE, {**_stamp(frames, boxes, parameters), "crops": crops})
 
 
 def check_crops(folder: Path, frames: Path | None, boxes: Path | None, parameters: CropParameters) -> None:
@@ -96,23 +89,8 @@ def check_crops(folder: Path, frames: Path | None, boxes: Path | None, parameter
         InputError: the crops were made in another way (the message says what differs),
             or some of them are gone.
     """
-    wanted = _stamp(frames, boxes, parameters)
-    try:
-        stamp = json.loads((folder / STAMP_FILE).read_text())
-        differing = [name for name in wanted if stamp[name] != wanted[name]]
-        written = stamp["crops"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{str(folder / STAMP_FILE)!r} is damaged ({error!r}): delete the folder.") from error
-    if differing:
-        raise InputError(
-            f"The crops in {str(folder)!r} were made with {_settings(stamp, differing)}, not with "
-            f"{_settings(wanted, differing)}: delete that folder, or name another one with the option crops."
-        )
-    found = len(image_names(folder))
-    if found != written:
-        raise InputError(
-            f"The folder {str(folder)!r} holds {found} of {written} crops: delete it to have them cut out again."
-        )
+    written = check_stamp(folder, _stamp(frames, boxes, parameters))
+    check_complete(folder, len(image_names(folder)), written)
 
 
 def _write_crops(folder: Path, frames: Path, boxes: Boxes, parameters: CropParameters) -> int:
@@ -130,9 +108,9 @@ def _write_crops(folder: Path, frames: Path, boxes: Boxes, parameters: CropParam
     )
     for image, frame, start, stop in zip(images, wanted, starts, [*starts[1:], len(tracks)], strict=True):
         for track, box in zip(tracks[start:stop], edges[start:stop], strict=True):
-            crop = _cut(image, box)
+            crop, _ = cut(image, box)
             if crop.shape[0] >= parameters.min_height and crop.shape[1] >= parameters.min_width:
-                (folder / f"{track:04d}_c0_f{frame:06d}.jpg").write_bytes(_encode(crop, parameters.quality))
+                write_jpeg(folder / f"{track:04d}_c0_f{frame:06d}.jpg", crop, parameters.quality)
                 number += 1
     small = f"outside the frame or below {parameters.min_height} x {parameters.min_width} pixels"
     left_out = counted(len(tracks) - number, "box", "boxes")
@@ -141,17 +119,6 @@ def _write_crops(folder: Path, frames: Path, boxes: Boxes, parameters: CropParam
     if not number:
         raise InputError(f"No crop is left: all {len(tracks)} boxes are {small}.")
     return number
-
-
-def _cut(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Returns the part of a box (left, top, right, bottom) inside the image; it may be empty."""
-    height, width = image.shape[:2]
-    left, top, right, bottom = np.clip(np.rint(box), 0, [width, height, width, height]).astype(int)
-    return image[top:bottom, left:right]
-
-
-def _encode(image: np.ndarray, quality: int) -> bytes:
-    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
 
 
 def _stamp(frames: Path | None, boxes: Path | None, parameters: CropParameters) -> dict[str, Any]:
@@ -163,7 +130,3 @@ def _stamp(frames: Path | None, boxes: Path | None, parameters: CropParameters) 
     if boxes is not None:
         stamp["boxes"] = f"{boxes.name}, SHA-256 {hashlib.sha256(boxes.read_bytes()).hexdigest()[:16]}"
     return stamp
-
-
-def _settings(stamp: dict[str, Any], names: Sequence[str]) -> str:
-    return ", ".join(f"{name}={stamp[name]!r}" for name in names)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_tf.datasets.joint_orders import MPII_14, in_coco_18
 from reid_tf.datasets.readers.folders import SPLIT_FOLDERS, image_names
 from reid_tf.datasets.readers.hdf5 import open_hdf5_mat
 from reid_tf.errors import InputError
 from reid_tf.pose.found_landmarks import FoundLandmarks
-from reid_tf.pose.joint_orders import MPII_14, in_coco_18
 
 _VARIABLE = "pp"
 _CROP = (64.0, 128.0)  # width and height of every image of Market-1501

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reid_tf.datasets.joint_orders import JOINTS
 from reid_tf.errors import InputError, one_line
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.detector import LandmarkDetector
-from reid_tf.pose.joint_orders import JOINTS
 from reid_tf.registry import DETECTORS
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from reid_tf.datasets.joint_orders import inside_the_image
 from reid_tf.datasets.landmarks import read_landmarks
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
@@ -16,7 +17,6 @@ from reid_tf.pose.coco_json import read_coco
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.pose.found_landmarks import FoundLandmarks
 from reid_tf.pose.image_sizes import image_size
-from reid_tf.pose.joint_orders import inside_the_image
 from reid_tf.pose.openpose_json import read_openpose
 from reid_tf.registry import DETECTORS
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from reid_tf.datasets.joint_orders import JOINTS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from reid_tf.errors import InputError
-from reid_tf.pose.joint_orders import JOINTS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 
 _DIAGONALS = ((RIGHT_SHOULDER, LEFT_HIP), (LEFT_SHOULDER, RIGHT_HIP))
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from reid_tf.datasets.joint_orders import COCO_17, in_coco_18, inside_the_image
 from reid_tf.errors import InputError
 from reid_tf.pose.detector import LandmarkDetector
-from reid_tf.pose.joint_orders import COCO_17, in_coco_18, inside_the_image
 from reid_tf.registry import DETECTORS
 
 _OUTPUT_SHAPE = (1, 1, 17, 3)

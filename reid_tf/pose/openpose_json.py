@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from reid_tf.datasets.joint_orders import BODY_25, COCO_18, in_coco_18
+from reid_tf.datasets.readers.json import read_json
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.found_landmarks import FoundLandmarks
-from reid_tf.pose.joint_orders import BODY_25, COCO_18, in_coco_18
-from reid_tf.pose.json_file import read_json
 
 _ENDING = "_keypoints.json"
 _ORDERS = {3 * NUM_LANDMARKS: COCO_18, 3 * 25: BODY_25}

@@ -13,9 +13,9 @@ import numpy as np
 
 from reid_tf.arrays import functions_of
 from reid_tf.datasets.doctor.findings import counted
+from reid_tf.datasets.joint_orders import PARTS
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
-from reid_tf.pose.joint_orders import PARTS
 
 # The lowest score at which a landmark lies, to the eye, where it should on real crops (MoveNet).
 LEAST_CONFIDENCE = 0.15

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from reid_tf.datasets.joint_orders import PARTS
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import read_image
-from reid_tf.pose.joint_orders import PARTS
 from reid_tf.pose.part_boxes import LEAST_CONFIDENCE, part_boxes, parts_seen
 from reid_tf.report.image_grid import image_grid
 from reid_tf.report.picture import TILE

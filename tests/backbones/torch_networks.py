@@ -54,6 +54,32 @@ class AlexNet(nn.Module):
         return self.classifier[:-1](self.features(images).flatten(1))[..., None, None]
 
 
+class CaffeNet(nn.Module):
+    """Caffe's bvlc_reference_caffenet: pooling that rounds up, before the normalisation; a tower for each group."""
+
+    def __init__(self, channels=(96, 256, 384, 384, 256), fully_connected=4096, num_classes=1000):
+        super().__init__()
+        one, two, three, four, five = channels
+        self.conv1 = nn.Conv2d(3, one, 11, 4)
+        self.conv2 = nn.Conv2d(one, two, 5, padding=2, groups=2)
+        self.conv3 = nn.Conv2d(two, three, 3, padding=1)
+        self.conv4 = nn.Conv2d(three, four, 3, padding=1, groups=2)
+        self.conv5 = nn.Conv2d(four, five, 3, padding=1, groups=2)
+        self.fc6 = nn.Linear(five * 36, fully_connected)
+        self.fc7 = nn.Linear(fully_connected, fully_connected)
+        self.fc8 = nn.Linear(fully_connected, num_classes)
+        self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.norm = nn.LocalResponseNorm(5, 1e-4, 0.75, 1.0)
+
+    def feature_map(self, images):
+        features = self.norm(self.pool(functional.relu(self.conv1(images))))
+        features = self.norm(self.pool(functional.relu(self.conv2(features))))
+        features = functional.relu(self.conv4(functional.relu(self.conv3(features))))
+        features = self.pool(functional.relu(self.conv5(features)))
+        features = functional.relu(self.fc6(features.flatten(1)))
+        return functional.relu(self.fc7(features))[..., None, None]
+
+
 class VGG16(nn.Module):
     """torchvision's; its channels as arguments."""
 
@@ -195,3 +221,50 @@ class OSNet(nn.Module):
     def feature_map(self, images):
         features = functional.max_pool2d(self.conv1(images), 3, 2, 1)
         return self.conv5(self.conv4(self.conv3(self.conv2(features))))
+
+
+class OpenPose(nn.Module):
+    """OpenPose's for COCO's 18 landmarks: two branches; every layer but a branch's last has a ReLU."""
+
+    def __init__(self):
+        super().__init__()
+        self.front, channels = [], 3
+        for stack, (count, width) in enumerate(((2, 64), (2, 128), (4, 256), (2, 512)), start=1):
+            for index in range(1, count + 1):
+                channels = self._add(self.front, f"conv{stack}_{index}", channels, width, 3)
+        self._add(self.front, "conv4_3_CPM", 512, 256, 3)
+        self._add(self.front, "conv4_4_CPM", 256, 128, 3)
+        self.branches = {}
+        for stage, (branch, maps) in itertools.product(range(1, 7), (("L1", 38), ("L2", 19))):
+            names = self.branches[stage, branch] = []
+            channels, prefix, suffix = 128 + 38 + 19, "Mconv", f"_stage{stage}_{branch}"
+            sizes = [(7, 128)] * 5 + [(1, 128), (1, maps)]
+            if stage == 1:
+                channels, prefix, suffix = 128, "conv5_", f"_CPM_{branch}"
+                sizes = [(3, 128)] * 3 + [(1, 512), (1, maps)]
+            for index, (kernel, width) in enumerate(sizes, start=1):
+                channels = self._add(names, f"{prefix}{index}{suffix}", channels, width, kernel)
+
+    def _add(self, names, name, channels, width, kernel):
+        self.add_module(name, nn.Conv2d(channels, width, kernel, padding=kernel // 2))
+        names.append(name)
+        return width
+
+    def belief_maps(self, images):
+        """The second branch's maps [batch, 19, height / 8, width / 8] of each stage."""
+        features = images
+        for name in self.front:
+            if name in ("conv2_1", "conv3_1", "conv4_1"):
+                features = functional.max_pool2d(features, 2)
+            features = functional.relu(getattr(self, name)(features))
+        seen, beliefs = features, []
+        for stage in range(1, 7):
+            fields, maps = (self._branch(seen, self.branches[stage, branch]) for branch in ("L1", "L2"))
+            beliefs.append(maps)
+            seen = torch.cat([fields, maps, features], 1)
+        return beliefs
+
+    def _branch(self, seen, names):
+        for name in names[:-1]:
+            seen = functional.relu(getattr(self, name)(seen))
+        return getattr(self, names[-1])(seen)

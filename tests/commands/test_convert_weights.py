@@ -6,9 +6,11 @@ import pytest
 from omegaconf import OmegaConf
 from safetensors.numpy import save_file
 
+from reid_tf.backbones.weights.caffe_tables import OPENPOSE_COCO
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.backbones.weights.torch_tables import TABLES
-from reid_tf.registry import BACKBONES
+from reid_tf.models import openpose
+from reid_tf.registry import BACKBONES, DETECTORS, MODELS
 
 NAME = "osnet_x0_25"
 
@@ -65,3 +67,40 @@ def test_what_does_not_fit_is_reported_and_not_written(run, published, tmp_path)
     assert "missing: 255 more\n" in result.stdout
     assert "missing: layer4.2.bn3.running_var\n" in report.read_text()
     assert not out.exists()
+
+
+@pytest.fixture
+def narrow_openpose(monkeypatch):
+    """OpenPose's network with a few channels, which the module converts to for this test: its tensors."""
+    monkeypatch.setitem(openpose.BACKBONE, "stackwise_channels", (2, 2, 2, 4))
+    for option, value in {"width": 2, "feature_channels": (4, 2), "first_stage_width": 4, "affinity_fields": 2}.items():
+        monkeypatch.setitem(openpose.MODEL, option, value)
+    backbone = BACKBONES.build(openpose.BACKBONE, image_size=(32, 16))
+    model = MODELS.build(openpose.MODEL, backbone=backbone).model
+    shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
+    return {
+        row.tensor: np.full(row.layout.torch_shape(shapes[row.variable]), 0.1, np.float32) for row in OPENPOSE_COCO.rows
+    }
+
+
+def test_a_detector_is_written_and_its_line_finds_landmarks(run, narrow_openpose, tmp_path):
+    save_file(narrow_openpose | {"Mconv7_stage6_L1.bias": np.zeros(2, np.float32)}, tmp_path / "a.safetensors")
+    arguments = ("--detector", "cpm", "--weights", tmp_path / "a.safetensors", "--image-size", "32", "16")
+    result = run("convert_weights", *arguments, "--out", tmp_path / "a b.keras")
+    assert result.returncode == 0, result.stderr
+    assert "170 tensors used, 0 unused, 0 missing, 1 left out on purpose (Mconv?_stage6_L1.*)" in result.stdout
+    assert result.stdout.endswith(f"--detector cpm --detector-option 'run={tmp_path}/a b.keras'\n")
+    detector = DETECTORS.build({"name": "cpm", "run": str(tmp_path / "a b.keras")})
+    assert detector(np.zeros((1, 32, 16, 3), np.uint8), ["a.jpg"]).shape == (1, 18, 3)
+
+
+def test_options_that_do_not_go_together(run, published, tmp_path):
+    path, *_ = published
+    arguments = ("--weights", path, "--out", tmp_path / "a.weights.h5")
+    result = run("convert_weights", "--backbone", NAME, "--image-size", "32", "16", *arguments)
+    assert result.returncode == 2
+    assert "belongs to --detector. Received: --backbone osnet_x0_25." in result.stderr
+    result = run("convert_weights", "--detector", "cpm", *arguments)
+    assert result.returncode == 2
+    assert "must be named *.keras. Received: " in result.stderr
+    assert run("convert_weights", *arguments).returncode == 2

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from reid_tf.datasets.joint_orders import JOINTS
 from reid_tf.datasets.landmarks import LANDMARKS_FILE, read_detector, read_landmarks, write_landmarks
-from reid_tf.pose.joint_orders import JOINTS
 from reid_tf.registry import DETECTORS
 
 NAMES = ("a.png", "b.png", "c/d.png")

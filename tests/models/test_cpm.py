@@ -59,6 +59,36 @@ def test_each_stages_loss_reaches_the_backbone_and_no_later_stage():
         assert f"stage{stage}_beliefs/kernel" in reached
 
 
+def test_the_branch_of_fields_learns_through_the_next_stages_beliefs():
+    system = build("cpm", **SMALL, affinity_fields=6, feature_channels=(5, 3), first_stage_width=7)
+    kernels = {variable.path: tuple(variable.shape) for variable in system.model.weights if variable.name == "kernel"}
+    assert kernels["features_1_conv/kernel"][3] == 5
+    assert kernels["features_conv/kernel"] == (3, 3, 5, 3)
+    assert kernels["stage1_fields/kernel"] == (1, 1, 7, 6)
+    assert kernels["stage2_1_conv/kernel"][2] == kernels["stage2_fields_1_conv/kernel"][2] == 6 + 19 + 3
+    assert not [path for path in kernels if path.startswith("stage3_fields")]
+    for variable in system.model.trainable_variables:  # the last convolutions begin too small for the first ones
+        variable.assign_add(np.random.default_rng(0).normal(0, 0.05, variable.shape))
+    targets, variables = labels(system), system.model.trainable_variables
+    with tf.GradientTape() as tape:
+        outputs = system.model({"image": images(0)}, training=True)
+        loss = tf.add_n([system.losses[key](targets[key], maps) for key, maps in outputs.items()])
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    for variable, gradient in zip(variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert variable.name != "kernel" or np.any(gradient), variable.path
+
+
+def test_without_normalisation_convolutions_have_a_bias():
+    backbone = BACKBONES.build({"name": "vgg_front", "batch_normalization": False}, image_size=(16, 16))
+    model = MODELS.build({"name": "cpm", **SMALL, "batch_normalization": False}, backbone=backbone).model
+    assert {variable.name for variable in model.weights} == {"kernel", "bias"}
+    for part in (backbone, model):
+        convolutions = [layer for layer in part.layers if isinstance(layer, keras.layers.Conv2D)]
+        assert convolutions
+        assert all(layer.use_bias for layer in convolutions)
+
+
 def test_later_stages_see_further():
     """How far down the picture the beliefs of the first row look, with weights that let no influence vanish."""
     backbone = BACKBONES.build(
@@ -117,6 +147,9 @@ def test_the_saved_model_loads_and_agrees(tmp_path):
         ({"width": -1}, "width must be above 0. Received: width=-1"),
         ({"refinement_convolutions": 0}, "above 0. Received: refinement_convolutions=0"),
         ({"refinement_kernel": 6}, "refinement_kernel must be odd. Received: refinement_kernel=6"),
+        ({"affinity_fields": -1}, "affinity_fields must be at least 0. Received: affinity_fields=-1"),
+        ({"first_stage_width": 0}, "first_stage_width must be above 0. Received: first_stage_width=0"),
+        ({"feature_channels": (8, 0)}, "feature_channels must be above 0. Received: feature_channels=0"),
         ({"sigma": -1.0}, "sigma must be positive. Received: sigma=-1.0"),
         ({"peak_weight": -0.5}, "peak_weight must not be negative. Received: peak_weight=-0.5"),
     ],

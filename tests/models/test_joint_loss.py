@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from reid_tf.datasets.joint_orders import PARTS
 from reid_tf.errors import InputError
-from reid_tf.pose.joint_orders import PARTS
 from reid_tf.registry import BACKBONES, MODELS
 from tests.models.made_models import IDENTITIES, SIZE, build, images, labels, part_boxes
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from reid_tf.datasets.joint_orders import PARTS
 from reid_tf.pipeline.augment.augmentation import augment_batch
-from reid_tf.pose.joint_orders import PARTS
 from reid_tf.pose.part_boxes import part_boxes, parts_seen
 from reid_tf.registry import AUGMENTATIONS
 

@@ -6,9 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+from reid_tf.datasets.joint_orders import BODY_25, COCO_17, MPII_14, in_coco_18
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.errors import InputError
-from reid_tf.pose.joint_orders import BODY_25, COCO_17, MPII_14, in_coco_18
 from reid_tf.registry import DETECTORS
 
 WIDTH, HEIGHT = 24, 48

@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
+from reid_tf.datasets.joint_orders import JOINTS
 from reid_tf.errors import InputError
-from reid_tf.pose.joint_orders import JOINTS
 from reid_tf.pose.landmark_metrics import landmark_metrics, percentage_of_correct_keypoints
 
 SHOULDERS, HIPS = (2, 5), (8, 11)

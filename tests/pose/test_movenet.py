@@ -5,9 +5,9 @@ import h5py
 import numpy as np
 import pytest
 
+from reid_tf.datasets.joint_orders import MPII_14, in_coco_18
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import load_images
-from reid_tf.pose.joint_orders import MPII_14, in_coco_18
 from reid_tf.pose.landmark_metrics import landmark_metrics
 from reid_tf.registry import DETECTORS
 

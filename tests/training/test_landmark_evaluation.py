@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from reid_tf.config import ExperimentConfig, parse_config
+from reid_tf.datasets.joint_orders import JOINTS
 from reid_tf.datasets.landmarks import LANDMARKS_FILE, read_landmarks, write_landmarks
 from reid_tf.datasets.load import load_dataset
 from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
 from reid_tf.pipeline.detect import detect_landmarks
-from reid_tf.pose.joint_orders import JOINTS
 from reid_tf.pose.landmark_metrics import landmark_metrics
 from reid_tf.registry import DETECTORS
 from reid_tf.training.experiment import build_experiment

@@ -1,4 +1,4 @@
-"""A table, applied: the weights of a PyTorch network become those of our backbone, and a report of every tensor."""
+"""A table, applied: the weights of another framework's network become ours, and a report of every tensor."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from reid_tf.backbones.weights.caffe_tables import CAFFE_TABLES, OPENPOSE_COCO
 from reid_tf.backbones.weights.provenance import Provenance, write_provenance
 from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.table import Row, WeightTable
@@ -16,7 +17,7 @@ from reid_tf.files import written_beside
 from reid_tf.options import unknown
 from reid_tf.registry import BACKBONES
 
-IMAGE_SIZE = (224, 224)  # any will do; networks with fully connected layers take no smaller one
+IMAGE_SIZE = (227, 227)  # any will do that is no smaller: no network enlarges it, and says so
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,30 +38,44 @@ class Comparison:
     missing: tuple[str, ...]
 
 
-def weight_table(backbone: str) -> WeightTable:
-    """Returns the table of a backbone; one without a table raises `InputError` with the nearest that has one."""
-    if backbone not in TABLES:
-        raise InputError(unknown("backbone with weights of PyTorch", backbone, TABLES))
-    return TABLES[backbone]
+def weight_table(backbone: str, tensors: Mapping[str, np.ndarray]) -> WeightTable:
+    """Chooses the table by which a backbone takes the weights of a file.
+
+    Args:
+        backbone: str. A registered backbone that has a table.
+        tensors: mapping from name to array. What the file holds.
+
+    Returns:
+        `WeightTable`: PyTorch's or Caffe's, whichever finds more of its tensors.
+
+    Raises:
+        InputError: the backbone has no table; the message names the nearest that has
+            one.
+    """
+    tables = [tables[backbone] for tables in (TABLES, CAFFE_TABLES) if backbone in tables]
+    if not tables:
+        raise InputError(unknown("backbone with weights of PyTorch or Caffe", backbone, {**TABLES, **CAFFE_TABLES}))
+    return max(tables, key=lambda table: sum(name in tensors for name in table.tensors))
 
 
 def compare(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> Comparison:
     """Compares the names of a file's tensors with those of a table."""
-    wanted = {row.tensor for row in table.rows}
+    wanted = table.tensors
     others = [name for name in tensors if name not in wanted]
     return Comparison(
         used=tuple(row for row in table.rows if row.tensor in tensors),
         left_out=tuple(name for name in others if table.has_no_place_for(name)),
         unused=tuple(name for name in others if not table.has_no_place_for(name)),
-        missing=tuple(row.tensor for row in table.rows if row.tensor not in tensors),
+        missing=tuple(name for name in wanted if name not in tensors),
     )
 
 
 def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison:
-    """Gives a backbone the weights of a state dict and the preprocessing that they expect; all of it, or nothing.
+    """Gives a network the weights of a state dict and the preprocessing that they expect; all of it, or nothing.
 
     Args:
-        model: keras.Model. The backbone of the table, built with `table.options`.
+        model: keras.Model. The backbone of the table, built with `table.options`, or a
+            model with such a backbone inside.
         table: `WeightTable`.
         state: `StateDict`.
 
@@ -74,17 +89,18 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
     comparison = _fitting_comparison(table, state)
     rows = {row.variable: row for row in table.rows}
     if rows.keys() != {variable.path for variable in model.weights}:
-        raise InputError(f"The table of {table.source} is not that of the backbone {model.name!r}.")
+        raise InputError(f"The table of {table.source} is not that of the network {model.name!r}.")
     hint = _hint(table, state.tensors)
     values = [(variable, _value(rows[variable.path], state, tuple(variable.shape), hint)) for variable in model.weights]
     for variable, value in values:
         variable.assign(value)
-    model.get_layer("preprocessing").adopt(table.preprocessing())
+    backbone = next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
+    backbone.get_layer("preprocessing").adopt(table.preprocessing())
     return comparison
 
 
 def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Comparison:
-    """Writes the weights of a PyTorch network as a file for a backbone's option `weights`.
+    """Writes the weights of another framework's network as a file for a backbone's option `weights`.
 
     The file says what its weights expect: `load_weights` gives the backbone their
     preprocessing, and refuses them where the backbone is configured to be another
@@ -102,7 +118,7 @@ def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Compari
         InputError: the backbone has no table, the weights do not fit, or `out` has
             another suffix.
     """
-    table = weight_table(backbone)
+    table = weight_table(backbone, state.tensors)
     if not str(out).endswith(".weights.h5"):
         raise InputError(f"The file of converted weights must be named *.weights.h5. Received: {str(out)!r}.")
     _fitting_comparison(table, state)  # before a large model is built in vain
@@ -120,21 +136,32 @@ def _fitting_comparison(table: WeightTable, state: StateDict) -> Comparison:
     if comparison.missing:
         raise InputError(
             f"The file {state.path!r} does not hold the weights of {table.source}: it lacks {len(comparison.missing)} "
-            f"of the {len(table.rows)} tensors, the first being {comparison.missing[0]!r}{hint}."
+            f"of the {len(table.tensors)} tensors, the first being {comparison.missing[0]!r}{hint}."
         )
     if comparison.unused and hint:
         raise InputError(
             f"The file {state.path!r} does not hold the weights of {table.source}: {len(comparison.unused)} of its "
             f"tensors do not belong to that network, the first being {comparison.unused[0]!r}{hint}."
         )
+    places = [state.layers.index(layer) for layer in table.layer_order if layer in state.layers]
+    if places != sorted(places):
+        order = ", ".join(state.layers[place] for place in sorted(places))
+        raise InputError(
+            f"The file {state.path!r} holds tensors as those of {table.source}, but of another network, whose layers "
+            f"come as {order} instead of {', '.join(table.layer_order)}."
+        )
     return comparison
 
 
 def _hint(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> str:
     """Names the backbone whose table finds the most of a file's tensors, unless it is the one of `table`."""
-    fitting = {name: len(other.rows) for name, other in TABLES.items() if other.fits(tensors)}
-    best = max(fitting, key=lambda name: fitting[name], default=None)
-    return "" if best is None or TABLES[best] is table else f"; it fits the backbone {best!r}"
+    every = [(f"backbone {name!r}", other) for tables in (TABLES, CAFFE_TABLES) for name, other in tables.items()]
+    every.append(("detector 'cpm'", OPENPOSE_COCO))
+    fitting = [(name, other) for name, other in every if other.fits(tensors)]
+    if not fitting:
+        return ""
+    name, best = max(fitting, key=lambda entry: len(entry[1].tensors))
+    return "" if best is table else f"; it fits the {name}"
 
 
 def _value(row: Row, state: StateDict, shape: tuple[int, ...], hint: str) -> np.ndarray:
@@ -161,8 +188,9 @@ def summary(table: WeightTable, state: StateDict, comparison: Comparison, shown:
         Lines.
     """
     lines = [f"{state.path}, as {table.source}" + "".join(f"; {step}" for step in state.unwrapped)]
+    used = len(table.tensors) - len(comparison.missing)
     lines.append(
-        f"{len(comparison.used)} tensors used, {len(comparison.unused)} unused, {len(comparison.missing)} missing, "
+        f"{used} tensors used, {len(comparison.unused)} unused, {len(comparison.missing)} missing, "
         f"{len(comparison.left_out)} left out on purpose ({', '.join(table.left_out)})"
     )
     for what, names in (("unused", comparison.unused), ("missing", comparison.missing)):

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import keras
 
+from reid_tf.backbones.weights.caffe_tables import CAFFE_TABLES
 from reid_tf.backbones.weights.download import download
 from reid_tf.backbones.weights.provenance import Provenance, read_provenance
 from reid_tf.backbones.weights.torch_tables import TABLES
@@ -17,7 +18,7 @@ from reid_tf.layers.preprocessing import STORED
 
 # What h5py and Keras raise for a damaged file, or one of another network.
 _UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
-_CONVERTS = "; reid-tf convert-weights makes one of PyTorch's"
+_CONVERTS = "; reid-tf convert-weights makes one of PyTorch's or Caffe's"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,7 @@ def load_weights(
         return _load_published(model, download(published.url, published.md5), published)
     path = Path(weights).expanduser()
     if not path.is_file():
-        hint = _CONVERTS if model.name in TABLES else ""
+        hint = _CONVERTS if model.name in (*TABLES, *CAFFE_TABLES) else ""
         raise InputError(
             f"There is no weights file {weights!r} for the backbone {model.name!r}. Allowed: {allowed}{hint}."
         )
@@ -92,7 +93,7 @@ def load_weights(
         return _load_own(model, path, options or {})
     if path.suffix == ".h5" and published is not None:
         return _load_published(model, path, published)
-    hint = _CONVERTS if path.suffix in (".pth", ".pt", ".safetensors") else ""
+    hint = _CONVERTS if path.suffix in (".pth", ".pt", ".safetensors", ".caffemodel") else ""
     raise InputError(f"The backbone {model.name!r} cannot read the weights file {weights!r}. Allowed: {allowed}{hint}.")
 
 

@@ -1,4 +1,4 @@
-"""Files of PyTorch's world -> names and arrays. Reading one never runs code that the file holds."""
+"""Files of weights -> names and arrays. Reading one never runs code that the file holds."""
 
 import dataclasses
 import pickle
@@ -40,11 +40,14 @@ class StateDict:
         path: str. The file.
         tensors: mapping from name to array; whatever has a fraction is float32.
         unwrapped: tuple of str. What lay around the names, in words.
+        layers: tuple of str. The network's layers in their order, those without weights
+            too; empty where the file does not say.
     """
 
     path: str
     tensors: Mapping[str, np.ndarray]
     unwrapped: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
 
 def read_state_dict(path: str | Path) -> StateDict:
@@ -53,7 +56,8 @@ def read_state_dict(path: str | Path) -> StateDict:
     Args:
         path: str or Path. A `.safetensors` file, or a `.pth` or `.pt` file
             (`model.pth.tar-60` is one too), which needs PyTorch and is read as weights
-            only: a file with objects other than tensors and plain values is refused.
+            only: a file with objects other than tensors and plain values is refused; or
+            Caffe's `.caffemodel`, see `read_caffemodel`.
 
     Returns:
         `StateDict`.
@@ -65,12 +69,18 @@ def read_state_dict(path: str | Path) -> StateDict:
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(f"There is no weights file {str(path)!r}.")
+    if path.suffix in (".caffemodel", ".prototxt"):  # the one is often taken for the other
+        from reid_tf.backbones.weights.caffe import read_caffemodel
+
+        return read_caffemodel(path)
     if path.suffix == ".safetensors":
         loaded: Any = _load_safetensors(path)
     elif {".pth", ".pt"} & set(path.suffixes):
         loaded = _load_torch(path)
     else:
-        raise InputError(f"A file to convert must be a .safetensors, .pth or .pt file. Received: {str(path)!r}.")
+        raise InputError(
+            f"A file to convert must be a .safetensors, .pth, .pt or .caffemodel file. Received: {str(path)!r}."
+        )
     unwrapped = []
     if isinstance(loaded, Mapping) and isinstance(loaded.get(ENVELOPE), Mapping):
         loaded = loaded[ENVELOPE]

@@ -14,19 +14,33 @@ Shape = tuple[int, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How PyTorch stores what one of our variables holds.
+    """How PyTorch, or Caffe, stores what one of our variables holds.
 
     Args:
-        order: ints. Our axes in the order in which PyTorch stores them.
-        torch_shape: function from our shape to the shape of PyTorch's tensor.
+        order: ints. Our axes in the order in which the file stores them.
+        torch_shape: function from our shape to the shape of the file's tensor.
+        part: (index, parts). Which of as many equal parts of the tensor's first axis
+            the variable holds: a group of a grouped convolution.
     """
 
     order: tuple[int, ...]
     torch_shape: Callable[[Shape], Shape]
+    part: tuple[int, int] = (0, 1)
 
     def convert(self, tensor: np.ndarray, shape: Shape) -> np.ndarray:
-        """Returns a tensor of `torch_shape(shape)` as an array of `shape`."""
+        """Returns a tensor of `torch_shape(shape)`, or its part, as an array of `shape`."""
+        index, parts = self.part
+        tensor = np.split(tensor, parts)[index]
         return tensor.reshape([shape[axis] for axis in self.order]).transpose(np.argsort(self.order))
+
+    def of_group(self, index: int, groups: int) -> "Layout":
+        """Returns the layout of one group, from 0, of a convolution that the file stores as a whole."""
+
+        def whole_shape(shape: Shape) -> Shape:
+            first, *rest = self.torch_shape(shape)
+            return (groups * first, *rest)
+
+        return Layout(self.order, whole_shape, (index, groups))
 
 
 VECTOR = Layout((0,), lambda shape: shape)
@@ -69,6 +83,8 @@ class WeightTable:
         options: mapping. Options of the backbone that do not show in the weights'
             shapes, as these weights need them.
         preprocessing: function that makes what the weights expect as the first layer.
+        layer_order: strs. Layers that must come in this order where the file says in
+            which its layers come: they tell networks apart whose tensors do not.
     """
 
     source: str
@@ -77,6 +93,12 @@ class WeightTable:
     mark: tuple[str, Shape]
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     preprocessing: Callable[[], ChannelNormalization] = imagenet_normalization
+    layer_order: tuple[str, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """The names in the file, each once: two variables may share a tensor."""
+        return tuple(dict.fromkeys(row.tensor for row in self.rows))
 
     def has_no_place_for(self, name: str) -> bool:
         """Says whether a tensor is one of those that are left out on purpose."""
@@ -85,4 +107,4 @@ class WeightTable:
     def fits(self, tensors: Mapping[str, np.ndarray]) -> bool:
         """Says whether a file has all the tensors that this table wants, the marked one in its shape."""
         name, shape = self.mark
-        return all(row.tensor in tensors for row in self.rows) and tensors[name].shape == shape
+        return all(tensor in tensors for tensor in self.tensors) and tensors[name].shape == shape

@@ -109,7 +109,10 @@ def test_truncated_file_is_named(tmp_path, torch, kept):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("none.pth", r"no weights file '.*none\.pth'"), ("a.onnx", r"\.safetensors, \.pth or \.pt file.*a\.onnx")],
+    [
+        ("none.pth", r"no weights file '.*none\.pth'"),
+        ("a.onnx", r"\.safetensors, \.pth, \.pt or \.caffemodel .*a\.onnx"),
+    ],
 )
 def test_missing_file_and_other_formats_are_named(tmp_path, name, message):
     (tmp_path / "a.onnx").touch()

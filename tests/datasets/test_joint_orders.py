@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reid_tf.pose.joint_orders import (
+from reid_tf.datasets.joint_orders import (
     BODY_25,
     COCO_17,
     COCO_18,

@@ -1,0 +1,82 @@
+"""COCO's keypoint files: the people in images, each with 17 points."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reid_tf.datasets.readers.json import read_json
+from reid_tf.errors import InputError
+
+_VISIBLE = 2.0
+
+
+class CocoPeople(NamedTuple):
+    """The people that a file has keypoints of.
+
+    Args:
+        annotations: tuple of N mappings, as the file has them.
+        images: tuple of N mappings. The image of each, with `file_name`.
+        keypoints: float32 [N, 17, 3]. x and y in pixels as the file has them, and a
+            confidence: COCO's own third value (0 not labelled, 1 hidden, 2 visible) as
+            0, 0.5 or 1; estimators write scores there, which are kept.
+    """
+
+    annotations: tuple[Mapping[str, Any], ...]
+    images: tuple[Mapping[str, Any], ...]
+    keypoints: np.ndarray
+
+
+def read_coco_people(path: Path) -> CocoPeople:
+    """Reads a COCO keypoint file, with people as annotators or estimators saw them.
+
+    Args:
+        path: Path. The JSON file: `images` with `id` and `file_name`, `annotations`
+            with `image_id` and `keypoints`, 51 numbers in pixels.
+
+    Returns:
+        `CocoPeople`; annotations without keypoints are left out.
+
+    Raises:
+        InputError: the file cannot be read or is another one, COCO's `instances_*.json`
+            among them.
+    """
+    content = read_json(path)
+    try:
+        described = {image["id"]: image for image in content["images"]}
+        annotations = tuple(entry for entry in content["annotations"] if "keypoints" in entry)
+        images = tuple(described[entry["image_id"]] for entry in annotations)
+        nameless = sum("file_name" not in image for image in images)
+    except (KeyError, TypeError) as error:
+        raise InputError(_other_file(path, repr(error))) from error
+    if nameless:
+        raise InputError(_other_file(path, f"{nameless} images have no file_name"))
+    if content["annotations"] and not annotations:
+        raise InputError(
+            f"None of the {len(content['annotations']):,} annotations in {str(path)!r} has keypoints, which is so in "
+            "COCO's instances_*.json; those of person_keypoints_*.json have them."
+        )
+    return CocoPeople(annotations, images, _keypoints(path, annotations))
+
+
+def _other_file(path: Path, reason: str) -> str:
+    return (
+        f"{str(path)!r} is not a COCO keypoint file, with `images` (id, file_name) and `annotations` (image_id, "
+        f"keypoints): {reason}."
+    )
+
+
+def _keypoints(path: Path, annotations: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    values = np.zeros((len(annotations), 17, 3), np.float32)
+    for position, entry in enumerate(annotations):
+        try:
+            values[position] = np.asarray(entry["keypoints"], np.float32).reshape(17, 3)
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{str(path)!r}: keypoints must be 51 numbers (17 x, y and visibility). Received: "
+                f"{str(entry['keypoints'])[:80]}."
+            ) from error
+    if np.isin(values[..., 2], (0.0, 1.0, _VISIBLE)).all() and (values[..., 2] == _VISIBLE).any():
+        values[..., 2] /= _VISIBLE
+    return values
