@@ -1,10 +1,9 @@
-"""Make a backbone's weights file from a published PyTorch one (.safetensors, or .pth where PyTorch is installed)."""
+"""Make a backbone's weights file from one of PyTorch's (.pth, .pt or .safetensors); PyTorch itself is not needed."""
 
 import json
 import re
 
 from reid_tf.commands import command_line
-from reid_tf.errors import require_package
 
 SHOWN = 10  # names of a list on the screen; --report has them all
 
@@ -21,8 +20,6 @@ def main() -> None:
     parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, even where they do not fit")
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
-    if arguments.weights.endswith((".pth", ".pt")):
-        require_package("torch", f"--weights {arguments.weights}", "'reid_tf[torch]'")
 
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
     from reid_tf.backbones.weights.state_dict import read_state_dict

@@ -10,7 +10,7 @@ from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.registry import BACKBONES
 
-torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install torch")
 
 from reid_tf.commands.benchmarks.torch_resnet import bottleneck_resnet  # noqa: E402
 from tests.backbones import torch_networks  # noqa: E402
