@@ -35,7 +35,7 @@ def caffenet(
         dropout: float in [0, 1). Rate after fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow
             version.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, or the path of a `.weights.h5` file; none is published.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w,

@@ -29,8 +29,8 @@ def vgg_front(
         image_size: (height, width) in pixels, at least the stride both.
         stackwise_num_convolutions: tuple of ints above 0. Convolutions per stack.
         stackwise_channels: tuple of ints above 0. Their channels, one number per stack.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes VGG without
-            batch normalisation only.
+        weights: None, or the path of a `.weights.h5` file; VGG is published without
+            this batch normalisation.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
