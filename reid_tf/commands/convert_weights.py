@@ -1,4 +1,4 @@
-"""Make a backbone's weights file from one of PyTorch's (.pth, .pt or .safetensors); PyTorch itself is not needed."""
+"""Make a backbone's weights file from a published PyTorch one (.pth, .pt or .safetensors), without PyTorch."""
 
 import json
 import re
