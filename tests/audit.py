@@ -52,7 +52,7 @@ def rates(config: ExperimentConfig) -> str:
 
 
 def validation(config: ExperimentConfig) -> str:
-    """On whom, how often, which weights are kept, and the share of the time, an image forward being a third of a step's."""
+    """On whom, how often, which weights are kept, and the share of the time, a forward pass being a third of a step."""
     options = config.evaluation
     if options.validation is None:
         return "none"

@@ -34,15 +34,16 @@ def alexnet(
         dropout: float in [0, 1). Rate after fc6 and fc7.
         width_multiplier: float above 0. Factor of all channel counts, for a narrow
             version.
-        weights: None, or the path of a `.weights.h5` file, such as
-            `reid-tf convert-weights` makes of torchvision's.
+        weights: None, "imagenet" (torchvision's, 244 MB; `width_multiplier=1.0`), or
+            the path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w,
         4096], h = w = 1 up to 224 x 224.
 
     Raises:
-        InputError: an option is out of range, or the weights do not fit.
+        InputError: an option is out of range, or the weights cannot be had or do not
+            fit.
 
     References:
         Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks.
@@ -59,4 +60,5 @@ def alexnet(
     features = layers.ReLU(name="relu5")(layers.Conv2D(conv5, 3, padding="same", name="conv5")(features))
     features = layers.MaxPooling2D(3, 2, name="stage5")(features)  # [batch, 6, 6, 256] at 224x224
     features = fully_connected_stages(features, fc, FC6_SIZE, dropout, "glorot_uniform", bias=0.0)
-    return load_weights(keras.Model(image, features, name="alexnet"), weights)
+    model = keras.Model(image, features, name="alexnet")
+    return load_weights(model, weights, options={"width_multiplier": width_multiplier})

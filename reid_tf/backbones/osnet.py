@@ -142,14 +142,14 @@ def osnet_x1_0(image_size: tuple[int, int], *, weights: str | None = None) -> ke
 
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, "imagenet" (torchreid's), or the path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         16, width / 16, 512].
 
     Raises:
-        InputError: the image is too small, or the weights do not fit.
+        InputError: the image is too small, or the weights cannot be had or do not fit.
     """
     return load_weights(osnet(image_size, name="osnet_x1_0", stackwise_channels=(64, 256, 384, 512)), weights)
 
@@ -160,14 +160,14 @@ def osnet_x0_75(image_size: tuple[int, int], *, weights: str | None = None) -> k
 
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, "imagenet" (torchreid's), or the path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         16, width / 16, 384].
 
     Raises:
-        InputError: the image is too small, or the weights do not fit.
+        InputError: the image is too small, or the weights cannot be had or do not fit.
     """
     return load_weights(osnet(image_size, name="osnet_x0_75", stackwise_channels=(48, 192, 288, 384)), weights)
 
@@ -178,14 +178,14 @@ def osnet_x0_5(image_size: tuple[int, int], *, weights: str | None = None) -> ke
 
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, "imagenet" (torchreid's), or the path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         16, width / 16, 256].
 
     Raises:
-        InputError: the image is too small, or the weights do not fit.
+        InputError: the image is too small, or the weights cannot be had or do not fit.
     """
     return load_weights(osnet(image_size, name="osnet_x0_5", stackwise_channels=(32, 128, 192, 256)), weights)
 
@@ -196,13 +196,13 @@ def osnet_x0_25(image_size: tuple[int, int], *, weights: str | None = None) -> k
 
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, "imagenet" (torchreid's), or the path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         16, width / 16, 128].
 
     Raises:
-        InputError: the image is too small, or the weights do not fit.
+        InputError: the image is too small, or the weights cannot be had or do not fit.
     """
     return load_weights(osnet(image_size, name="osnet_x0_25", stackwise_channels=(16, 64, 96, 128)), weights)

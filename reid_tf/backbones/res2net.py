@@ -133,16 +133,16 @@ def res2net50(
         scale: int, at least 2. Groups of a block.
         last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common
             choice in re-identification.
-        weights: None, or the path of a `.weights.h5` file, such as
-            `reid-tf convert-weights` makes of the authors'.
+        weights: None, "imagenet" (the authors'; 26w x 4s), or the path of a
+            `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         32, width / 32, 2048].
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights do
-            not fit.
+        InputError: the image is too small, an option is out of range, or the weights
+            cannot be had or do not fit.
     """
     model = res2net(
         image_size,
@@ -154,7 +154,7 @@ def res2net50(
         stem="imagenet",
         last_stride=last_stride,
     )
-    return load_weights(model, weights)
+    return load_weights(model, weights, options={"group_width": group_width, "scale": scale})
 
 
 @BACKBONES.register("res2net101")
@@ -174,16 +174,16 @@ def res2net101(
         group_width: int. Channels of a group in the first stack.
         scale: int, at least 2. Groups of a block.
         last_stride: 1 or 2. Stride of the last stack.
-        weights: None, or the path of a `.weights.h5` file, such as
-            `reid-tf convert-weights` makes of the authors'.
+        weights: None, "imagenet" (the authors'; 26w x 4s), or the path of a
+            `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         32, width / 32, 2048].
 
     Raises:
-        InputError: the image is too small, an option is out of range, or the weights do
-            not fit.
+        InputError: the image is too small, an option is out of range, or the weights
+            cannot be had or do not fit.
     """
     model = res2net(
         image_size,
@@ -195,7 +195,7 @@ def res2net101(
         stem="imagenet",
         last_stride=last_stride,
     )
-    return load_weights(model, weights)
+    return load_weights(model, weights, options={"group_width": group_width, "scale": scale})
 
 
 @BACKBONES.register("res2net26")

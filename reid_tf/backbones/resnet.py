@@ -11,7 +11,6 @@ from keras import layers
 from reid_tf.backbones.blocks import convolution_norm, max_pool, projection, residual_sum
 from reid_tf.backbones.common import image_input, require_positive
 from reid_tf.backbones.weights.load import PublishedWeights, load_weights
-from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
 from reid_tf.registry import BACKBONES
 
@@ -188,16 +187,10 @@ def convert_keras_resnet(source: keras.Model, model: keras.Model) -> None:
 
 KERAS_RESNET50 = PublishedWeights(
     application=keras.applications.ResNet50,
-    url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-    "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    md5="4d473c1dd8becc155b73f8504c6f6626",
     convert=convert_keras_resnet,
 )
 KERAS_RESNET101 = PublishedWeights(
     application=keras.applications.ResNet101,
-    url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-    "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    md5="88cf7a10940856eca736dc7b7e228a21",
     convert=convert_keras_resnet,
 )
 
@@ -230,11 +223,6 @@ def bottleneck_resnet(
     Raises:
         InputError: the image is too small, or the weights cannot be had or do not fit.
     """
-    if stride_on == "3x3" and weights == "imagenet":
-        raise InputError(
-            f"Keras' ImageNet weights belong to stride_on='1x1'. "
-            f"Received: stride_on={stride_on!r} with weights={weights!r}."
-        )
     keras_style = stride_on == "1x1"
     model = four_stacks(
         image_size,
@@ -338,15 +326,16 @@ def resnet18(
         stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride
             2, no pooling).
         last_stride: 1 or 2. Stride of the last stack.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, "imagenet" (torchvision's; `width=64`, `stem="imagenet"`), or the
+            path of a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
         32, width / 32, 8 * width].
 
     Raises:
-        InputError: the image is too small, `width` is not positive, or the weights do
-            not fit.
+        InputError: the image is too small, `width` is not positive, or the weights
+            cannot be had or do not fit.
     """
     model = four_stacks(
         image_size,
@@ -358,7 +347,7 @@ def resnet18(
         last_stride=last_stride,
         preprocessing=imagenet_normalization(),
     )
-    return load_weights(model, weights)
+    return load_weights(model, weights, options={"width": width, "stem": stem})
 
 
 @BACKBONES.register("resnet26")
@@ -379,7 +368,7 @@ def resnet26(
         stem: "imagenet" (7x7 with stride 2 and max pooling) or "light" (3x3 with stride
             2, no pooling).
         last_stride: 1 or 2. Stride of the last stack.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, or the path of a `.weights.h5` file; none is published.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /

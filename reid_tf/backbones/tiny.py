@@ -19,7 +19,7 @@ def tiny(image_size: tuple[int, int], *, width: int = 32, weights: str | None = 
     Args:
         image_size: (height, width) in pixels, at least 16 x 16.
         width: int. Channels of the first block.
-        weights: None, or the path of a `.weights.h5` file; Keras publishes none.
+        weights: None, or the path of a `.weights.h5` file; none is published.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /

@@ -77,9 +77,6 @@ def convert_keras_vgg(source: keras.Model, model: keras.Model) -> None:
 
 KERAS_VGG16 = PublishedWeights(
     application=keras.applications.VGG16,
-    url="https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
-    "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-    md5="64373286793e3c8b2b4e3219cbf3544b",
     convert=convert_keras_vgg,
     fully_connected=True,
 )
@@ -118,4 +115,5 @@ def vgg16(
         fully_connected_channels=scaled(4096, width_multiplier),
         dropout=dropout,
     )
-    return load_weights(model, weights, KERAS_VGG16 if width_multiplier == 1.0 else None)
+    published = KERAS_VGG16 if width_multiplier == 1.0 else None
+    return load_weights(model, weights, published, {"width_multiplier": width_multiplier})

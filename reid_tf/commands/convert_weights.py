@@ -1,4 +1,4 @@
-"""Make a weights file from a published one of PyTorch's (.safetensors, or .pth where it is installed) or Caffe's.
+"""Make a weights file from a published one of PyTorch's (.pth, .pt or .safetensors) or Caffe's, without either.
 
 With --backbone it is a file for the backbone's option `weights`; with --detector cpm,
 OpenPose's network for COCO's landmarks becomes a file for the landmark detector `cpm`.
@@ -9,7 +9,7 @@ import re
 import shlex
 
 from reid_tf.commands import command_line
-from reid_tf.errors import InputError, require_package
+from reid_tf.errors import InputError
 
 SHOWN = 10  # names of a list on the screen; --report has them all
 
@@ -35,8 +35,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.image_size and arguments.backbone:
         raise InputError(f"--image-size belongs to --detector. Received: --backbone {arguments.backbone}.")
-    if arguments.weights.endswith((".pth", ".pt")):
-        require_package("torch", f"--weights {arguments.weights}", "'reid_tf[torch]'")
 
     from reid_tf.backbones.weights.caffe_tables import OPENPOSE_COCO
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table

@@ -32,7 +32,7 @@ def narrow_keras_vgg(include_top: bool = True, weights: str | None = None) -> ke
     return model
 
 
-PUBLISHED = PublishedWeights(narrow_keras_vgg, "", "", convert_keras_vgg, fully_connected=True)
+PUBLISHED = PublishedWeights(narrow_keras_vgg, convert_keras_vgg, fully_connected=True)
 
 
 def narrow_vgg() -> keras.Model:

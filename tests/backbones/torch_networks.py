@@ -80,6 +80,42 @@ class CaffeNet(nn.Module):
         return functional.relu(self.fc7(features))[..., None, None]
 
 
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, features):
+        residual = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(features)))))
+        return functional.relu(residual + (features if self.downsample is None else self.downsample(features)))
+
+
+class BasicResNet(nn.Module):
+    """torchvision's ResNets of two 3x3 convolutions a block, ResNet-18 by its numbers of blocks."""
+
+    def __init__(self, num_blocks=(2, 2, 2, 2), num_classes=1000):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        inputs = 64
+        for stack, (outputs, blocks) in enumerate(zip((64, 128, 256, 512), num_blocks, strict=True), start=1):
+            first = BasicBlock(inputs, outputs, 1 if stack == 1 else 2)
+            others = [BasicBlock(outputs, outputs, 1) for _ in range(blocks - 1)]
+            setattr(self, f"layer{stack}", nn.Sequential(first, *others))
+            inputs = outputs
+        self.fc = nn.Linear(inputs, num_classes)
+
+    def feature_map(self, images):
+        features = functional.max_pool2d(functional.relu(self.bn1(self.conv1(images))), 3, 2, 1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(features))))
+
+
 class VGG16(nn.Module):
     """torchvision's; its channels as arguments."""
 

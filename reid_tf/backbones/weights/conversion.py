@@ -84,7 +84,7 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
 
     Raises:
         InputError: a tensor is missing, of another shape or not numbers with fractions,
-            or the file is another backbone's. The model is as it was.
+            or the file is another network's. The model is as it was.
     """
     comparison = _fitting_comparison(table, state)
     rows = {row.variable: row for row in table.rows}
@@ -99,7 +99,7 @@ def fill(model: keras.Model, table: WeightTable, state: StateDict) -> Comparison
     return comparison
 
 
-def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Comparison:
+def convert_weights(backbone: str, state: StateDict, out: str | Path, fingerprint: str = "") -> Comparison:
     """Writes the weights of another framework's network as a file for a backbone's option `weights`.
 
     The file says what its weights expect: `load_weights` gives the backbone their
@@ -110,6 +110,7 @@ def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Compari
         backbone: str. A registered backbone that has a table.
         state: `StateDict`, as `read_state_dict` gives it.
         out: str or Path. The `.weights.h5` file to write.
+        fingerprint: str. What `Provenance` keeps under this name.
 
     Returns:
         `Comparison`.
@@ -126,7 +127,7 @@ def convert_weights(backbone: str, state: StateDict, out: str | Path) -> Compari
     comparison = fill(model, table, state)
     with written_beside(out) as beside:
         model.save_weights(beside)
-        write_provenance(beside, Provenance(backbone, table.source, table.options))
+        write_provenance(beside, Provenance(backbone, table.source, table.options, fingerprint))
     return comparison
 
 
@@ -138,10 +139,13 @@ def _fitting_comparison(table: WeightTable, state: StateDict) -> Comparison:
             f"The file {state.path!r} does not hold the weights of {table.source}: it lacks {len(comparison.missing)} "
             f"of the {len(table.tensors)} tensors, the first being {comparison.missing[0]!r}{hint}."
         )
-    if comparison.unused and hint:
+    # A tensor in a part that the network has, but not there, is a deeper or another network's.
+    parts = {row.tensor.partition(".")[0] for row in table.rows}
+    foreign = [name for name in comparison.unused if hint or name.partition(".")[0] in parts]
+    if foreign:
         raise InputError(
-            f"The file {state.path!r} does not hold the weights of {table.source}: {len(comparison.unused)} of its "
-            f"tensors do not belong to that network, the first being {comparison.unused[0]!r}{hint}."
+            f"The file {state.path!r} does not hold the weights of {table.source}: {len(foreign)} of its "
+            f"tensors do not belong to that network, the first being {foreign[0]!r}{hint}."
         )
     places = [state.layers.index(layer) for layer in table.layer_order if layer in state.layers]
     if places != sorted(places):

@@ -5,6 +5,7 @@ import http.client
 import os
 import urllib.request
 from pathlib import Path
+from typing import NamedTuple
 
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
@@ -14,17 +15,33 @@ TIMEOUT = 30.0  # seconds without an answer: a firewall that swallows packets sh
 BLOCK = 1 << 20  # bytes
 
 
+class Algorithm(NamedTuple):
+    """A way to digest a file.
+
+    Args:
+        name: str. In words.
+        digits: int. Hexadecimal ones of a whole digest.
+    """
+
+    name: str
+    digits: int
+
+
+ALGORITHMS = {"md5": Algorithm("MD5", 32), "sha256": Algorithm("SHA-256", 64)}
+
+
 def cache_folder() -> Path:
     """Returns the folder of Keras' own downloads, so that both find what either fetched."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
 
 
-def download(url: str, md5: str) -> Path:
+def download(url: str, checksum: str) -> Path:
     """Fetches a file into the cache, unless it lies there intact.
 
     Args:
         url: str. Where it is published; the last part is its name in the cache.
-        md5: str. The published checksum, 32 hexadecimal digits.
+        checksum: str. "md5:" or "sha256:" and the published hexadecimal digits: all of
+            them or, where no more is published, the first.
 
     Returns:
         Path of the file in the cache.
@@ -34,20 +51,22 @@ def download(url: str, md5: str) -> Path:
             published ones.
     """
     target = cache_folder() / url.rsplit("/", 1)[-1]
-    if target.is_file() and _md5(target) == md5:
-        return target
+    there = ""
+    if target.is_file():
+        wrong = _difference(target, checksum)
+        if not wrong:
+            return target
+        there = f"; the file that lies there is another: {wrong}"
     try:
         with written_beside(target) as beside:
             _fetch(url, beside)
-            received = _md5(beside)
-            if received != md5:
-                raise InputError(
-                    f"The download of {url} is damaged: its MD5 is {received}, the published one is {md5}; try again."
-                )
+            wrong = _difference(beside, checksum)
+            if wrong:
+                raise InputError(f"The download of {url} is damaged: {wrong}; try again.")
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
-            f"The download of {url} failed ({error}): train from scratch with weights: null, or fetch the file "
-            f"elsewhere and give its path as weights."
+            f"The download of {url} failed ({error}): fetch that file elsewhere and put it into the folder "
+            f"{str(target.parent)!r} as {target.name!r}{there}, or train from scratch with weights: null."
         ) from None
     return target
 
@@ -63,6 +82,14 @@ def _fetch(url: str, path: Path) -> None:
                 progress.update(len(block))
 
 
-def _md5(path: Path) -> str:
+def _difference(path: Path, checksum: str) -> str:
+    """Says how a file's digest differs from the published one; an empty str where it does not."""
+    algorithm, _, published = checksum.partition(":")
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        received = hashlib.file_digest(file, algorithm).hexdigest()
+    if received.startswith(published):
+        return ""
+    name, digits = ALGORITHMS[algorithm]
+    return (
+        f"its {name} is {received}, the published one {'is' if len(published) == digits else 'begins with'} {published}"
+    )

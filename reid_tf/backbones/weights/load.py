@@ -1,4 +1,4 @@
-"""Pre-trained weights: Keras' ImageNet files by name or path, or files saved from, or converted for, our backbones."""
+"""Pre-trained weights: published ones by name, Keras' files by path, and files saved from, or converted for, ours."""
 
 import contextlib
 import dataclasses
@@ -11,6 +11,7 @@ import keras
 
 from reid_tf.backbones.weights.caffe_tables import CAFFE_TABLES
 from reid_tf.backbones.weights.download import download
+from reid_tf.backbones.weights.imagenet import IMAGENET, converted_weights
 from reid_tf.backbones.weights.provenance import Provenance, read_provenance
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError, one_line
@@ -23,12 +24,10 @@ _CONVERTS = "; reid-tf convert-weights makes one of PyTorch's or Caffe's"
 
 @dataclasses.dataclass(frozen=True)
 class PublishedWeights:
-    """The ImageNet weights that Keras publishes for an architecture.
+    """How the ImageNet files that Keras publishes for an architecture are read.
 
     Args:
         application: function of `keras.applications` that reads them.
-        url: str. The file that `weights: imagenet` fetches.
-        md5: str. Its published checksum.
         convert: function (model of the application, our model) that copies the weights
             over.
         fully_connected: bool. Whether our model has the fully connected layers, which
@@ -36,8 +35,6 @@ class PublishedWeights:
     """
 
     application: Callable[..., keras.Model]
-    url: str
-    md5: str
     convert: Callable[[keras.Model, keras.Model], None]
     fully_connected: bool = False
 
@@ -55,14 +52,15 @@ def load_weights(
 
     Args:
         model: keras.Model. A fresh backbone, named as it is registered.
-        weights: None (keep the random weights), "imagenet", or the path of a file:
-            `.weights.h5` as written by `save_weights` of the same backbone or by
-            `reid-tf convert-weights`, or, where Keras publishes weights, one of its
-            `.h5` files.
-        published: `PublishedWeights`, or None where Keras publishes none.
-        options: mapping. The backbone's options that change its function but not the
-            shapes of its weights, with their values; a converted file is refused where
-            it needs another value.
+        weights: None (keep the random weights), "imagenet" (those of the table
+            `IMAGENET`), or the path of a file: `.weights.h5` as written by
+            `save_weights` of the same backbone or by `reid-tf convert-weights`, or,
+            where Keras publishes weights, one of its `.h5` files.
+        published: `PublishedWeights`, or None where Keras publishes none for the
+            backbone as configured.
+        options: mapping. The backbone's options that decide which weights are its own,
+            with their values: those that change its function, and those that the table
+            `IMAGENET` names. Weights that need another value are refused.
 
     Returns:
         keras.Model: `model` itself.
@@ -73,16 +71,15 @@ def load_weights(
     """
     if weights is None:
         return model
-    allowed = "null, imagenet, or the path of a .weights.h5 or a Keras .h5 file"
-    if published is None:
-        allowed = "null, or the path of a .weights.h5 file"
-        if weights == "imagenet":
+    by_name = ", imagenet" if model.name in IMAGENET else ""
+    allowed = f"null{by_name}, or the path of a .weights.h5{' or a Keras .h5' if published else ''} file"
+    if weights == "imagenet":
+        if not by_name:
             raise InputError(
-                f"Keras publishes no ImageNet weights for the backbone {model.name!r} as configured. "
+                f"No ImageNet weights are known for the backbone {model.name!r}. "
                 f"Received: weights={weights!r}, allowed: {allowed}."
             )
-    elif weights == "imagenet":
-        return _load_published(model, download(published.url, published.md5), published)
+        return _load_imagenet(model, published, options or {})
     path = Path(weights).expanduser()
     if not path.is_file():
         hint = _CONVERTS if model.name in (*TABLES, *CAFFE_TABLES) else ""
@@ -95,6 +92,14 @@ def load_weights(
         return _load_published(model, path, published)
     hint = _CONVERTS if path.suffix in (".pth", ".pt", ".safetensors", ".caffemodel") else ""
     raise InputError(f"The backbone {model.name!r} cannot read the weights file {weights!r}. Allowed: {allowed}{hint}.")
+
+
+def _load_imagenet(model: keras.Model, published: PublishedWeights | None, options: Mapping[str, Any]) -> keras.Model:
+    row = IMAGENET[model.name]
+    _require_options(f"weights: imagenet ({row.source})", model, row.options, options)
+    if published is None:
+        return _load_own(model, converted_weights(model.name), options)
+    return _load_published(model, download(row.url, row.checksum), published)
 
 
 def _load_published(model: keras.Model, path: Path, published: PublishedWeights) -> keras.Model:
@@ -131,11 +136,16 @@ def _check_provenance(model: keras.Model, path: Path, provenance: Provenance, op
             f"The weights file {str(path)!r} holds weights of the backbone {provenance.backbone!r}. "
             f"Received: backbone {model.name!r}."
         )
-    for option, value in provenance.options.items():
+    what = f"The weights file {str(path)!r} ({provenance.source})"
+    _require_options(what, model, provenance.options, options)
+
+
+def _require_options(what: str, model: keras.Model, needed: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    for option, value in needed.items():
         if options.get(option) != value:
             raise InputError(
-                f"The weights file {str(path)!r} ({provenance.source}) needs another form of the backbone "
-                f"{model.name!r}: set {option}: {value}. Received: {option}={options.get(option)!r}."
+                f"{what} needs another form of the backbone {model.name!r}: set {option}: {value}. "
+                f"Received: {option}={options.get(option)!r}."
             )
 
 

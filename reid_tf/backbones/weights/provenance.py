@@ -12,6 +12,7 @@ from reid_tf.errors import InputError
 
 ATTRIBUTE = "reid_tf_{}"  # attributes of the HDF5 file, which Keras passes over
 FIELDS = ("backbone", "source", "options")
+FINGERPRINT = "fingerprint"  # files of 0.1.0 have none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,18 +24,21 @@ class Provenance:
         source: str. Whose they were, in words.
         options: mapping. Options of the backbone that do not show in the weights'
             shapes, with their values.
+        fingerprint: str. Digest of what they were made of, file and table; empty where
+            nobody compares it.
     """
 
     backbone: str
     source: str
     options: Mapping[str, Any]
+    fingerprint: str = ""
 
 
 def write_provenance(path: str | Path, provenance: Provenance) -> None:
     """Writes it into a `.weights.h5` file that is there already."""
-    values = (provenance.backbone, provenance.source, json.dumps(dict(provenance.options)))
+    values = (provenance.backbone, provenance.source, json.dumps(dict(provenance.options)), provenance.fingerprint)
     with h5py.File(path, "r+") as file:
-        for name, value in zip(FIELDS, values, strict=True):
+        for name, value in zip((*FIELDS, FINGERPRINT), values, strict=True):
             file.attrs[ATTRIBUTE.format(name)] = value
 
 
@@ -53,9 +57,10 @@ def read_provenance(path: str | Path) -> Provenance | None:
     try:
         with h5py.File(path, "r") as file:
             held = {name: file.attrs[ATTRIBUTE.format(name)] for name in FIELDS if ATTRIBUTE.format(name) in file.attrs}
+            fingerprint = file.attrs.get(ATTRIBUTE.format(FINGERPRINT), "")
         if not held:
             return None
-        return Provenance(held["backbone"], held["source"], dict(json.loads(held["options"])))
+        return Provenance(held["backbone"], held["source"], dict(json.loads(held["options"])), fingerprint)
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"The weights file {str(path)!r} describes itself wrongly ({type(error).__name__}: {error})."

@@ -1,35 +1,19 @@
 """Files of weights -> names and arrays. Reading one never runs code that the file holds."""
 
 import dataclasses
-import pickle
-import re
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes  # enters bfloat16, which .safetensors files may hold, into NumPy's types  # noqa: F401
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from reid_tf.backbones.weights.torch_file import read_torch_file, with_fractions_as_float32
 from reid_tf.errors import InputError, one_line
 
 ENVELOPE = "state_dict"  # the key under which torchreid and many others keep it, beside an optimizer's state
 PREFIX = "module."  # what torch's DataParallel puts before every name
-
-# What torch.load raises for a file that is cut off or of another kind, beside UnpicklingError.
-_TORCH_ERRORS = (
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +39,16 @@ def read_state_dict(path: str | Path) -> StateDict:
 
     Args:
         path: str or Path. A `.safetensors` file, or a `.pth` or `.pt` file
-            (`model.pth.tar-60` is one too), which needs PyTorch and is read as weights
-            only: a file with objects other than tensors and plain values is refused; or
-            Caffe's `.caffemodel`, see `read_caffemodel`.
+            (`model.pth.tar-60` is one too), which is read without PyTorch and as
+            weights only: a file that names anything but tensors and plain values is
+            refused; or Caffe's `.caffemodel`, see `read_caffemodel`.
 
     Returns:
         `StateDict`.
 
     Raises:
-        InputError: the file is missing, damaged, of another kind, holds code or no
-            tensors, or needs PyTorch and there is none.
+        InputError: the file is missing, damaged, of another kind, or holds code or no
+            tensors.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -76,7 +60,7 @@ def read_state_dict(path: str | Path) -> StateDict:
     if path.suffix == ".safetensors":
         loaded: Any = _load_safetensors(path)
     elif {".pth", ".pt"} & set(path.suffixes):
-        loaded = _load_torch(path)
+        loaded = read_torch_file(path)
     else:
         raise InputError(
             f"A file to convert must be a .safetensors, .pth, .pt or .caffemodel file. Received: {str(path)!r}."
@@ -102,58 +86,4 @@ def _load_safetensors(path: Path) -> dict[str, np.ndarray]:
         tensors = load_file(path)
     except (SafetensorError, OSError, TypeError, ValueError) as error:  # TypeError: a type that NumPy lacks
         raise InputError(f"The file {str(path)!r} is damaged or not a .safetensors file ({one_line(error)}).") from None
-    return {name: _with_fractions_as_float32(tensor) for name, tensor in tensors.items()}
-
-
-def _load_torch(path: Path) -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise InputError(
-            f"Reading {str(path)!r} needs PyTorch: pip install -e '.[torch]', or give the weights as .safetensors."
-        ) from None
-    try:
-        with torch.serialization.safe_globals(
-            [
-                (_Ignored, "numpy.core.multiarray.scalar"),
-                (_Ignored, "numpy._core.multiarray.scalar"),
-                (_Ignored, "numpy.dtype"),
-            ]
-        ):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-        return _to_arrays(loaded, torch.is_tensor)
-    except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"Python objects ({found[1]})" if found else "something other than tensors"
-        raise InputError(
-            f"The file {str(path)!r} holds {what}, which torch refuses to read because they may run code; "
-            "save the state dict alone: torch.save(model.state_dict(), path)."
-        ) from None
-    except _TORCH_ERRORS as error:
-        raise InputError(
-            f"The file {str(path)!r} is damaged or not a state dict ({type(error).__name__}: {one_line(error)})."
-        ) from None
-
-
-class _Ignored:
-    """Stands for a NumPy number in a checkpoint, such as the accuracy that torchreid writes beside the weights."""
-
-    def __init__(self, *arguments: Any) -> None:
-        del arguments
-
-    def __setstate__(self, state: Any) -> None:
-        del state
-
-
-def _to_arrays(loaded: Any, is_tensor: Callable[[Any], bool]) -> Any:
-    """Replaces the tensors in nested mappings by arrays."""
-    if isinstance(loaded, Mapping):
-        return {key: _to_arrays(value, is_tensor) for key, value in loaded.items()}
-    if is_tensor(loaded):
-        loaded = loaded.detach()
-        return loaded.float().numpy() if loaded.is_floating_point() else loaded.numpy()
-    return loaded
-
-
-def _with_fractions_as_float32(array: np.ndarray) -> np.ndarray:
-    return array if array.dtype.kind in "biuc" else array.astype(np.float32)  # bfloat16 is of no kind of NumPy's own
+    return {name: with_fractions_as_float32(tensor) for name, tensor in tensors.items()}

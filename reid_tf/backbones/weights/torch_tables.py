@@ -33,27 +33,38 @@ def _convolution_norm(ours: str, convolution: str, norm: str) -> list[Row]:
     return [*_kernel(f"{ours}_conv", convolution), *_norm(f"{ours}_bn", norm)]
 
 
-def _residual(num_blocks: Sequence[int], middle: Callable[[str, str], list[Row]]) -> list[Row]:
-    """Rows of a ResNet of bottleneck blocks; `middle` gives those between a block's two 1x1 convolutions."""
+def _convolutions_in_turn(ours: str, theirs: str, count: int) -> list[Row]:
+    numbers = range(1, count + 1)
+    return [row for n in numbers for row in _convolution_norm(f"{ours}_{n}", f"{theirs}.conv{n}", f"{theirs}.bn{n}")]
+
+
+def _residual(
+    num_blocks: Sequence[int], block: Callable[[str, str], list[Row]], *, first_projects: bool = True
+) -> list[Row]:
+    """Rows of a ResNet; `block` gives those of a block, from our prefix and theirs, without its projection."""
     rows = _convolution_norm("conv1", "conv1", "bn1")
     for stack, blocks in enumerate(num_blocks, start=1):
         for index in range(blocks):
             ours, theirs = f"conv{stack + 1}_block{index + 1}", f"layer{stack}.{index}"
-            if index == 0:
+            if index == 0 and (stack > 1 or first_projects):
                 rows += _convolution_norm(f"{ours}_0", f"{theirs}.downsample.0", f"{theirs}.downsample.1")
-            rows += _convolution_norm(f"{ours}_1", f"{theirs}.conv1", f"{theirs}.bn1")
-            rows += middle(ours, theirs)
-            rows += _convolution_norm(f"{ours}_3", f"{theirs}.conv3", f"{theirs}.bn3")
+            rows += block(ours, theirs)
     return rows
 
 
-def _resnet(source: str, num_blocks: Sequence[int]) -> WeightTable:
-    def middle(ours: str, theirs: str) -> list[Row]:
-        return _convolution_norm(f"{ours}_2", f"{theirs}.conv2", f"{theirs}.bn2")
-
+def _basic_resnet(source: str, num_blocks: Sequence[int]) -> WeightTable:
     return WeightTable(
         source=source,
-        rows=_residual(num_blocks, middle),
+        rows=_residual(num_blocks, lambda ours, theirs: _convolutions_in_turn(ours, theirs, 2), first_projects=False),
+        left_out=("fc.*", COUNTERS),
+        mark=("layer1.0.conv1.weight", (64, 64, 3, 3)),
+    )
+
+
+def _resnet(source: str, num_blocks: Sequence[int]) -> WeightTable:
+    return WeightTable(
+        source=source,
+        rows=_residual(num_blocks, lambda ours, theirs: _convolutions_in_turn(ours, theirs, 3)),
         left_out=("fc.*", COUNTERS),
         mark=("layer1.0.conv2.weight", (64, 64, 3, 3)),
         options={"stride_on": "3x3"},
@@ -61,16 +72,15 @@ def _resnet(source: str, num_blocks: Sequence[int]) -> WeightTable:
 
 
 def _res2net(source: str, num_blocks: Sequence[int]) -> WeightTable:
-    def middle(ours: str, theirs: str) -> list[Row]:
-        return [
-            row
-            for index, group in enumerate((1, 2, 3))
-            for row in _convolution_norm(f"{ours}_2_{group}", f"{theirs}.convs.{index}", f"{theirs}.bns.{index}")
-        ]
+    def block(ours: str, theirs: str) -> list[Row]:
+        rows = _convolution_norm(f"{ours}_1", f"{theirs}.conv1", f"{theirs}.bn1")
+        for index, group in enumerate((1, 2, 3)):
+            rows += _convolution_norm(f"{ours}_2_{group}", f"{theirs}.convs.{index}", f"{theirs}.bns.{index}")
+        return rows + _convolution_norm(f"{ours}_3", f"{theirs}.conv3", f"{theirs}.bn3")
 
     return WeightTable(
         source=source,
-        rows=_residual(num_blocks, middle),
+        rows=_residual(num_blocks, block),
         left_out=("fc.*", COUNTERS),
         mark=("layer1.0.convs.0.weight", (26, 26, 3, 3)),
     )
@@ -155,6 +165,7 @@ TABLES = {
     "osnet_x1_0": _osnet("torchreid's osnet_x1_0", 512),
     "res2net50": _res2net("Res2Net-PretrainedModels' res2net50_26w_4s", (3, 4, 6, 3)),
     "res2net101": _res2net("Res2Net-PretrainedModels' res2net101_26w_4s", (3, 4, 23, 3)),
+    "resnet18": _basic_resnet("torchvision's resnet18", (2, 2, 2, 2)),
     "resnet50": _resnet("torchvision's resnet50", (3, 4, 6, 3)),
     "resnet101": _resnet("torchvision's resnet101", (3, 4, 23, 3)),
     "vgg16": _vgg16("torchvision's vgg16"),

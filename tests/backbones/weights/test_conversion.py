@@ -113,12 +113,20 @@ def test_after_an_error_the_model_is_as_it_was(model, change, message):
         ("resnet50", "resnet101", r"255 of its tensors do not belong to that.*it fits the backbone 'resnet101'"),
         ("resnet101", "resnet50", r"lacks 255 of the 520 tensors.*; it fits the backbone 'resnet50'"),
         ("resnet50", "res2net50", r"lacks 80 of the 265.*being 'layer1\.0\.conv2\.weight'; it fits .*'res2net50'"),
+        ("resnet18", "resnet50", r"165 of its tensors do not belong to that.*it fits the backbone 'resnet50'"),
         ("vgg16", "alexnet", r"lacks 26 of the 30 tensors, the first being 'features\.2\.weight'; it fits .*'alexnet'"),
     ],
 )
 def test_weights_of_another_backbone_are_named(model, wanted, given, message):
     with pytest.raises(InputError, match=message):
         fill(model, TABLES[wanted], names_of(given))
+
+
+def test_a_deeper_network_without_a_table_is_named():
+    """A ResNet-34 has all the tensors of a ResNet-18."""
+    tensors = names_of("resnet18").tensors | {"layer1.2.conv1.weight": np.zeros(1, np.float32)}
+    with pytest.raises(InputError, match=r"torchvision's resnet18: 1 of its tensors do.*'layer1\.2\.conv1\.weight'\.$"):
+        fill(None, TABLES["resnet18"], StateDict("resnet34.pth", tensors))
 
 
 def test_another_width_is_named():
@@ -205,7 +213,7 @@ def test_weights_that_fail_half_way_leave_the_model_as_it_was(tmp_path):
     model = tiny((32, 32), width=4)
     before = [np.array(weight) for weight in model.weights]
     h5py.File(tmp_path / "a.h5", "w").close()
-    published = PublishedWeights(lambda include_top, weights: None, "", "", convert)
+    published = PublishedWeights(lambda include_top, weights: None, convert)
     with pytest.raises(InputError, match=r"a\.h5' does not fit the backbone 'tiny': Half way\."):
         load_weights(model, str(tmp_path / "a.h5"), published)
     for weight, expected in zip(model.weights, before, strict=True):

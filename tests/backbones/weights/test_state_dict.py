@@ -10,13 +10,14 @@ from safetensors.numpy import save_file
 
 from reid_tf.backbones.weights.state_dict import read_state_dict
 from reid_tf.errors import InputError
+from tests.backbones.weights.made_torch_files import write_state_dict
 
 WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
 @pytest.fixture
 def torch():
-    return pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+    return pytest.importorskip("torch", reason="PyTorch is absent: pip install torch")
 
 
 def test_safetensors_are_read_without_pytorch(tmp_path, monkeypatch):
@@ -26,9 +27,6 @@ def test_safetensors_are_read_without_pytorch(tmp_path, monkeypatch):
     assert state.unwrapped == ()
     np.testing.assert_array_equal(state.tensors["a.weight"], WEIGHT)
     assert {name: tensor.dtype for name, tensor in state.tensors.items()} == {"a.weight": np.float32, "steps": np.int64}
-    with pytest.raises(InputError, match=r"Reading '.*b\.pth' needs PyTorch.*'\.\[torch\]'.*\.safetensors"):
-        (tmp_path / "b.pth").touch()
-        read_state_dict(tmp_path / "b.pth")
 
 
 def test_bfloat16_safetensors(tmp_path, torch):
@@ -50,6 +48,15 @@ def test_checkpoint_of_a_parallel_training(tmp_path, torch, name, zipped):
     np.testing.assert_array_equal(state.tensors["weight"], WEIGHT)
 
 
+@pytest.mark.parametrize("old", [True, False])
+def test_pytorchs_files_are_read_without_it(tmp_path, monkeypatch, old):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    write_state_dict(tmp_path / "a.pth", {"weight": WEIGHT.astype(np.float16), "steps": np.array(7)}, old=old)
+    state = read_state_dict(tmp_path / "a.pth")
+    assert {name: tensor.dtype for name, tensor in state.tensors.items()} == {"weight": np.float32, "steps": np.int64}
+    np.testing.assert_array_equal(state.tensors["weight"], WEIGHT)
+
+
 class Trap:
     """Makes a file when it is unpickled."""
 
@@ -67,19 +74,12 @@ def test_code_in_a_file_does_not_run(tmp_path, torch):
     torch.save(tensors, tmp_path / "b.pth", _use_new_zipfile_serialization=False)
     (tmp_path / "c.pth").write_bytes(pickle.dumps(tensors["trap"], protocol=2))
     for name in ("a.pth", "b.pth", "c.pth"):
-        message = rf"{name}' holds Python objects \(\w+\.open\), which torch refuses to read because they may run code"
+        message = rf"{name}' holds more than weights: it names '\w+\.open', which is neither.*and is not run; save the"
         with pytest.raises(InputError, match=message):
             read_state_dict(tmp_path / name)
         assert not ran.exists()
     torch.load(tmp_path / "a.pth", weights_only=False)["trap"].close()
     assert ran.exists()  # the trap is one
-
-
-def test_whole_pickled_model_is_refused(tmp_path, torch):
-    torch.save(torch.nn.Linear(2, 3), tmp_path / "a.pth")
-    message = r"a\.pth' holds Python objects \(torch\.nn\.modules\.linear\.Linear\).*torch\.save\(model\.state_dict\(\)"
-    with pytest.raises(InputError, match=message):
-        read_state_dict(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_truncated_file_is_named(tmp_path, torch, kept):
     torch.save({"a": torch.tensor(WEIGHT)}, tmp_path / "b.pth", _use_new_zipfile_serialization=False)
     for path in sorted(tmp_path.iterdir()):
         path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(InputError, match=rf"{path.name}' (is damaged or not|holds something other than tensors)"):
+        with pytest.raises(InputError, match=rf"{path.name}' is damaged or not"):
             read_state_dict(path)
 
 

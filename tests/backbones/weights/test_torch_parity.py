@@ -10,7 +10,7 @@ from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.registry import BACKBONES
 
-torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install torch")
 
 from reid_tf.commands.benchmarks.torch_resnet import bottleneck_resnet  # noqa: E402
 from tests.backbones import torch_networks  # noqa: E402
@@ -28,6 +28,7 @@ PUBLISHED = {
     **{name: lambda channels=channels: torch_networks.OSNet(channels) for name, channels in OSNETS.items()},
     "res2net50": torch_networks.Res2Net,
     "res2net101": lambda: torch_networks.Res2Net((3, 4, 23, 3)),
+    "resnet18": torch_networks.BasicResNet,
     "resnet50": lambda: bottleneck_resnet((3, 4, 6, 3)),
     "resnet101": lambda: bottleneck_resnet((3, 4, 23, 3)),
     "vgg16": torch_networks.VGG16,
@@ -41,13 +42,14 @@ def state_of(network) -> StateDict:
 @pytest.mark.parametrize(
     ("component", "network", "image_size"),
     [
+        ({"name": "resnet18"}, PUBLISHED["resnet18"], (64, 32)),
         ({"name": "resnet50"}, PUBLISHED["resnet50"], (64, 32)),
         ({"name": "res2net50"}, PUBLISHED["res2net50"], (64, 32)),
         ({"name": "osnet_x0_25"}, PUBLISHED["osnet_x0_25"], (64, 32)),
         ({"name": "alexnet", **NARROW}, lambda: torch_networks.AlexNet((4, 12, 24, 16, 16), 256), (224, 224)),
         ({"name": "vgg16", **NARROW}, lambda: torch_networks.VGG16((4, 8, 16, 32, 32), 256), (224, 224)),
     ],
-    ids=["resnet50", "res2net50", "osnet_x0_25", "alexnet", "vgg16"],
+    ids=["resnet18", "resnet50", "res2net50", "osnet_x0_25", "alexnet", "vgg16"],
 )
 def test_features_are_those_of_pytorch(component, network, image_size):
     network = torch_networks.randomise(network())
@@ -88,7 +90,7 @@ def test_a_table_names_every_variable_once(name):
 
 @pytest.mark.parametrize(
     ("name", "published"),
-    [("alexnet", 61_100_840), ("vgg16", 138_357_544), ("resnet50", 25_557_032)],
+    [("alexnet", 61_100_840), ("vgg16", 138_357_544), ("resnet18", 11_689_512), ("resnet50", 25_557_032)],
 )
 def test_the_networks_here_have_the_published_size(name, published):
     with torch.device("meta"):
