@@ -26,8 +26,14 @@ class Fork:
 
     def __call__(self, image: Any) -> tuple[Any, Any]:
         """Returns the feature maps [batch, h, w, channels] of the first and of the second task."""
+        return self.with_shared(image)[:2]
+
+    def with_shared(self, image: Any) -> tuple[Any, Any, Any]:
+        """Returns the maps of both tasks and the last one that they share; where all is shared, one map three times."""
         maps = self.trunk(image)
-        return maps["features"], maps["features"] if self.top is None else self.top(maps["fork"])
+        if self.top is None:
+            return maps["features"], maps["features"], maps["features"]
+        return maps["features"], self.top(maps["fork"]), maps["fork"]
 
 
 def fork(backbone: keras.Model, shared_layers: int | None = None) -> Fork:

@@ -65,14 +65,19 @@ def searched_records(run: Path, dataset: ReIDDataset) -> tuple[Record, ...]:
         tuple of `Record`, queries first.
 
     Raises:
-        InputError: it is the data set that the run was trained on, or there are no
-            queries.
+        InputError: it is the data set that the run was trained on, its images do not
+            say who they show, or there are no queries.
     """
     if data_hash(dataset) == _manifest(run)["data_hash"]:
         raise InputError(
             f"Query and gallery of {dataset.name!r} are the test set of the run {str(run)!r}, and a threshold that is "
             "chosen on it would flatter the test: leave --dataset out to take the run's held-out people, or name "
             "another data set."
+        )
+    if not dataset.names_test_people:
+        raise InputError(
+            f"A calibration needs to know who is shown, and query and gallery of {dataset.name!r} do not say it. "
+            f"Received: {summarise(dataset)}."
         )
     searched = {record.identity for record in dataset.query}
     images = {record.path: record for record in dataset.query + dataset.gallery if record.identity in searched}

@@ -4,37 +4,41 @@ A run that was trained on Market-1501's attributes writes the annotation format 
 data set's CSV version (header `id,age,backpack,...`, values from 1 on); one trained on
 others writes one column per group with the class's name. With --junk-scores, a second
 file says how sure the run is of each image: the lowest scores, first in the file, hint
-at images that show nobody well.
+at images that show nobody well. With --queries and --ranked, a third file lists the
+images that are most like each query, `query: name, name, ...`; the images are embedded
+once for all of them.
 """
 
+import argparse
+
 from reid_tf.commands import command_line
+from reid_tf.errors import InputError
 
 
 def main() -> None:
     """Parses the command line and predicts."""
-    parser = command_line.parser(
-        __doc__, "reid-tf attributes --run runs/attribute --images crops/ --out attributes.csv"
-    )
-    command_line.add_encoder_arguments(parser)
-    parser.add_argument(
-        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"
-    )
-    parser.add_argument("--out", required=True, metavar="CSV", help="the file to write")
-    parser.add_argument("--junk-scores", metavar="CSV", help="also write the sum of each image's squared outputs")
-    arguments = parser.parse_args()
+    arguments = parse()
 
     from reid_tf.datasets.attributes.annotation_csv import write_annotations
     from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
     from reid_tf.datasets.attributes.table import write_attribute_table
     from reid_tf.datasets.image_list import image_ids, list_images
-    from reid_tf.encoder.embed import embed_with_attributes
+    from reid_tf.encoder.embed import embed, embed_with_attributes
     from reid_tf.retrieval.junk import junk_scores, write_junk_scores
+    from reid_tf.retrieval.ranked_file import write_ranked_lists
+    from reid_tf.retrieval.ranking import rank
 
     records = list_images(arguments.images)
+    queries = list_images(arguments.queries) if arguments.queries else None
     encoder = command_line.encoder(arguments)
     coding = command_line.attribute_coding(encoder, arguments)
     embeddings, outputs = embed_with_attributes(encoder, records)
     names = image_ids(embeddings.paths)
+    lists = {}
+    if queries:
+        indices, _ = rank(embed(encoder, queries), embeddings, min(arguments.k, len(names)), encoder.distance)
+        headings = image_ids([record.path for record in queries])
+        lists = {query: [names[index] for index in row] for query, row in zip(headings, indices, strict=True)}
     answers = dict(sorted(zip(names, coding.answers(outputs).tolist(), strict=True)))
     if coding.schema == MARKET1501_SCHEMA:
         write_annotations(arguments.out, answers)
@@ -46,3 +50,35 @@ def main() -> None:
     if arguments.junk_scores:
         write_junk_scores(arguments.junk_scores, names, junk_scores(outputs))
         print(f"junk scores, likely junk first: {arguments.junk_scores}")
+    if lists:
+        write_ranked_lists(arguments.ranked, lists)
+        listed = min(arguments.k, len(names))
+        print(f"ranked lists: {len(lists):,}, each of {listed} of {len(names):,} images: {arguments.ranked}")
+
+
+def parse() -> argparse.Namespace:
+    """Returns the command line's arguments, with those checked that need no file."""
+    parser = command_line.parser(
+        __doc__,
+        "reid-tf attributes --run runs/attribute --images crops/ --out attributes.csv\n  "
+        "reid-tf attributes --run runs/attribute --images test/ --out attributes.csv --queries queries/ "
+        "--ranked ranked.txt",
+    )
+    command_line.add_encoder_arguments(parser)
+    parser.add_argument(
+        "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"
+    )
+    parser.add_argument("--out", required=True, metavar="CSV", help="the file to write")
+    parser.add_argument("--junk-scores", metavar="CSV", help="also write the sum of each image's squared outputs")
+    parser.add_argument("--queries", metavar="FOLDER_OR_CSV", help="images to search --images with")
+    parser.add_argument("--ranked", metavar="TXT", help="also write the images that are most like each of --queries")
+    parser.add_argument("--k", type=int, default=50, help="images per ranked list (default: %(default)s)")
+    arguments = parser.parse_args()
+    if (arguments.queries is None) != (arguments.ranked is None):
+        raise InputError(
+            f"Ranked lists need both --queries and --ranked. Received: --queries {arguments.queries} and "
+            f"--ranked {arguments.ranked}."
+        )
+    if arguments.k < 1:
+        raise InputError(f"--k must be at least 1. Received: {arguments.k}.")
+    return arguments

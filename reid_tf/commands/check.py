@@ -9,7 +9,7 @@ import sys
 from reid_tf.commands import command_line
 from reid_tf.datasets.doctor.check import check
 from reid_tf.datasets.load import load_dataset
-from reid_tf.datasets.record import ReIDDataset
+from reid_tf.datasets.record import ReIDDataset, count_people
 
 
 def main() -> None:
@@ -32,6 +32,5 @@ def print_splits(dataset: ReIDDataset) -> None:
     """Prints the size of every split as a table."""
     print(f"{dataset.name:<12} {'images':>9} {'identities':>11} {'cameras':>8}")
     for split, records in dataset.splits().items():
-        identities = len({record.identity for record in records})
         cameras = len({record.camera for record in records})
-        print(f"{split:<12} {len(records):>9,} {identities:>11,} {cameras:>8,}")
+        print(f"{split:<12} {len(records):>9,} {count_people(records):>11,} {cameras:>8,}")

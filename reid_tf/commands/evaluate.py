@@ -1,7 +1,8 @@
 """Evaluate a run's encoder on a data set: CMC, mAP, a picture of ranked lists and a table of all queries.
 
 An encoder that predicts attributes is judged by them too, on all queries and gallery
-images that are labelled.
+images that are labelled. A data set whose test images have no identities is judged on
+the run's validation split.
 """
 
 import argparse
@@ -35,17 +36,24 @@ def main() -> None:
     from reid_tf.encoder.verifier import load_verifier
     from reid_tf.files import write_json
     from reid_tf.report.judge import judge
+    from reid_tf.training.evaluation import judged_images
 
     encoder = command_line.encoder(arguments)
     config, dataset = command_line.run_and_dataset(arguments)
-    protocol = arguments.protocol or config.evaluation.protocol
+    images, protocol = judged_images(config.evaluation, dataset)
+    if images is None:
+        raise InputError(
+            f"There is nothing to judge on: {dataset.name!r} has no identities for its {len(dataset.query):,} queries, "
+            f"and {arguments.run!r} was trained without a validation split."
+        )
+    protocol = arguments.protocol or protocol
     check_draws(arguments, protocol)
     if arguments.skip_attributes:
         encoder = encoder.with_options(attributes=None)
     out = Path(arguments.out or Path(arguments.run) / f"evaluation-{dataset.name}")
     judgement = judge(
         encoder,
-        dataset,
+        images,
         out,
         name=f"{arguments.run} on {dataset.name}",
         verifier=load_verifier(arguments.run),

@@ -1,7 +1,7 @@
 """Draw what a training sees: an augmented batch of an experiment, or random samples of a data set.
 
-Pairs of a batch are side by side. Each image has its identity and its camera beneath
-it.
+Above each image of a batch is its original, resized and nothing else; pairs are side by
+side. Each image has its identity and its camera beneath it.
 """
 
 import argparse
@@ -28,24 +28,24 @@ def main() -> None:
     arguments = command_line.parse_with_overrides(parser)
     if arguments.images < 1:
         raise InputError(f"--images must be at least 1. Received: {arguments.images}.")
-    images, captions = batch(arguments) if arguments.what == "batch" else samples(arguments)
+    images, captions, originals = batch(arguments) if arguments.what == "batch" else (*samples(arguments), None)
 
     from reid_tf.report.image_grid import image_grid
     from reid_tf.report.picture import write_png
 
-    write_png(arguments.out, image_grid(images, captions))
+    write_png(arguments.out, image_grid(images, captions, above=originals))
     print(f"Drew {len(images)} images into {arguments.out}")
 
 
-def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
-    """Returns the images of an experiment's first batch, as the model gets them, and their captions."""
+def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str], list[np.ndarray]]:
+    """Returns the images of an experiment's first batch as the model gets them, their captions and their originals."""
     config, _ = command_line.experiment(arguments)
     dataset = load_dataset(**config.dataset)
     if not dataset.train:
         raise InputError(f"The data set {dataset.name!r} has no training images: train={dataset.train}.")
 
     from reid_tf.pipeline.build import build_batches
-    from reid_tf.pipeline.decode import naming_broken_images
+    from reid_tf.pipeline.decode import load_images, naming_broken_images
     from reid_tf.registry import AUGMENTATIONS, SAMPLERS
 
     classes = class_of_identity(dataset.train)
@@ -80,7 +80,9 @@ def batch(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:
             captions[first] += "\nsame >" if same else "\ndifferent >"
     else:
         images = inputs["image"]
-    return list(np.rint(images).astype(np.uint8)[: arguments.images]), captions[: arguments.images]
+    shown = slice(arguments.images)
+    originals = load_images([record.path for record in records[shown]], config.image_size)
+    return list(np.rint(images).astype(np.uint8)[shown]), captions[shown], list(originals)
 
 
 def samples(arguments: argparse.Namespace) -> tuple[list[np.ndarray], list[str]]:

@@ -1,7 +1,9 @@
 """Run one configuration over values of one or more options: a run directory each, one table, one plot.
 
 The same command again goes on where it was interrupted. Finished runs are read and not
-repeated.
+trained again. With --repeat, or `repeat:` in a sweep file, every row is run with several
+seeds, or on several splits of a data set, and the table has their mean and standard
+deviation.
 """
 
 import argparse
@@ -18,7 +20,8 @@ def main() -> None:
     parser = command_line.parser(
         __doc__,
         "reid-tf sweep --sweep configs/sweeps/random_erasing_synthetic.yaml --out runs/erasing\n  "
-        "reid-tf sweep --model multitask --vary 'optimizer.learning_rate=[1.0e-3,2.0e-3]' --out runs/rates",
+        "reid-tf sweep --model multitask --vary 'optimizer.learning_rate=[1.0e-3,2.0e-3]' --out runs/rates\n  "
+        "reid-tf sweep --sweep random_erasing_synthetic --repeat 'seed=[1,2,3]' --out runs/erasing",
     )
     parser.add_argument("--sweep", metavar="YAML", help="a sweep file, or the name of one that `reid-tf configs` lists")
     command_line.add_experiment_arguments(parser)
@@ -26,25 +29,33 @@ def main() -> None:
     parser.add_argument(
         "--vary", action="append", default=[], metavar="KEY=[VALUES]", help="repeatable: every combination is run"
     )
+    parser.add_argument(
+        "--repeat", metavar="KEY=[VALUES]", help="run every row with each value, and give mean and standard deviation"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the run directories, table and plot")
     arguments = command_line.parse_with_overrides(parser)
 
     from reid_tf.report.sweep import sweep_table
     from reid_tf.studies.sweep import plan_sweep, run_sweep
-    from reid_tf.studies.sweep_file import load_sweep
+    from reid_tf.studies.sweep_file import Repetitions, load_sweep
 
     if arguments.sweep:
         check_alone(arguments)
         sweep = load_sweep(command_line.find_config(arguments.sweep, "sweeps"))
         arguments.config, arguments.set = sweep.config, [*sweep.set, *arguments.set]
-    vary, reported = (sweep.vary, sweep.reported) if arguments.sweep else (values(arguments.vary), None)
+    vary, reported = (sweep.vary, sweep.reported) if arguments.sweep else (values("--vary", arguments.vary), None)
+    repeat = sweep.repeat if arguments.sweep else None
+    if arguments.repeat:
+        if repeat:
+            raise InputError(f"The sweep file {arguments.sweep!r} repeats {repeat.key!r}; leave out --repeat.")
+        repeat = Repetitions(*next(iter(values("--repeat", [arguments.repeat]).items())))
 
     def load(overrides: Sequence[str]) -> ExperimentConfig:
         given = {**vars(arguments), "set": [*arguments.set, *overrides]}
         return command_line.experiment(argparse.Namespace(**given))[0]
 
     source = reported.source if reported else None
-    rows = run_sweep(plan_sweep(vary, load, reported), arguments.out, source)
+    rows = run_sweep(plan_sweep(vary, load, reported, repeat), arguments.out, source)
     print(f"\n{sweep_table(rows, source)}\n")
     print(f"tables and plot: {arguments.out}")
     failed = [f"{row.run} ({row.error.rstrip('.')})" for row in rows if row.error]
@@ -59,15 +70,15 @@ def check_alone(arguments: argparse.Namespace) -> None:
         raise InputError(f"The sweep file {arguments.sweep!r} says what is varied; leave out {', '.join(given)}.")
 
 
-def values(given: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Returns what `--vary KEY=[VALUES]` gave, the list read as YAML."""
+def values(flag: str, given: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Returns what `--vary KEY=[VALUES]` or `--repeat KEY=[VALUES]` gave, the list read as YAML."""
     read: dict[str, tuple[Any, ...]] = {}
     for one in given:
         option, _, text = one.partition("=")
-        listed = command_line.key_values("--vary", [f"values={text}"], "epochs=[1,2]")["values"]
+        listed = command_line.key_values(flag, [f"values={text}"], "epochs=[1,2]")["values"]
         if not option or option in read or not isinstance(listed, list):
             raise InputError(
-                f"--vary is an option and a list, each option once, such as epochs=[1,2]. Received: {one!r}."
+                f"{flag} is an option and a list, each option once, such as epochs=[1,2]. Received: {one!r}."
             )
         read[option] = tuple(listed)
     return read

@@ -1,5 +1,6 @@
 """Files to records. Importing this package registers every data set and validation split."""
 
+from reid_tf.datasets import attribute_challenge as attribute_challenge
 from reid_tf.datasets import coco_keypoints as coco_keypoints
 from reid_tf.datasets import csv_table as csv_table
 from reid_tf.datasets import cuhk03 as cuhk03

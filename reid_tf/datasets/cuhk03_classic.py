@@ -4,6 +4,7 @@ import os
 import re
 from itertools import accumulate
 from pathlib import Path
+from typing import Literal
 
 from reid_tf.datasets.cuhk03 import Boxes
 from reid_tf.datasets.cuhk03_release import STAMP_FILE, Person, Release, extract_release, read_release
@@ -13,6 +14,7 @@ from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 
+Split = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
 MAT_FILE = "cuhk-03.mat"
 INSIDE = "cuhk03_release"
 EXAMPLE = "1_001_2_06.png"
@@ -24,7 +26,7 @@ def cuhk03_classic(
     root: str | None,
     *,
     boxes: Boxes = "detected",
-    split: int = 0,
+    split: Split = 0,
     landmarks: str | None = None,
 ) -> ReIDDataset:
     """Reads CUHK03 as it was released, with one of the 20 splits of its own protocol.
@@ -52,7 +54,7 @@ def cuhk03_classic(
 
     Raises:
         InputError: the file is missing or not the release, the folder for the images is
-            taken or incomplete, or there is no such split.
+            taken or incomplete, or the file has fewer splits.
 
     References:
         Li et al., DeepReID: Deep Filter Pairing Neural Network for Person

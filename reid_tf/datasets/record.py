@@ -19,8 +19,9 @@ class Record:
     Args:
         path: str. The image file, or a place in a prepared data set (see
             `datasets/readers/encoded.py`).
-        identity: int. Who it shows. -1 marks junk; only loaders assign it, and no split
-            holds such a record.
+        identity: int. Who it shows. -1, which only loaders assign, marks junk, which no
+            split holds, and images of which nobody says who they show: the whole query
+            and gallery of a challenge, never a training image.
         camera: int. Which camera took it.
         attributes: tuple of int, or None. One class index per group of the data set's
             schema, -1 where unknown.
@@ -75,7 +76,7 @@ class ReIDDataset:
 
     def __repr__(self) -> str:
         splits = (
-            f"{split} {len(records):,} images of {len({record.identity for record in records}):,} people"
+            f"{split} {len(records):,} images of {count_people(records):,} people"
             for split, records in self.splits().items()
             if records
         )
@@ -86,9 +87,26 @@ class ReIDDataset:
         """Number of people to learn from: the classes of an identity softmax."""
         return len({record.identity for record in self.train})
 
+    @property
+    def names_test_people(self) -> bool:
+        """Whether every query and gallery image says who it shows, so that retrieval can be judged on them."""
+        return all(record.identity != JUNK for record in (*self.query, *self.gallery))
+
     def splits(self) -> dict[str, tuple[Record, ...]]:
         """Returns the records of every split by its name."""
         return {"train": self.train, "query": self.query, "gallery": self.gallery, "multi_query": self.multi_query}
+
+
+def count_people(records: Iterable[Record]) -> int:
+    """Counts the people of some records; images of which nobody says who they show count for none.
+
+    Args:
+        records: iterable of `Record`.
+
+    Returns:
+        int.
+    """
+    return len({record.identity for record in records} - {JUNK})
 
 
 def class_of_identity(records: Iterable[Record]) -> dict[int, int]:

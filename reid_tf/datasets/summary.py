@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.datasets.record import ReIDDataset
+from reid_tf.datasets.record import ReIDDataset, count_people
 
 
 def summarise(dataset: ReIDDataset) -> dict[str, Any]:
     """Returns the number of images and identities in each split that has any."""
     return {
-        split: {"images": len(records), "identities": len({record.identity for record in records})}
+        split: {"images": len(records), "identities": count_people(records)}
         for split, records in dataset.splits().items()
         if records
     }

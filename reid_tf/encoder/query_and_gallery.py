@@ -14,6 +14,8 @@ def embed_query_and_gallery(
 ) -> tuple[Embeddings, Embeddings, AttributeMetrics | None]:
     """Embeds queries and gallery and judges the attributes that the encoder predicts on all of them, in one pass.
 
+    An image that is query and gallery at once is judged once.
+
     Args:
         encoder: `Encoder`.
         dataset: `ReIDDataset`.
@@ -36,6 +38,9 @@ def embed_query_and_gallery(
     (query, of_query), (gallery, of_gallery) = (
         embed_with_attributes(encoder, records, batch_size, verbose) for records in splits
     )
-    outputs = np.concatenate([of_query, of_gallery])
     records = dataset.query + dataset.gallery
-    return query, gallery, evaluate_records(encoder.attributes, outputs, records, dataset.attribute_schema)
+    # Validation by order has its queries in the gallery too; each image counts once.
+    once = list({record.path: place for place, record in enumerate(records)}.values())
+    outputs = np.concatenate([of_query, of_gallery])[once]
+    judged = [records[place] for place in once]
+    return query, gallery, evaluate_records(encoder.attributes, outputs, judged, dataset.attribute_schema)

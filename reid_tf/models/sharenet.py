@@ -1,13 +1,15 @@
 """ShareNet: one trunk, and above a fork an attribute branch and a feature branch."""
 
 import logging
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
+from keras import layers
 
 from reid_tf.backbones.fork import fork
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.errors import InputError
+from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy
 from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy
 from reid_tf.models.embedding import EmbeddingLayer, Pooling, attribute_sigmoids, pool, project
@@ -15,6 +17,7 @@ from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.options import ComponentOf, Options
+from reid_tf.pose.joint_orders import PARTS
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ def sharenet(
     alpha: float = 0.05,
     reduction: Literal["mean", "sum"] = "sum",
     identity: bool = False,
+    attribute_parts: bool = False,
+    part_grid: tuple[int, int] = (3, 3),
     metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
     """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.
@@ -68,6 +73,13 @@ def sharenet(
             smaller.
         identity: bool. Whether the paper's classifier over the training identities is
             put on the embedding, with weight 1 unless `loss_weights` says otherwise.
+        attribute_parts: bool. Whether the attributes are read from head, trunk and lower
+            limbs too: the shared map is pooled in the boxes that an image's landmarks
+            give, and the classifier sees that beside the whole image's features. The
+            paper names attributes from regions as its future work and gives no network;
+            this one is ours. The encoder then takes part boxes, as that of `joint_loss`
+            does.
+        part_grid: (rows, columns). Cells of a part's box whose maxima are pooled.
         metric_loss: component without `reduction`, or None for the triplet loss with
             Wang and Gupta's mining (cosine distance, margin 0.5, the four negatives of
             largest loss), whose options a component without a name changes.
@@ -77,17 +89,19 @@ def sharenet(
         [batch, binary targets] and, where wanted, `identity` [batch, K].
 
     Raises:
-        InputError: `alpha` is negative, or the backbone has no such stage.
+        InputError: `alpha` is negative, the backbone has no such stage, the grid has no
+            cell, or the shared map has no places left of which one could be a part's
+            (AlexNet's after fc6 and fc7).
 
     References:
         Agrawal and Namboodiri, Joint Attribute Learning for Deep Person
-        Re-Identification, sections III.D and IV.C.
+        Re-Identification, sections III.D, IV.C and VI.
     """
     if not alpha >= 0:
         raise InputError(f"alpha must not be negative. Received: alpha={alpha}.")
-    image = keras.Input(backbone.input_shape[1:], name="image")
+    inputs = {"image": keras.Input(backbone.input_shape[1:], name="image")}
     forked = fork(backbone, shared_layers)
-    feature_map, attribute_map = forked(image)
+    feature_map, attribute_map, shared_map = forked.with_shared(inputs["image"])
     embedding = project(pool(feature_map, pooling), embedding_dim, embedding_layer)
     loss = LOSS.build(metric_loss, reduction=reduction)
     outputs = {"embedding": metric_output(embedding, loss)}
@@ -95,6 +109,10 @@ def sharenet(
         logger.warning("The data set has no attribute labels: without them ShareNet is the triplet network.")
     else:
         pooled = pool(attribute_map, pooling, "attribute_pool")
+        if attribute_parts:
+            inputs["part_boxes"] = keras.Input((len(PARTS), 4), name="part_boxes")
+            parts = _pool_parts(shared_map, inputs["part_boxes"], part_grid, pooling)
+            pooled = layers.Concatenate(name="attribute_features")([pooled, *parts])
         sigmoids = attribute_sigmoids(pooled, len(attribute_schema.binary_names))
         outputs["attributes"] = Output(
             sigmoids, MaskedBinaryCrossentropy(reduction), "binary_attributes", alpha, [BinaryAttributeAccuracy()]
@@ -105,12 +123,25 @@ def sharenet(
         outputs["identity"] = Output(probabilities, CrossEntropy(reduction=reduction), "identity", metrics=accuracy())
     return build_system(
         "sharenet",
-        {"image": image},
+        inputs,
         outputs,
-        encoder=keras.Model({"image": image}, encoded, name="encoder"),
+        encoder=keras.Model(inputs, encoded, name="encoder"),
         batches="identities",
         distance=ranking_distance(loss),
         attribute_kind=None if attribute_schema is None else "binary",
         attribute_schema=attribute_schema,
         backbone_copies=() if forked.top is None or attribute_schema is None else (forked.top,),
     )
+
+
+def _pool_parts(shared_map: Any, part_boxes: Any, grid: tuple[int, int], pooling: Pooling) -> list[Any]:
+    """Pools a map [batch, h, w, channels] in each part's box to [batch, channels]."""
+    if shared_map.shape[1] == shared_map.shape[2] == 1:
+        raise InputError(
+            "attribute_parts needs a shared map of several places, and the last shared stage leaves one: share fewer "
+            f"stages (AlexNet: shared_layers=5). Received: a map of {tuple(shared_map.shape[1:])}."
+        )
+    return [
+        pool(RoIMaxPooling(grid, name=f"{part}_roi")(shared_map, part_boxes[:, index]), pooling, f"{part}_pool")
+        for index, part in enumerate(PARTS)
+    ]

@@ -12,10 +12,11 @@ from typing import Any
 
 from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
-from reid_tf.report.sweep import SweepRow, write_sweep_report
+from reid_tf.report.sweep import write_sweep_report
+from reid_tf.report.sweep_rows import SweepRow
 from reid_tf.studies.own_process import train_in_own_process
 from reid_tf.studies.runs import check_files, check_same, is_interrupted, overrides
-from reid_tf.studies.sweep_file import ReportedCurves, check_values
+from reid_tf.studies.sweep_file import Repetitions, ReportedCurves, check_values
 
 logger = logging.getLogger(__name__)
 
@@ -32,18 +33,22 @@ class SweepRun:
         values: mapping from the path of each varied option to the value.
         config: `ExperimentConfig` with these values.
         reported: mapping from metric to the share in [0, 1] that is reported for them.
+        repetition: mapping from the path of the option that repeats a row to this run's
+            value; empty where nothing is repeated.
     """
 
     name: str
     values: dict[str, Any]
     config: ExperimentConfig
     reported: dict[str, float]
+    repetition: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def plan_sweep(
     vary: Mapping[str, Sequence[Any]],
     load: Callable[[Sequence[str]], ExperimentConfig],
     reported: ReportedCurves | None = None,
+    repeat: Repetitions | None = None,
 ) -> tuple[SweepRun, ...]:
     """Turns values into runs, every configuration of which is checked.
 
@@ -53,25 +58,31 @@ def plan_sweep(
         load: function of further overrides ("key.path=value" strings) that returns the
             checked configuration.
         reported: `ReportedCurves` over the values of the only option, or None.
+        repeat: `Repetitions` of every combination, or None.
 
     Returns:
-        tuple of `SweepRun`, the last option's values changing fastest.
+        tuple of `SweepRun`, the last option's values changing fastest, repetitions
+        faster still.
 
     Raises:
-        InputError: there are no values, two of them give the same configuration, or a
-            configuration is wrong.
+        InputError: there are no values, two of them give the same configuration, a
+            repeated option is varied too, or a configuration is wrong.
     """
-    check_values({option: tuple(values) for option, values in vary.items()})
+    check_values({option: tuple(values) for option, values in vary.items()}, repeat)
+    repetitions = [{repeat.key: value} for value in repeat.values] if repeat else [{}]
     runs: list[SweepRun] = []
     for number, combination in enumerate(itertools.product(*vary.values())):
         values = dict(zip(vary, combination, strict=True))
-        config = load(overrides(values))
-        for other in runs:
-            if other.config == config:
-                raise InputError(f"Two runs of a sweep must differ. Received: {other.values} and {values}.")
         curves = reported.percent if reported else {}
         shares = {metric: round(percent[number] / 100, 6) for metric, percent in curves.items()}
-        runs.append(SweepRun(run_name(values), values, config, shares))
+        for repetition in repetitions:
+            given = {**values, **repetition}
+            config = load(overrides(given))
+            for other in runs:
+                if other.config == config:
+                    there = {**other.values, **other.repetition}
+                    raise InputError(f"Two runs of a sweep must differ. Received: {there} and {given}.")
+            runs.append(SweepRun(run_name(given), values, config, shares, repetition))
     return tuple(runs)
 
 
@@ -102,7 +113,7 @@ def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = No
     Args:
         runs: sequence of `SweepRun`, as `plan_sweep()` returns them.
         out: str or Path. The folder that holds a run directory each, `sweep.csv`,
-            `sweep.md` and `sweep.png`.
+            `sweep.md` and `sweep.png`, and of repetitions `runs.csv`.
         source: str or None. Who reports the runs' reported figures.
 
     Returns:
@@ -137,7 +148,7 @@ def _plain(value: Any) -> str:
 
 def _read(run: SweepRun, folder: Path) -> SweepRow:
     """What a run's folder knows of it, after a look whether it is this run's."""
-    row = SweepRow(run.values, run.name, reported=run.reported)
+    row = SweepRow(run.values, run.name, reported=run.reported, repetition=run.repetition)
     check_same(run.config, folder)
     if not folder.exists():
         return row

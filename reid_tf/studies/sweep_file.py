@@ -30,19 +30,35 @@ class ReportedCurves:
 
 
 @dataclasses.dataclass(frozen=True)
+class Repetitions:
+    """What makes several runs of one row: seeds, or the splits of a data set.
+
+    Args:
+        key: str. The path of an option, as `--set` takes it: "seed", "dataset.split".
+        values: tuple of at least two values of it. Every varied row is run with each.
+    """
+
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class SweepConfig:
     """One configuration over the values of one or more options.
 
     Args:
         config: str. The experiment file, relative to the folder of the sweep file.
         vary: mapping from the path of an option, as `--set` takes it, to its values. Of
-            several options every combination is run.
+            several options every combination is run. It may be empty where runs are
+            repeated.
+        repeat: `Repetitions`, or None for one run of each combination.
         set: "key.path=value" strings. Further overrides, the same for all runs.
         reported: `ReportedCurves` over the values of the only varied option, or None.
     """
 
     config: str
-    vary: dict[str, tuple[Any, ...]]
+    vary: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    repeat: Repetitions | None = None
     set: tuple[str, ...] = ()
     reported: ReportedCurves | None = None
 
@@ -79,17 +95,35 @@ def parse_sweep(tree: Any) -> SweepConfig:
     check_keys(tree, SweepConfig, "a sweep")
     if tree.get("reported") is not None:
         check_keys(tree["reported"], ReportedCurves, "a sweep's 'reported'")
+    if tree.get("repeat") is not None:
+        check_keys(tree["repeat"], Repetitions, "a sweep's 'repeat'")
     sweep: SweepConfig = convert(dict(tree), SweepConfig, "The sweep")
-    check_values(sweep.vary)
+    check_values(sweep.vary, sweep.repeat)
     if sweep.reported is not None:
         _check_reported(sweep.reported, sweep.vary)
     return sweep
 
 
-def check_values(vary: Mapping[str, tuple[Any, ...]]) -> None:
-    """Raises an `InputError` where no option is varied, or one has no values."""
-    if not vary or not all(vary.values()):
+def check_values(vary: Mapping[str, tuple[Any, ...]], repeat: Repetitions | None = None) -> None:
+    """Raises an `InputError` where nothing is varied or repeated, values are missing, or a repeated option is varied.
+
+    Args:
+        vary: mapping as in `SweepConfig`.
+        repeat: `Repetitions`, or None.
+    """
+    if not (vary or repeat) or not all(vary.values()):
         raise InputError(f"A sweep varies an option over at least one value. Received: vary={dict(vary)!r}.")
+    if repeat is None:
+        return
+    if len(repeat.values) < 2:
+        raise InputError(
+            f"Repetitions need at least two values of an option, such as seed=[1,2,3]. Received: {repeat.key}="
+            f"{list(repeat.values)}."
+        )
+    if repeat.key in vary:
+        raise InputError(
+            f"An option is either varied or repeated, not both. Received: {repeat.key!r} in 'vary' and in 'repeat'."
+        )
 
 
 def _check_reported(reported: ReportedCurves, vary: Mapping[str, tuple[Any, ...]]) -> None:

@@ -1,12 +1,18 @@
 """How a trained system is judged: by retrieval or, for a pose estimator, by the landmarks that it finds."""
 
+import logging
 import math
 from typing import Any, Protocol
 
 import keras
 
+from reid_tf.config import EvaluationConfig
+from reid_tf.config import Protocol as RankingProtocol
+from reid_tf.datasets.record import ReIDDataset
 from reid_tf.encoder.embed import embed_colour_histogram
 from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
+from reid_tf.errors import InputError
+from reid_tf.registry import VALIDATIONS
 from reid_tf.report.judge import judge
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.retrieval.metrics import evaluate
@@ -14,6 +20,8 @@ from reid_tf.training.experiment import Experiment
 from reid_tf.training.landmark_evaluation import LandmarkEvaluation
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.validation import OutputValidation, Validation
+
+logger = logging.getLogger(__name__)
 
 
 class Evaluation(Protocol):
@@ -38,6 +46,43 @@ class Evaluation(Protocol):
         """Returns what the manifest says of the saved model, enough to use it, as JSON values."""
 
 
+def judged_images(options: EvaluationConfig, dataset: ReIDDataset) -> tuple[ReIDDataset | None, RankingProtocol]:
+    """Says which images retrieval figures are given of, and by which protocol.
+
+    They are the test set's, unless nobody says whom that shows, as in a challenge: then
+    they are the validation split's, by the first of its protocols, and the log says so;
+    where there is no validation split either, there are none.
+
+    Args:
+        options: `EvaluationConfig`.
+        dataset: `ReIDDataset`. As loaded.
+
+    Returns:
+        `ReIDDataset` whose query and gallery are judged, or None; and the protocol.
+
+    Raises:
+        InputError: the validation split has images of which nobody says who they show.
+    """
+    if dataset.names_test_people:
+        return dataset, options.protocol
+    validated = VALIDATIONS.build(options.validation, dataset=dataset) if options.validation else None
+    if validated is not None and not validated.names_test_people:
+        raise InputError(
+            f"The validation split must say who its images show, and the test set of {dataset.name!r} does not: take "
+            f"by_order or held_out. Received: {options.validation!r}."
+        )
+    if validated is None:
+        logger.warning("The test set of %r has no identities, so no retrieval figures are given.", dataset.name)
+        return None, options.protocol
+    logger.warning(
+        "The test set of %r has no identities, so the figures are those of the validation split %s, which chooses the "
+        "best epoch too.",
+        dataset.name,
+        options.validation,
+    )
+    return validated, (options.validation_protocols or (options.protocol,))[0]
+
+
 class RetrievalEvaluation:
     """Judges an encoder by the ranks of the right images.
 
@@ -45,25 +90,28 @@ class RetrievalEvaluation:
         experiment: `Experiment` whose system has an encoder.
 
     Raises:
-        InputError: the system has none.
+        InputError: the system has none, or as `judged_images()`.
     """
 
     judged, score = "encoder", "val_mAP"
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment, self.encoder = experiment, experiment.encoder()
+        self.images, self.protocol = judged_images(experiment.config.evaluation, experiment.dataset)
 
     def references(self) -> dict[str, Figures]:
-        """Returns the figures of the untrained encoder and of colours alone."""
-        options, dataset, encoder = self.experiment.config.evaluation, self.experiment.dataset, self.encoder
+        """Returns the figures of the untrained encoder and of colours alone, on the images that are judged."""
+        options, dataset, encoder = self.experiment.config.evaluation, self.images, self.encoder
+        if dataset is None:
+            return {}
         embedded = embed_query_and_gallery(encoder, dataset, options.batch_size, verbose=0)[:2]
         query, gallery = (
             embed_colour_histogram(records, encoder.image_size, options.batch_size)
             for records in (dataset.query, dataset.gallery)
         )
         return {
-            "untrained_encoder": evaluate(*embedded, encoder.distance, protocol=options.protocol).to_dict(),
-            "colour_histogram": evaluate(query, gallery, protocol=options.protocol).to_dict(),
+            "untrained_encoder": evaluate(*embedded, encoder.distance, protocol=self.protocol).to_dict(),
+            "colour_histogram": evaluate(query, gallery, protocol=self.protocol).to_dict(),
         }
 
     def validation(self) -> keras.callbacks.Callback:
@@ -94,14 +142,16 @@ class RetrievalEvaluation:
         return values
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
-        """Ranks the test set and writes pictures and tables."""
+        """Ranks the images that are judged and writes pictures and tables; without any there are no figures."""
         options = self.experiment.config.evaluation
+        if self.images is None:
+            return Judgement({"valid_queries": 0, "skipped_queries": len(self.experiment.dataset.query)}, ())
         return judge(
             self.encoder.folded(),  # as `load_encoder` gives it
-            self.experiment.dataset,
+            self.images,
             run.report,
             verifier=self.experiment.system.verifier,
-            protocol=options.protocol,
+            protocol=self.protocol,
             references=references,
             batch_size=options.batch_size,
             ranked_lists=options.ranked_lists,

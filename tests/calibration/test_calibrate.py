@@ -48,6 +48,8 @@ def test_distractors_are_nobodys_images(run, dataset):
     assert len(found) == 8
     with pytest.raises(InputError, match="The data set 'd' has no queries .* it holds"):
         searched_records(run, ReIDDataset("d", (), (), dataset.gallery))
+    with pytest.raises(InputError, match="query and gallery of 'd' do not say it"):
+        searched_records(run, ReIDDataset("d", (), records("query", [-1]), records("gallery", [-1])))
     write_json(run / "manifest.json", {"data_hash": data_hash(dataset)})
     with pytest.raises(InputError, match="Query and gallery of 'd' are the test set of the run"):
         searched_records(run, dataset)

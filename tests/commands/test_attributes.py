@@ -6,6 +6,7 @@ import pytest
 
 from reid_tf.datasets.attributes.annotation_csv import read_annotations
 from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
+from reid_tf.encoder import embed as embed_module
 from tests.commands.made_run import colour_encoder, plain_encoder, schema_encoder, write_image, write_run
 
 HEADER = (
@@ -69,6 +70,45 @@ def test_junk_scores_are_the_sums_of_squared_outputs_in_ascending_order(run, ima
     assert [row["image"] for row in rows] == ["c.png", "a.png", "b.png"]  # gray is hard to call, red is not
 
 
+def test_one_command_writes_the_attributes_and_the_ranked_lists(run, images, tmp_path, monkeypatch):
+    for number, colour in enumerate(((210, 20, 20), (140, 150, 160))):
+        write_image(tmp_path / "queries" / f"{number}.png", *colour)
+    directory = write_run(tmp_path / "run", colour_encoder())
+    embedded = []
+    original = embed_module._outputs
+    monkeypatch.setattr(embed_module, "_outputs", lambda *given: embedded.append(len(given[1])) or original(*given))
+    arguments = "--run", directory, "--images", images, "--out", tmp_path / "a.csv", "--queries", tmp_path / "queries"
+    result = run("attributes", *arguments, "--ranked", tmp_path / "new" / "ranked.txt")
+    assert result.returncode == 0, result.stderr
+    assert sorted(embedded) == [2, 3]  # the images once, for both files
+    assert f"ranked lists: 2, each of 3 of 3 images: {tmp_path / 'new' / 'ranked.txt'}" in result.stdout
+    text = (tmp_path / "new" / "ranked.txt").read_text()
+    assert text == "0.png: b.png, a.png, c.png\n1.png: c.png, a.png, b.png\n"
+    searched = "--run", directory, "--query", tmp_path / "queries", "--gallery", images, "--out", tmp_path / "s.txt"
+    assert run("search", *searched).returncode == 0
+    assert (tmp_path / "s.txt").read_text() == text
+    assert (tmp_path / "a.csv").read_text().startswith("id,bright,colour\na.png,no,blue\n")
+    assert run("attributes", *arguments, "--ranked", tmp_path / "short.txt", "--k", 1).returncode == 0
+    assert (tmp_path / "short.txt").read_text() == "0.png: b.png\n1.png: c.png\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--queries", "q"], "need both --queries and --ranked. Received: --queries q and --ranked None."),
+        (["--ranked", "r.txt"], "Received: --queries None and --ranked r.txt."),
+        (["--queries", "q", "--ranked", "r.txt", "--k", "0"], "--k must be at least 1. Received: 0."),
+        (["--queries", "q", "--ranked", "r.txt"], "must be a folder or a CSV file. Received: 'q'"),
+    ],
+)
+def test_wrong_ranked_lists_are_one_sentence(run, images, tmp_path, arguments, message):
+    directory = write_run(tmp_path / "run", colour_encoder())
+    result = run("attributes", "--run", directory, "--images", images, "--out", tmp_path / "a.csv", *arguments)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert message in result.stderr
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_wrong_input_is_one_sentence_and_exit_code_2(run, images, tmp_path):
     directory = write_run(tmp_path / "run", colour_encoder())
     without = write_run(tmp_path / "without", plain_encoder())
@@ -93,7 +133,8 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(run, images, tmp_path):
 def test_help_shows_an_example(run):
     result = run("attributes", "--help")
     assert result.returncode == 0
-    assert result.stdout.endswith("reid-tf attributes --run runs/attribute --images crops/ --out attributes.csv\n")
+    assert "\n  reid-tf attributes --run runs/attribute --images crops/ --out attributes.csv\n" in result.stdout
+    assert result.stdout.endswith("--queries queries/ --ranked ranked.txt\n")
 
 
 @pytest.mark.real_data

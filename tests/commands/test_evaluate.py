@@ -3,7 +3,9 @@ import json
 import pandas as pd
 import pytest
 
+from reid_tf.config import load_config, save_config
 from tests.commands.made_run import colour_encoder, write_image, write_run
+from tests.datasets.made_challenge import write_challenge
 
 ROWS = (  # red, green, blue; identity, camera, split; bright, colour: the third answer of "colour" is mistaken
     ((200, 10, 10), 1, 1, "query", "no", "red"),
@@ -54,3 +56,17 @@ def test_another_data_sets_attributes_can_be_skipped(run, directory, tmp_path):
     assert result.returncode == 0, result.stderr
     assert not (directory / "evaluation-csv_table" / "attributes.csv").exists()
     assert "attributes" not in json.loads((directory / "evaluation-csv_table" / "metrics.json").read_text())
+
+
+def test_test_images_without_identities_are_left_for_the_validation_split(run, directory, tmp_path):
+    root = write_challenge(tmp_path / "challenge")
+    arguments = "--run", directory, "--dataset", "attribute_challenge", "--data", root, "--skip-attributes"
+    result = run("evaluate", *arguments)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "nothing to judge on: 'attribute_challenge' has no identities for its 2 queries" in result.stderr
+    validation = ["evaluation.validation={name: by_order, share: 0.5, queries: 5}"]
+    save_config(load_config(directory / "config.yaml", validation), directory / "config.yaml")
+    result = run("evaluate", *arguments, "--protocol", "single_camera")
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((directory / "evaluation-attribute_challenge" / "metrics.json").read_text())
+    assert metrics["valid_queries"] == 5

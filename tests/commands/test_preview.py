@@ -49,9 +49,9 @@ def run(monkeypatch, capsys):
 
 def arguments_of(monkeypatch, *arguments):
     """What `main` hands to `batch` and `samples`."""
-    seen = []
-    for name in ("batch", "samples"):
-        monkeypatch.setattr(preview, name, lambda given: seen.append(given) or ([np.zeros((4, 2, 3), np.uint8)], [""]))
+    seen, image = [], np.zeros((4, 2, 3), np.uint8)
+    monkeypatch.setattr(preview, "batch", lambda given: seen.append(given) or ([image], [""], [image]))
+    monkeypatch.setattr(preview, "samples", lambda given: seen.append(given) or ([image], [""]))
     monkeypatch.setattr(sys, "argv", ["preview.py", *map(str, arguments)])
     preview.main()
     return seen[0]
@@ -67,8 +67,8 @@ def test_a_picture_is_written(run, config, what):
 def test_a_batch_shows_its_pairs_side_by_side(monkeypatch, config, tmp_path):
     arguments = arguments_of(monkeypatch, "--config", config, "--what", "batch", "--out", tmp_path / "a.png")
     monkeypatch.undo()
-    images, captions = preview.batch(arguments)
-    assert len(images) == len(captions) == 12
+    images, captions, originals = preview.batch(arguments)
+    assert len(images) == len(captions) == len(originals) == 12
     people = {tuple(image[0, 0]): caption.split("\n")[:2] for image, caption in zip(images, captions, strict=True)}
     for (red, _, blue), (name, camera) in people.items():
         index = blue // 20
@@ -83,9 +83,26 @@ def test_a_batch_of_single_images(monkeypatch, config, tmp_path):
     override = "--set", "batches.name=images", "--set", "batches.batch_size=5", "--set", "model.name=baseline"
     arguments = arguments_of(monkeypatch, "--config", config, "--what", "batch", "--out", tmp_path / "a.png", *override)
     monkeypatch.undo()
-    images, captions = preview.batch(arguments)
-    assert len(images) == len(captions) in (4, 5)
+    images, captions, originals = preview.batch(arguments)
+    assert len(images) == len(captions) == len(originals) in (4, 5)
     assert all(caption.count("\n") == 1 for caption in captions)
+
+
+def test_originals_are_the_images_without_augmentation(monkeypatch, config, tmp_path):
+    erased = "augment=[{name: random_erasing, probability: 1.0}]"
+    common = "--config", config, "--what", "batch", "--out", tmp_path / "a.png", "--images", 7
+    batches = {}
+    for name, override in (("erased", erased), ("plain", "augment=[]")):
+        arguments = arguments_of(monkeypatch, *common, override)
+        monkeypatch.undo()
+        batches[name] = preview.batch(arguments)
+    images, _, originals = batches["erased"]
+    np.testing.assert_array_equal(originals, batches["plain"][0])
+    np.testing.assert_array_equal(originals, batches["plain"][2])
+    for image, original in zip(images, originals, strict=True):
+        changed = (image != original).any(axis=-1)
+        assert 0 < changed.mean() < 0.6
+    assert len(originals) == 7
 
 
 def test_samples_are_images_of_the_split_with_their_captions(monkeypatch, config, tmp_path):

@@ -44,6 +44,20 @@ def test_a_sweep_file_with_data_and_further_overrides(run, tmp_path, monkeypatch
     assert seen[0].dataset["root"] == str(tmp_path / "cache")
 
 
+def test_runs_are_repeated_from_the_command_line(run, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sweep, "train_in_own_process", lambda config, *_: seen.append(config) or "stopped")
+    vary = "--model", "baseline", "--vary", "epochs=[1,2]", "--set", f"dataset.root={tmp_path / 'cache'}"
+    result = run("sweep", *vary, *[f"{one}" for one in SMALL[:2]], "--repeat", "seed=[5,6,7]", "--out", tmp_path / "a")
+    assert result.stderr.startswith("error: 6 of 6 runs failed: epochs=1,seed=5 (stopped); ")
+    assert [(config.epochs, config.seed) for config in seen] == [(1, 5), (1, 6), (1, 7), (2, 5), (2, 6), (2, 7)]
+    assert "Each row is the mean over its runs" in result.stdout
+    path = tmp_path / "sweep.yaml"
+    path.write_text("config: none.yaml\nrepeat: {key: seed, values: [1, 2]}")
+    result = run("sweep", "--sweep", path, "--repeat", "seed=[1,2]", "--out", tmp_path / "b")
+    assert result.stderr.endswith("sweep.yaml' repeats 'seed'; leave out --repeat.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -53,6 +67,10 @@ def test_a_sweep_file_with_data_and_further_overrides(run, tmp_path, monkeypatch
         (("--model", "multitask", "--vary", "epochs=3"), "Received: 'epochs=3'"),
         (("--model", "multitask", "--vary", "epochs=[1", "--set", "seed=2"), "must be YAML"),
         (("--model", "multitask", "--vary", "epochs=[1]", "--vary", "epochs=[2]"), "each option once"),
+        (("--model", "multitask", "--repeat", "seed=3"), "--repeat is an option and a list"),
+        (("--model", "multitask", "--repeat", "seed=[3]"), "at least two values of an option"),
+        (("--model", "multitask", "--repeat", "seeds=[3,4]"), "Did you mean 'seed'"),
+        (("--model", "multitask", "--vary", "seed=[1]", "--repeat", "seed=[3,4]"), "either varied or repeated"),
         (("--model", "multitask", "--vary", "epoch=[1,2]"), "Did you mean 'epochs'"),
         (("--sweep", "none.yaml"), "There is no sweep file 'none.yaml'"),
         (("--sweep", "a.yaml", "--vary", "epochs=[1]", "--model", "multitask"), "leave out --model multitask, --vary"),

@@ -43,6 +43,17 @@ def test_judges_all_labelled_images(dataset):
     assert (score.images, score.accuracy, score.balanced_accuracy) == (4, 0.75, 0.75)
 
 
+def test_an_image_of_both_splits_is_judged_once(dataset):
+    everything = dataset.query + dataset.gallery
+    both = ReIDDataset("both", (), everything[::2], everything, attribute_schema=SCHEMA)
+    query, gallery, attributes = embed_query_and_gallery(
+        encoder_of(AttributeCoding(SCHEMA, "binary")), both, batch_size=2, verbose=0
+    )
+    assert (len(query), len(gallery)) == (3, 5)
+    (score,) = attributes.attributes
+    assert (score.images, score.accuracy) == (4, 0.75)
+
+
 def test_without_attributes_on_both_sides_nothing_is_judged(dataset):
     query, _, attributes = embed_query_and_gallery(encoder_of(None), dataset, verbose=0)
     assert (len(query), attributes) == (2, None)

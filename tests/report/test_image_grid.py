@@ -30,12 +30,22 @@ def test_captions_make_room_for_the_longest():
     assert (drawn[:, :134] == blank[:, :134]).all()
 
 
+def test_another_image_stands_above_each():
+    images, above = [plain(value) for value in (10, 20, 30)], [plain(value) for value in (110, 120, 130)]
+    picture = image_grid(images, ["a", "b", "c"], columns=2, tile=(20, 10), above=above)
+    gap, height = 6, 20 + 2 + 20 + 18 + 6
+    assert picture.shape == (2 * height + gap, 2 * 16 + gap, 3)
+    values = [[int(picture[gap + place, 6, 0]) for place in (0, 19, 20, 21, 22, 41)] for gap in (6, 6 + height)]
+    assert values == [[110, 110, 255, 255, 10, 10], [130, 130, 255, 255, 30, 30]]
+
+
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
         ([], {}, "Received: 0 images, columns=8"),
         ([plain(1)], {"columns": 0}, "Received: 1 images, columns=0"),
         ([plain(1)], {"captions": ["a", "b"]}, "2 captions for 1 images"),
+        ([plain(1), plain(2)], {"above": [plain(1)]}, "1 images above 2 images"),
         ([plain(1)[..., 0]], {}, r"Received: \(20, 10\)"),
     ],
 )

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from reid_tf.errors import InputError
-from reid_tf.report.sweep import SweepRow, sweep_plot, sweep_table, write_sweep_report
+from reid_tf.report.sweep import sweep_plot, sweep_table, write_sweep_report
+from reid_tf.report.sweep_rows import SweepRow
 
 RATE = "augment.random_erasing.probability"
 FIGURES = {"rank1": 0.8824, "rank5": 1.0, "mAP": 0.7114, "valid_queries": 3368}
@@ -115,6 +116,76 @@ def test_values_that_are_no_numbers_stand_side_by_side(tmp_path, drawn):
     np.testing.assert_allclose(line.get_xydata(), [[0, 10], [1, 20], [2, 30]])
     assert line.get_linestyle() == "None"
     assert axes.get_ylabel() == "PCK, %"
+
+
+def repeated_rows():
+    """Two rates with three seeds each; one run of the second has failed."""
+    shares = {0.0: (0.7, 0.8, 0.9), 0.5: (0.6, 0.7, None)}
+    return [
+        SweepRow(
+            {RATE: rate},
+            f"{rate}-{seed}",
+            {} if share is None else {"rank1": share, "mAP": share / 2, "valid_queries": 300},
+            None if share is None else 60.0 + seed,
+            {"rank1": 0.88},
+            "The loss became nan." if share is None else "",
+            {"seed": seed},
+        )
+        for rate, of_rate in shares.items()
+        for seed, share in enumerate(of_rate, 1)
+    ]
+
+
+def test_of_repetitions_a_row_has_the_mean_and_the_spread():
+    first, _, *table, _, failed = sweep_table(repeated_rows(), "the paper").splitlines()
+    assert first == (
+        "5 of 6 runs finished, 1 failed. Shares in %; the columns called reported are those of the paper. Each row is "
+        "the mean over its runs, ± their standard deviation."
+    )
+    assert [[cell.strip() for cell in line.strip("|").split("|")] for line in (table[0], *table[2:])] == [
+        [RATE, "state", "rank-1", "mAP (step)", "valid queries", "reported rank-1", "seconds", "runs"],
+        ["0.0", "finished", "80.00 ± 10.00", "40.00 ± 5.00", "300", "88.00", "62", "3 of 3"],
+        ["0.5", "failed", "65.00 ± 7.07", "32.50 ± 3.54", "300", "88.00", "62", "2 of 3"],
+    ]
+    assert failed == "- `0.5-3` failed: The loss became nan."
+
+
+def test_files_of_repetitions(tmp_path):
+    write_sweep_report(tmp_path, repeated_rows(), "the paper")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs.csv", "sweep.csv", "sweep.md", "sweep.png"]
+    means, runs = pd.read_csv(tmp_path / "sweep.csv"), pd.read_csv(tmp_path / "runs.csv")
+    np.testing.assert_allclose(means["rank1"], [0.8, 0.65])
+    np.testing.assert_allclose(means["rank1_spread"], [0.1, np.std([0.6, 0.7], ddof=1)])
+    assert means["finished_runs"].tolist() == [3, 2]
+    assert means["runs"].tolist() == [3, 3]
+    assert runs["seed"].tolist() == [1, 2, 3] * 2
+    np.testing.assert_array_equal(runs["rank1"], [0.7, 0.8, 0.9, 0.6, 0.7, np.nan])
+
+
+def test_the_mean_is_drawn_with_a_bar_of_one_standard_deviation(tmp_path, drawn):
+    sweep_plot(tmp_path / "a.png", repeated_rows(), "the paper")
+    rank1 = drawn[0].axes[0]
+    ours, reported = rank1.get_lines()
+    np.testing.assert_allclose(ours.get_xydata(), [[0, 80], [0.5, 65]])
+    np.testing.assert_allclose(reported.get_ydata(), [88, 88])
+    (bars,) = rank1.collections
+    np.testing.assert_allclose(bars.get_segments()[0], [[0, 70], [0, 90]])
+    assert ours.get_label() == "measured: mean, and standard deviation as a bar"
+
+
+def test_where_nothing_is_varied_there_is_one_row(tmp_path, drawn):
+    rows = [SweepRow({}, f"seed={seed}", {"rank1": seed / 10}, repetition={"seed": seed}) for seed in (1, 2, 3)]
+    write_sweep_report(tmp_path, rows)
+    assert "| finished | 20.00 ± 10.00 |" in " ".join(sweep_table(rows).split())
+    assert pd.read_csv(tmp_path / "sweep.csv")["rank1"].tolist() == [pytest.approx(0.2)]
+    (axes,) = drawn[0].axes
+    assert axes.get_xlabel() == "all runs"
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [20])
+
+
+def test_runs_without_shares_have_a_table_and_no_plot(tmp_path):
+    write_sweep_report(tmp_path, [SweepRow({RATE: 0.0}, "a", {"valid_queries": 0, "skipped_queries": 5})])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.csv", "sweep.md"]
 
 
 def test_refuses_what_makes_no_table_or_plot(tmp_path):

@@ -11,7 +11,7 @@ from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.studies import sweep
 from reid_tf.studies.sweep import plan_sweep, run_name, run_sweep
-from reid_tf.studies.sweep_file import ReportedCurves, load_sweep
+from reid_tf.studies.sweep_file import Repetitions, ReportedCurves, load_sweep
 from reid_tf.training.run_directory import RunDirectory
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -64,6 +64,67 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(sweep, "train_in_own_process", train)
     return seen
+
+
+def test_repetitions_are_runs_of_their_own_and_one_row_of_the_table(plan, trained, tmp_path):
+    runs = plan(0.0, 0.5, repeat=Repetitions("seed", (3, 4)))
+    assert [run.name for run in runs] == [f"{RATE}={rate},seed={seed}" for rate in (0.0, 0.5) for seed in (3, 4)]
+    assert [run.config.seed for run in runs] == [3, 4, 3, 4]
+    assert [run.values for run in runs] == [{RATE: 0.0}, {RATE: 0.0}, {RATE: 0.5}, {RATE: 0.5}]
+    trained.fate = {0.5: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(runs, tmp_path)
+    table = pd.read_csv(tmp_path / "sweep.csv")
+    assert table["state"].tolist() == ["finished", "not run yet"]
+    trained.fate = {}
+    run_sweep(runs, tmp_path)
+    assert trained == [(0.0, False), (0.0, False), (0.5, False), (0.5, True), (0.5, False)]
+    table = pd.read_csv(tmp_path / "sweep.csv")
+    assert table["rank1"].tolist() == [0.0, 0.5]
+    assert table["rank1_spread"].tolist() == [0.0, 0.0]
+    assert table["runs"].tolist() == [2, 2]
+    assert pd.read_csv(tmp_path / "runs.csv")["seed"].tolist() == [3, 4, 3, 4]
+    more = plan(0.0, 0.5, repeat=Repetitions("seed", (3, 4, 5)))
+    run_sweep(more, tmp_path)
+    assert len(trained) == 7
+    assert pd.read_csv(tmp_path / "sweep.csv")["finished_runs"].tolist() == [3, 3]
+
+
+def test_repetitions_alone_and_with_reported_curves(cache):
+    load = lambda overrides: load_config(CONFIGS / "multitask_synthetic.yaml", overrides)  # noqa: E731
+    runs = plan_sweep({}, load, repeat=Repetitions("seed", (1, 2)))
+    assert [(run.name, run.values, run.repetition) for run in runs] == [
+        ("seed=1", {}, {"seed": 1}),
+        ("seed=2", {}, {"seed": 2}),
+    ]
+    curves = ReportedCurves("the paper", {"rank1": (90.0, 80.0)})
+    runs = plan_sweep({RATE: (0.0, 1.0)}, load, curves, Repetitions("seed", (1, 2)))
+    assert [run.reported["rank1"] for run in runs] == [0.9, 0.9, 0.8, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("repeat", "message"),
+    [
+        (Repetitions("seed", (1,)), r"at least two values of an option.* Received: seed=\[1\]"),
+        (Repetitions("seed", (1, 1)), "Two runs of a sweep must differ. Received: .*'seed': 1.* and .*'seed': 1"),
+        (Repetitions(RATE, (0.1, 0.2)), "either varied or repeated, not both. Received: 'augment.random_erasing.prob"),
+        (Repetitions("seeds", (1, 2)), "'seeds'. Did you mean 'seed'"),
+        (Repetitions("dataset.split", (0, 1)), "'split'"),
+    ],
+)
+def test_wrong_repetitions_are_said_before_anything_runs(plan, trained, repeat, message):
+    with pytest.raises(InputError, match=message):
+        plan(0.0, 0.5, repeat=repeat)
+    assert not trained
+
+
+def test_a_split_that_cuhk03_does_not_have_is_said_before_the_data_are_looked_for(trained):
+    found = load_sweep(CONFIGS / "sweeps" / "joint_loss_cuhk03_splits.yaml")
+    assert found.repeat == Repetitions("dataset.split", tuple(range(20)))
+    load = lambda more: load_config(found.config, [*found.set, *more])  # noqa: E731
+    assert [run.config.dataset["split"] for run in plan_sweep(found.vary, load, repeat=found.repeat)] == [*range(20)]
+    with pytest.raises(InputError, match=r"'split' of .* should be 0, 1, .* or 19. Received: 20\."):
+        plan_sweep({}, load, repeat=Repetitions("dataset.split", (0, 20)))
 
 
 def test_an_interrupted_sweep_goes_on_and_repeats_nothing(plan, trained, tmp_path):
@@ -160,6 +221,10 @@ def test_reported_shares_stand_with_their_values(plan):
         ("vary: {}", r"at least one value. Received: vary=\{\}"),
         ("vary: {epochs: []}", "at least one value. Received: .*epochs"),
         ("vary: {epochs: 3}", "'epochs'.* Received: 3"),
+        ("vary: {seed: [1]}\nrepeat: {key: seed, values: [1, 2]}", "either varied or repeated, not both"),
+        ("repeat: {key: seed, value: [1, 2]}", "key of a sweep's 'repeat': 'value'. Did you mean 'values'"),
+        ("repeat: {key: seed, values: 3}", "'values'.* Received: 3"),
+        ("repeat: [1]", "A sweep's 'repeat' must be a mapping of keys to values"),
         ("set: 3", "'set'.* Received: 3"),
         ("reported: {percent: {}}", "'reported' lacks the key 'source'"),
         ("reported: {source: a, percents: {}}", "'percents'. Did you mean 'percent'"),
@@ -191,7 +256,8 @@ def test_no_sweep_file(tmp_path):
 @pytest.mark.parametrize("path", sorted((CONFIGS / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_sweep_file_is_valid_and_has_its_header(path):
     found = load_sweep(path)
-    runs = plan_sweep(found.vary, lambda more: load_config(found.config, [*found.set, *more]), found.reported)
+    load = lambda more: load_config(found.config, [*found.set, *more])  # noqa: E731
+    runs = plan_sweep(found.vary, load, found.reported, found.repeat)
     assert len({run.name for run in runs}) == len(runs) > 1
     header = [line for line in path.read_text().splitlines() if line.startswith("#")]
     assert any(line.startswith("# Reported by the paper:") for line in header)

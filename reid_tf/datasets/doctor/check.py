@@ -48,7 +48,15 @@ def _check_splits(dataset: ReIDDataset) -> Iterator[Finding]:
 
 
 def _check_identities(dataset: ReIDDataset) -> Iterator[Finding]:
-    junk = [r.path for records in dataset.splits().values() for r in records if r.identity == JUNK]
+    unnamed = _names_nobody(dataset)
+    if unnamed:
+        yield Finding(
+            "note",
+            f"None of the {len(dataset.query) + len(dataset.gallery):,} query and gallery images says who it shows: a "
+            "run is judged on a validation split of the training images.",
+        )
+    judged = {"train": dataset.train} if unnamed else dataset.splits()
+    junk = [r.path for records in judged.values() for r in records if r.identity == JUNK]
     if junk:
         yield Finding("error", f"Junk (identity {JUNK}) is left in the splits, in {len(junk)} images: {named(junk)}.")
     trained = {record.identity for record in dataset.train}
@@ -71,6 +79,12 @@ def _check_identities(dataset: ReIDDataset) -> Iterator[Finding]:
         )
 
 
+def _names_nobody(dataset: ReIDDataset) -> bool:
+    """Whether the test images are a challenge's, of which nobody says who they show."""
+    tested = (*dataset.query, *dataset.gallery)
+    return bool(tested) and all(record.identity == JUNK for record in tested)
+
+
 def _check_paths(dataset: ReIDDataset) -> Iterator[Finding]:
     # The multi-query images may repeat the queries: the query is one of a person's boxes.
     splits: dict[str, list[str]] = defaultdict(list)
@@ -86,7 +100,7 @@ def _check_paths(dataset: ReIDDataset) -> Iterator[Finding]:
 
 
 def _check_queries(dataset: ReIDDataset) -> Iterator[Finding]:
-    if not dataset.query or not dataset.gallery:
+    if not dataset.query or not dataset.gallery or _names_nobody(dataset):
         return
     cameras = {record.camera for record in (*dataset.query, *dataset.gallery)}
     if len(cameras) == 1:

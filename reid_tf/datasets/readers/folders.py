@@ -85,7 +85,7 @@ def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> Split:
     Args:
         folder: Path.
         pattern: compiled regular expression with the groups `identity` and `camera`,
-            matched against the whole name.
+            matched against the whole name. A camera that a name may leave out is 0.
         example: str. A name that matches, for the message.
 
     Returns:
@@ -102,7 +102,7 @@ def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> Split:
         if match is None:
             wrong.append(name)
         elif int(match["identity"]) != JUNK:
-            records.append(Record(os.path.join(folder, name), int(match["identity"]), int(match["camera"])))
+            records.append(Record(os.path.join(folder, name), int(match["identity"]), int(match["camera"] or 0)))
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise InputError(
