@@ -8,6 +8,7 @@ from keras import layers
 
 from reid_tf.backbones.fork import fork
 from reid_tf.datasets.attributes.schema import AttributeSchema
+from reid_tf.datasets.joint_orders import PARTS
 from reid_tf.errors import InputError
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy
@@ -17,7 +18,6 @@ from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
 from reid_tf.options import ComponentOf, Options
-from reid_tf.pose.joint_orders import PARTS
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 logger = logging.getLogger(__name__)
