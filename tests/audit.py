@@ -39,7 +39,7 @@ def row(name: str, networks: bool = True) -> tuple[str, ...]:
 
 def rates(config: ExperimentConfig) -> str:
     """The rate of every epoch's first step, epochs of one rate together."""
-    of_epochs = [rate for stage in config.in_stages() for rate in _stage_rates(stage)]
+    of_epochs = [rate for stage in config.in_stages() for rate in stage_rates(stage)]
     spans, first = [], 1
     for rate, same in itertools.groupby(f"{rate:.2g}" for rate in of_epochs):
         last = first + len(list(same)) - 1
@@ -63,7 +63,8 @@ def validation(config: ExperimentConfig) -> str:
     return f"{share:.0%} of the people, every {options.interval}, keeps the {options.keep}, {cost:.1%}"
 
 
-def _stage_rates(config: ExperimentConfig) -> list[float]:
+def stage_rates(config: ExperimentConfig) -> list[float]:
+    """The rate of the first step of each epoch."""
     schedule = SCHEDULES.build(
         config.schedule,
         learning_rate=config.optimizer["learning_rate"],
