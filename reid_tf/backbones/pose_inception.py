@@ -86,6 +86,11 @@ def pose_inception(image_size: tuple[int, int], *, width: float = 1.0, weights: 
     Stage i is conv<i>_x: 1 the stem with its max pooling, 2 to 4 modules of square
     kernels, 5 a reduction, 6 to 8 modules of 1x7 and 7x1 kernels, 9 a reduction.
 
+    Two rows of the paper's table contradict their own sizes: conv5_x with three 1x1 and
+    one 3x3 convolution, and conv9_x with two 1x1 and one 1x7. Each tower that halves
+    the map needs a strided 3x3, so both are Inception-v3's reductions here, which give
+    the printed sizes and channels.
+
     Args:
         image_size: (height, width) in pixels, at least 43 x 39.
         width: float above 0. Factor of all channel counts.

@@ -29,7 +29,9 @@ def attribute(
     """One softmax for each attribute group, re-weighted and joined with the features for the identity softmax.
 
     The joined vector is also what images are ranked by: features and re-weighted
-    attributes, 512 + 41 for Market-1501's groups.
+    attributes, 512 + 41 for Market-1501's groups. Where the paper says "layer
+    normalisation" of ResNet-50, it has the batch normalisation of the network that it
+    took.
 
     Args:
         backbone: keras.Model from image to feature map.
