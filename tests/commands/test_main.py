@@ -38,7 +38,7 @@ def test_every_command_is_listed_with_its_first_line(reid_tf_command):
     assert reid_tf_command("--help").stdout == listed
     for name in commands():
         assert f"\n  {name} " in listed
-    assert "convert-weights  Make a backbone's weights file from a published PyTorch one" in listed
+    assert "convert-weights  Make a weights file from a published one of PyTorch's" in listed
 
 
 def test_a_command_runs_under_its_name(reid_tf_command):

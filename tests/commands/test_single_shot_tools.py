@@ -30,7 +30,9 @@ def test_cuhk03_is_evaluated_by_single_shots(run, root, tmp_path):
     found = round(7 * metrics["rank1"])
     assert 7 * metrics["rank1"] == pytest.approx(found)
     assert metrics["rank1_spread"] ** 2 == pytest.approx(found / 7 * (1 - found / 7))
-    assert {path.name for path in out.iterdir()} == {"metrics.json", "ranked_lists.png", "cmc.png", "per_query.csv"}
+    assert {path.name for path in out.iterdir()} == {
+        "metrics.json", "ranked_lists.png", "cmc.png", "per_query.csv", "tables.md",
+    }  # fmt: skip
 
     for draws, protocol, message in (
         ("7", "market1501", "--draws belongs to the protocol 'cuhk03_single_shot'. Received: --draws 7 with 'market"),

@@ -10,7 +10,7 @@ from reid_tf.commands.train import free_folder
 from reid_tf.retrieval.embeddings import Embeddings
 
 SMALL = (
-    "dataset.identities=12", "dataset.images_per_identity=6", "image_size=[32,16]", "batches.batch_size=16",
+    "dataset.identities=12", "dataset.images_per_identity=6", "image_size=[32,16]", "batches.identities_per_batch=4",
     "backbone.width=4", "model.embedding_dim=8", "epochs=1", "evaluation.ranked_lists=2",
 )  # fmt: skip
 

@@ -61,7 +61,7 @@ def test_without_test_identities_the_validation_split_is_judged(root, validated)
     assert set(metrics["references"]) == {"untrained_encoder", "colour_histogram"}
     assert validated.attributes.images == len(held.gallery)  # which has the queries too
     assert (validated.run_directory / "report" / "ranked_lists.png").exists()
-    assert len(validated.tables) == 2
+    assert len(validated.tables) == 3  # retrieval, pairs, attributes
 
 
 def test_the_log_says_so_in_one_sentence(root, caplog):
