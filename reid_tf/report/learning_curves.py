@@ -49,6 +49,7 @@ def learning_curves(path: str | Path, history: Sequence[Mapping[str, float]]) ->
     for number, (title, curves) in enumerate(panels.items()):
         axes = figure.add_subplot((len(panels) + 1) // 2, 2 if len(panels) > 1 else 1, number + 1)
         _draw(axes, title, curves)
+        axes.set_xlim(0.5, max(logs["epoch"] for logs in history) + 0.5)
     with written_beside(path) as beside:
         figure.savefig(beside, format="png", dpi=110)
 
@@ -81,4 +82,4 @@ def _draw(axes: Axes, title: str, curves: Curves) -> None:
     axes.set(xlabel="epoch", ylabel=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small", ncols=1 + len(curves) // 8)
+    axes.legend(fontsize="x-small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))  # beside no curve
