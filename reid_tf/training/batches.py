@@ -126,6 +126,16 @@ def make_sampler(
     return sampler
 
 
+def tells_training_people(system: System, output: str) -> bool:
+    """Says whether an output is a softmax over the training people.
+
+    Args:
+        system: `System`.
+        output: str. One of its outputs.
+    """
+    return output.startswith("identity") and system.targets[output].startswith("identity")
+
+
 def _default_sampler(system: System, batch_size: int) -> dict[str, Any]:
     """The sampler that a system wants, of so many images."""
     images_per_identity = 4
@@ -137,10 +147,9 @@ def _default_sampler(system: System, batch_size: int) -> dict[str, Any]:
 
 def _check_identities(system: System, dataset: ReIDDataset) -> None:
     """Refuses a softmax over another number of people than there are: its labels would be out of range, or unused."""
-    for output, label in system.targets.items():
+    for output in system.targets:
         classes = system.model.output[output].shape[-1]
-        classifies = output.startswith("identity") and label.startswith("identity")
-        if classifies and classes != dataset.num_identities:
+        if tells_training_people(system, output) and classes != dataset.num_identities:
             raise InputError(
                 f"The data set {dataset.name!r} has {dataset.num_identities} people to learn from, and the output "
                 f"{output!r} has {classes} classes: build the model with num_identities={dataset.num_identities}. "

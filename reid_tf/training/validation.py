@@ -15,7 +15,7 @@ from reid_tf.models.system import System
 from reid_tf.options import Component
 from reid_tf.pipeline.build import build_batches
 from reid_tf.training.averaging import averaged_weights
-from reid_tf.training.batches import make_sampler
+from reid_tf.training.batches import make_sampler, tells_training_people
 
 logger = logging.getLogger(__name__)
 
@@ -122,16 +122,6 @@ class OutputValidation:
             values[f"{prefix}loss"] = float(np.mean(losses[output]))
             values |= {f"{prefix}{metric.name}": float(metric.result()) for metric in metrics[output]}
         return values
-
-
-def tells_training_people(system: System, output: str) -> bool:
-    """Says whether an output is a softmax over the training people.
-
-    Args:
-        system: `System`.
-        output: str. One of its outputs.
-    """
-    return output.startswith("identity") and system.targets[output].startswith("identity")
 
 
 def _as_far_as_there_are(batches: Component, records: Sequence[Record]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from reid_tf.datasets.record import class_of_identity
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import build_batches
 from reid_tf.registry import VALIDATIONS
+from reid_tf.training.batches import tells_training_people
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.train import train
-from reid_tf.training.validation import OutputValidation, Validation, tells_training_people
+from reid_tf.training.validation import OutputValidation, Validation
 from tests.test_docs import ROOT
 
 SMALL = ["image_size=[32,16]", "augment=[]", "backbone.width=4", "model.embedding_dim=8", "cache=none"]
