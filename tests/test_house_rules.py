@@ -52,7 +52,6 @@ MAY_IMPORT_TENSORFLOW = (
     "datasets/doctor/images.py",
     "datasets/readers/encoded.py",
     "pipeline/",
-    "pose/image_sizes.py",
     "serving/",
     "training/batches.py",
     "training/experiment.py",

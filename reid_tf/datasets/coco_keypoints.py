@@ -22,7 +22,7 @@ from reid_tf.datasets.joint_orders import COCO_17, in_coco_18, inside_the_image
 from reid_tf.datasets.landmarks import read_landmarks, write_landmarks
 from reid_tf.datasets.readers.coco import read_coco_people
 from reid_tf.datasets.readers.folders import existing_root, image_names
-from reid_tf.datasets.readers.pixels import decode, not_an_image
+from reid_tf.datasets.readers.pixels import read_image
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
@@ -243,10 +243,7 @@ def _crops(
     """Yields the name of each crop, its pixels, BGR, and its landmarks as in `Record.landmarks`."""
     bar = progress_bar(images.items(), what="cutting people out of", unit="image", total=len(images))
     for name, people in bar:
-        encoded = (folder / name).read_bytes()
-        image = decode(encoded)
-        if image is None:
-            raise InputError(not_an_image(str(folder / name), encoded))
+        image = read_image(str(folder / name))
         for person in people:
             crop, (left, top, right, bottom) = cut(image, person.box)
             if not crop.size:

@@ -1,8 +1,7 @@
 """What a caller hands an encoder: images as paths, arrays or records, and perhaps landmarks or part boxes beside them.
 
 Pixels come from `pipeline.decode`, as in training. Where TensorFlow is not installed,
-`datasets.readers.pixels` reads them for the exported encoders that need none; the two
-differ on JPEG files, see there.
+`datasets.readers.pixels` reads them, to the bit, for the exported encoders that need none.
 """
 
 import contextlib

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from reid_tf.datasets.readers.image_file import as_jpeg_or_png
 from reid_tf.errors import InputError
 
 # A place is "<folder of the prepared data set>::<split>::<index>".
@@ -26,7 +27,24 @@ def is_prepared(path: str) -> bool:
 
 
 def read_encoded(paths: Sequence[str]) -> list[bytes]:
-    """Reads images as they were encoded, without decoding them.
+    """Reads images as JPEG or PNG files: those as they are stored, images of other formats turned into PNG.
+
+    Args:
+        paths: sequence of str. As in `read_stored()`.
+
+    Returns:
+        list of bytes, in the order of `paths`.
+
+    Raises:
+        InputError: as `read_stored()`, or an image of another format has too many
+            pixels; the message names it.
+    """
+    stored = zip(paths, read_stored(paths), strict=True)
+    return [as_jpeg_or_png(image, f"The file {path!r}") for path, image in stored]
+
+
+def read_stored(paths: Sequence[str]) -> list[bytes]:
+    """Reads the bytes of images as they are stored, whatever they are.
 
     Places in a prepared data set are read in one batch per split, which is several
     times faster than one by one. Safe to call from several threads.
