@@ -138,16 +138,20 @@ def coco_keypoints(
     if not (folder / STAMP_FILE).is_file():
         _write_crops(folder, top, (train, test), parameters)
     written = check_stamp(folder, _stamp(top, (train, test), parameters))
-    names = [f"{split}/{name}" for split in (train, test) for name in image_names(folder / split)]
+    learnt, tested = ([f"{split}/{name}" for name in image_names(folder / split)] for split in (train, test))
+    names = [*learnt, *tested]
     check_complete(folder, len(names), written)
     landmarks = read_landmarks(folder / KEYPOINTS_FILE)
     records = [
         Record(str(folder / name), identity, 0, landmarks=landmarks.get(name)) for identity, name in enumerate(names)
     ]
-    learnt = len(image_names(folder / train))
-    tested = records[learnt:]
+    first = len(learnt)
     return ReIDDataset(
-        "coco_keypoints", tuple(records[:learnt]), tuple(tested[::2]), tuple(tested[1::2]), root=str(folder)
+        "coco_keypoints",
+        tuple(records[:first]),
+        tuple(records[first::2]),
+        tuple(records[first + 1 :: 2]),
+        root=str(folder),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.joint_orders import BODY_25, COCO_18, in_coco_18
+from reid_tf.datasets.readers.folders import file_names
 from reid_tf.datasets.readers.json import read_json
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
@@ -35,7 +36,7 @@ def read_openpose(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks
         InputError: there is no such file, or it is not what it should be.
     """
     folder = path if path.is_dir() else path.parent
-    files = sorted(path.rglob(f"*{_ENDING}")) if path.is_dir() else [path]
+    files = [path / name for name in file_names(path) if name.endswith(_ENDING)] if path.is_dir() else [path]
     if not files or not files[0].name.endswith(_ENDING):
         raise InputError(
             f"OpenPose's files are named IMAGE{_ENDING}. Received: {str(path)!r}, which neither is nor holds one."

@@ -193,7 +193,7 @@ def test_an_image_without_a_size_is_named(images, tmp_path):
     for content in (b"no image", b"\xff\xd8\xff no JPEG"):
         with open(images[0], "wb") as file:
             file.write(content)
-        with pytest.raises(InputError, match=rf"a.jpg' \({len(content)} bytes\) is not a valid image"):
+        with pytest.raises(InputError, match=rf"a.jpg' \({len(content)} bytes\) is not a valid JPEG"):
             detect(tmp_path / "json", "openpose", images)
 
 
