@@ -22,6 +22,7 @@ from reid_tf.datasets.joint_orders import COCO_17, in_coco_18, inside_the_image
 from reid_tf.datasets.landmarks import read_landmarks, write_landmarks
 from reid_tf.datasets.readers.coco import read_coco_people
 from reid_tf.datasets.readers.folders import existing_root, image_names
+from reid_tf.datasets.readers.json import json_numbers
 from reid_tf.datasets.readers.pixels import read_image
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
@@ -214,13 +215,7 @@ def _read_people(root: Path, split: str, parameters: PersonCrops) -> dict[str, l
 
 
 def _box(file: Path, annotation: Mapping[str, Any]) -> np.ndarray:
-    try:
-        return np.asarray(annotation["bbox"], np.float64).reshape(4)
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{str(file)!r}: an annotation must have a bbox of 4 numbers (left, top, width, height). Received: "
-            f"{str(annotation.get('bbox'))[:80]}."
-        ) from error
+    return json_numbers(file, "bbox", annotation.get("bbox"), 4, "left, top, width, height")
 
 
 def _grown(box: np.ndarray, parameters: PersonCrops) -> np.ndarray:

@@ -44,10 +44,18 @@ def prepared(root: str | None) -> ReIDDataset:
             f"found: {contents(folder)}."
         )
     arrays = read_npz(folder / RECORDS_FILE, ("about", *(f"{s}_{c}" for s in SPLITS for c in COLUMNS)))
+    try:
+        dataset = _dataset(arrays, folder)
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{str(folder / RECORDS_FILE)!r} is damaged: {str(error).rstrip('.')}.") from error
+    _check_lengths(folder, {split: len(records) for split, records in dataset.splits().items()})
+    return dataset
+
+
+def _dataset(arrays: dict[str, np.ndarray], folder: Path) -> ReIDDataset:
     about = json.loads(arrays["about"].item())
     names, schema = about["identity_names"], about["attribute_schema"]
     records = {split: tuple(_records(arrays, folder, split)) for split in SPLITS}
-    _check_lengths(folder, {split: len(split_records) for split, split_records in records.items()})
     return ReIDDataset(
         "prepared",
         records["train"],
@@ -63,6 +71,8 @@ def _records(arrays: dict[str, np.ndarray], folder: Path, split: str) -> Iterato
     identities, cameras, attributes, has_attributes, landmarks, has_landmarks = (
         arrays[f"{split}_{column}"] for column in COLUMNS
     )
+    if identities.dtype.kind not in "iu" or cameras.dtype.kind not in "iu":
+        raise TypeError(f"identities and cameras are {identities.dtype} and {cameras.dtype}, not whole numbers")
     answers = iter(attributes.tolist())
     points = iter(landmarks)
     rows = zip(identities.tolist(), cameras.tolist(), has_attributes.tolist(), has_landmarks.tolist(), strict=True)

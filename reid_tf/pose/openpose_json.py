@@ -8,7 +8,7 @@ import numpy as np
 
 from reid_tf.datasets.joint_orders import BODY_25, COCO_18, in_coco_18
 from reid_tf.datasets.readers.folders import file_names
-from reid_tf.datasets.readers.json import read_json
+from reid_tf.datasets.readers.json import json_numbers, read_json
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.found_landmarks import FoundLandmarks
@@ -63,8 +63,6 @@ def _landmarks(person: Any, file: Path) -> np.ndarray:
         raise InputError(
             f"{str(file)!r}: pose_keypoints_2d must be 54 (COCO) or 75 (BODY_25) numbers. Received: {received}."
         )
-    try:
-        points = np.array(values, np.float32).reshape(1, -1, 3)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{str(file)!r}: pose_keypoints_2d must be numbers. Received: {str(values)[:80]}.") from error
+    points = json_numbers(file, "pose_keypoints_2d", values, len(values), "x, y and confidence")
+    points = points.astype(np.float32).reshape(1, -1, 3)
     return in_coco_18(points, _ORDERS[len(values)])[0]

@@ -1,12 +1,12 @@
 """Descriptors of images with what an evaluation needs to know of each."""
 
 import dataclasses
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from reid_tf.datasets.readers.npz import UNREADABLE
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 
@@ -108,7 +108,7 @@ class Embeddings:
                 f"{str(path)!r} is not a file of embeddings: {error.args[0]}. It needs: {', '.join(ARRAYS)}."
             ) from None
         # np.load returns a bare array for a .npy file (no context manager), and refuses pickles and foreign files.
-        except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (TypeError, AttributeError, *UNREADABLE) as error:
             raise InputError(
                 f"{str(path)!r} is not a file of embeddings (an .npz archive with {', '.join(ARRAYS)}): {error}."
             ) from None
@@ -149,4 +149,6 @@ def _as_integers(name: str, values: np.ndarray, count: int) -> np.ndarray:
             f"Embeddings need one whole number per row of vectors as {name}, shape [{count}]. Received: shape "
             f"{integers.shape}, {integers.dtype}."
         )
+    if integers.dtype == np.uint64 and count and integers.max() >= 2**63:
+        raise InputError(f"Embeddings need {name} of at most 63 bits and a sign. Received: {integers.max()}.")
     return np.ascontiguousarray(integers, np.int64)

@@ -172,6 +172,33 @@ def test_wrong_folders_are_named(folder, file, contents, message):
         load_dataset("prepared", str(folder))
 
 
+@pytest.mark.parametrize(
+    ("array", "values"),
+    [
+        ("about", np.array("{")),
+        ("about", np.array("[]")),
+        ("about", np.array('{"identity_names": 5, "attribute_schema": null}')),
+        ("about", np.array('{"identity_names": null, "attribute_schema": [1]}')),
+        ("about", np.arange(3)),
+        ("train_identities", np.array([1, 2], np.int64)),
+        ("train_identities", np.array([1, 2, 2**64 - 1], np.uint64)),
+        ("train_cameras", np.array([0.5, 1, 2])),
+        ("train_identities", np.zeros((3, 2), np.int64)),
+        ("train_has_attributes", np.ones(3, bool)),
+        ("train_has_landmarks", np.ones(3, bool)),
+    ],
+)
+def test_damaged_records_are_a_sentence(folder, array, values):
+    with np.load(folder / "records.npz") as file:
+        arrays = dict(file)
+    for name in ("train_attributes", "train_landmarks"):
+        arrays[name] = arrays[name][:0]
+    arrays["train_has_attributes"] = arrays["train_has_landmarks"] = np.zeros(3, bool)
+    np.savez(folder / "records.npz", **(arrays | {array: values}))
+    with pytest.raises(InputError, match=r"records.npz' is damaged: "):
+        load_dataset("prepared", str(folder))
+
+
 @pytest.mark.real_data
 def test_real_images_come_back_byte_for_byte(real_data, tmp_path):
     dataset = load_dataset("cuhk03", str(real_data / "cuhk03-np-dev"))

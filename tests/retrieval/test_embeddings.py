@@ -135,3 +135,28 @@ def test_another_file_is_refused(tmp_path, write):
 def test_row_blocks_cover_all_rows_once():
     assert [range(10)[rows] for rows in row_blocks(10, 4)] == [range(4), range(4, 8), range(8, 10)]
     assert list(row_blocks(0, 4)) == []
+
+
+def test_whole_numbers_do_not_wrap_into_junk():
+    vectors = np.zeros((2, 3))
+    for field in ("identities", "cameras"):
+        values = {"identities": [0, 0], "cameras": [0, 0], field: np.array([5, 2**64 - 1], np.uint64)}
+        with pytest.raises(
+            InputError, match=f"need {field} of at most 63 bits and a sign. Received: 18446744073709551615"
+        ):
+            Embeddings(vectors, **values)
+    kept = Embeddings(vectors, np.array([5, 2**63 - 1], np.uint64), [0, 0])
+    assert kept.identities.tolist() == [5, 2**63 - 1]
+
+
+@pytest.mark.parametrize("flag", [1, 8, 32, 33, 64, 128, 255])
+def test_an_archive_with_any_flags_is_read_or_named(flag, tmp_path):
+    path = tmp_path / "a.npz"
+    Embeddings(np.ones((2, 3)), [0, 1], [0, 0]).save(path)
+    content = bytearray(path.read_bytes())
+    content[6] = content[content.index(b"PK\x01\x02") + 8] = flag
+    path.write_bytes(content)
+    try:
+        Embeddings.load(path)
+    except InputError as error:
+        assert "is not a file of embeddings" in str(error)  # noqa: PT017

@@ -52,6 +52,13 @@ def test_identities_in_train_and_test_are_errors():
     assert only(named_as_text)[1].endswith(": 0, anna.")
 
 
+def test_an_image_listed_for_two_people_is_an_error():
+    dataset = made()
+    torn = dataclasses.replace(dataset.train[0], identity=2)
+    findings = found(dataclasses.replace(dataset, train=(*dataset.train, torn)))
+    assert ("error", "1 image file listed for two people: train/000.jpg.") in findings
+
+
 def test_junk_is_an_error():
     assert only(made(gallery=[(5, 2), (-1, 1)])) == (
         "error",
