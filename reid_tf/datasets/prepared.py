@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
-from reid_tf.datasets.readers.encoded import place
+from reid_tf.datasets.readers.encoded import check_features, place
 from reid_tf.datasets.readers.folders import contents, existing_root
 from reid_tf.datasets.readers.npz import read_npz
 from reid_tf.datasets.record import Record, ReIDDataset
@@ -34,7 +34,8 @@ def prepared(root: str | None) -> ReIDDataset:
         places in the shards (see `encoded.py`).
 
     Raises:
-        InputError: the folder is missing or is not a prepared data set.
+        InputError: the folder is missing, is not a prepared data set, or describes
+            features that would run code.
     """
     folder = existing_root(root, "prepared")
     missing = [name for name in (RECORDS_FILE, INFO_FILE) if not (folder / name).is_file()]
@@ -43,6 +44,7 @@ def prepared(root: str | None) -> ReIDDataset:
             f"The data set 'prepared' needs a folder that reid-tf prepare wrote; {str(folder)!r} lacks {missing[0]}; "
             f"found: {contents(folder)}."
         )
+    check_features(folder)
     arrays = read_npz(folder / RECORDS_FILE, ("about", *(f"{s}_{c}" for s in SPLITS for c in COLUMNS)))
     try:
         dataset = _dataset(arrays, folder)
