@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.exported import find_export, read_export
 from reid_tf.errors import InputError, require_package
@@ -63,5 +64,6 @@ def _read_run(run: Path) -> tuple["keras.Model", dict[str, Any], Calibration | N
 
     load_entry_points()
     import_components(description.get("configuration", {}).get("imports", ()))
+    refuse_other_files(model)
     loaded = keras.models.load_model(model, compile=False)
     return loaded, description["encoder"], Calibration.load(calibration) if calibration.exists() else None

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 import reid_tf.layers  # noqa: F401 - saved verifiers name these layers
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.progress import progress_bar
 from reid_tf.retrieval.embeddings import row_blocks
 from reid_tf.retrieval.verification_metrics import VerificationMetrics, verification_metrics
@@ -24,7 +25,10 @@ def load_verifier(run: str | Path) -> keras.Model | None:
         keras.Model as in `System.verifier`, or None where the run's model has none.
     """
     path = Path(run) / "verifier.keras"
-    return keras.models.load_model(path, compile=False) if path.exists() else None
+    if not path.exists():
+        return None
+    refuse_other_files(path)
+    return keras.models.load_model(path, compile=False)
 
 
 def verifier_probabilities(

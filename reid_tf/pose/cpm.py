@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reid_tf.datasets.joint_orders import JOINTS
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError, one_line
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.detector import LandmarkDetector
@@ -61,6 +62,7 @@ def _load(path: Path) -> "keras.Model":
 
     import reid_tf.layers  # noqa: F401 - saved models name these layers
 
+    refuse_other_files(path)
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError
 from reid_tf.files import write_csv, write_json, written_beside
 from reid_tf.training.averaging import averaged_weights, exchange_averages
@@ -95,7 +96,7 @@ class Checkpoints(keras.callbacks.Callback):
         Args:
             model: keras.Model. Compiled like the one that was saved.
         """
-        model.load_weights(self.run.checkpoints / self.state["last"])
+        _load(model, self.run.checkpoints / self.state["last"])
         exchange_averages(model)
         for variable, value in zip(_random_states(model), self.state["random_states"], strict=True):
             variable.assign(value)
@@ -107,7 +108,7 @@ class Checkpoints(keras.callbacks.Callback):
             model: keras.Model. Not compiled: the optimizer is not looked for.
         """
         if self.state["best"] is not None:
-            model.load_weights(self.run.checkpoints / self.state["best"])
+            _load(model, self.run.checkpoints / self.state["best"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves weights, then state, then removes the weights that no longer count."""
@@ -127,6 +128,11 @@ class Checkpoints(keras.callbacks.Callback):
             if path.name not in (self.state["last"], self.state["best"]):
                 os.unlink(path)
         write_csv(self.run.path / "history.csv", self.state["history"])
+
+
+def _load(model: keras.Model, path: Path) -> None:
+    refuse_other_files(path)  # a run directory may be a stranger's
+    model.load_weights(path)
 
 
 def _random_states(model: keras.Model) -> list[keras.Variable]:

@@ -10,6 +10,7 @@ import reid_tf.losses
 import reid_tf.metrics
 import reid_tf.training.optimizers
 import reid_tf.training.schedules  # noqa: F401 - saved models name what these modules register
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError, one_line
 from reid_tf.registry import load_entry_points
 
@@ -33,6 +34,7 @@ def load_model(path: str | Path, compile: bool = True) -> keras.Model:
     """
     if not Path(path).is_file():
         raise InputError(f"There is no model file {str(path)!r}.")
+    refuse_other_files(path)
     load_entry_points()
     try:
         return keras.models.load_model(path, compile=compile)

@@ -143,7 +143,7 @@ def check_features(folder: str | Path) -> None:
     try:
         features = content["featuresDict"]["features"]
         others = [*content.keys() - _KEYS_OF_ALL, *content["featuresDict"].keys() - {"features"}]
-        for name, feature in features.items():
+        for feature in features.values():
             others += feature.keys() - _KEYS
         classes = {name: feature["pythonClassName"] for name, feature in features.items()}
         others += [f"{name}: {found}" for name, found in classes.items() if found != f"{_TFDS}.{_CLASSES.get(name)}"]
