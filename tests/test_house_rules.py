@@ -34,16 +34,19 @@ ORDER = [
 ]
 OUTSIDE = {
     "arrays",
+    "checksums",
     "config",
     "config_file",
     "errors",
     "files",
+    "keras_file",
     "layers",
     "on_demand",
     "options",
     "progress",
     "quiet",
     "registry",
+    "schema",
     "versions",
 }
 MAY_IMPORT_TENSORFLOW = (
@@ -51,6 +54,8 @@ MAY_IMPORT_TENSORFLOW = (
     "commands/benchmarks/",
     "datasets/doctor/images.py",
     "datasets/readers/encoded.py",
+    "encoder/runtimes/operations.py",
+    "encoder/runtimes/saved_model.py",
     "pipeline/",
     "pose/image_sizes.py",
     "serving/",

@@ -134,7 +134,8 @@ def evaluate(
 
     Raises:
         InputError: query or gallery is empty, holds the identity -1 or another number
-            of dimensions, an option is unknown, or no query has a match.
+            of dimensions, they are of different encoders, an option is unknown, or no
+            query has a match.
 
     References:
         Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC,

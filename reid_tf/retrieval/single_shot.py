@@ -7,7 +7,7 @@ import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval.distances import distance_blocks
-from reid_tf.retrieval.embeddings import Embeddings, row_blocks
+from reid_tf.retrieval.embeddings import Embeddings, check_sides, row_blocks
 from reid_tf.retrieval.threads import row_threads
 
 # Distances of one query that are looked at together: so few that they stay in a processor's cache.
@@ -81,6 +81,7 @@ def single_shot_ranks(
     """
     if draws < 1 or seed < 0:
         raise InputError(f"draws must be at least 1 and seed at least 0. Received: draws={draws!r}, seed={seed!r}.")
+    check_sides(query, gallery)
     ranks = np.zeros((len(query), draws), np.int64)
     order = np.argsort(query.cameras, kind="stable")  # camera after camera, so that one camera's draws are held
     cameras, identities = query.cameras[order], query.identities[order]

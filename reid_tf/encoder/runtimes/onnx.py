@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, read_export_file
+from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, Shape, read_export_file
 from reid_tf.errors import InputError, one_line, require_package
 from reid_tf.retrieval.threads import cores
 
@@ -17,7 +17,7 @@ class OnnxRuntime(ExportedRuntime):
 
     Args:
         path: Path. An `.onnx` file.
-        dim: int. Width of the embeddings.
+        identity: str, or None. As in `Runtime`.
         threads: int, or None for one per core. Of the kernels.
 
     Raises:
@@ -25,8 +25,8 @@ class OnnxRuntime(ExportedRuntime):
             ONNX file.
     """
 
-    def __init__(self, path: Path, dim: int, threads: int | None = None) -> None:
-        super().__init__(dim)
+    def __init__(self, path: Path, identity: str | None = None, threads: int | None = None) -> None:
+        super().__init__(identity)
         require_package("onnxruntime", repr(str(path)))
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state
@@ -41,7 +41,19 @@ class OnnxRuntime(ExportedRuntime):
             raise InputError(f"{str(path)!r} is not a valid ONNX file ({reason}).") from error
         self._types = {node.name: _ONNX_TYPES[node.type] for node in self._session.get_inputs()}
 
-    def __call__(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> Arrays:
-        """Runs one batch."""
+    @property
+    def input_shapes(self) -> Mapping[str, Shape]:
+        """The shape of each input; an open axis has a name in the file."""
+        return {
+            node.name: tuple(side if isinstance(side, int) else None for side in node.shape)
+            for node in self._session.get_inputs()
+        }
+
+    @property
+    def output_widths(self) -> Mapping[str, int]:
+        """The width of each output."""
+        return {node.name: node.shape[-1] for node in self._session.get_outputs()}
+
+    def _run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> Arrays:
         given = {name: np.asarray(values, self._types[name]) for name, values in inputs.items()}
         return dict(zip(outputs, self._session.run(list(outputs), given), strict=True))
