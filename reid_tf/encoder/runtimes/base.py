@@ -57,7 +57,7 @@ class Runtime(abc.ABC):
         if os.getpid() != self._process:
             raise InputError(
                 "An encoder works in the process that loaded it, as a fork does not copy the threads of its library: "
-                "load it in the child, or start the child by the method 'spawn'. Received: a call in process "
+                "start the other process by the method 'spawn' and load the encoder in it. Received: a call in process "
                 f"{os.getpid()} of an encoder of process {self._process}."
             )
 
