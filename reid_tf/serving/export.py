@@ -21,7 +21,7 @@ from reid_tf.encoder.verifier import load_verifier
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_json
 from reid_tf.keras_file import MANIFEST_FILE
-from reid_tf.options import unknown
+from reid_tf.options import unknown, whole_number
 from reid_tf.pipeline.build import input_batches
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.serving.formats.litert import write_litert
@@ -210,8 +210,7 @@ def representative_inputs(encoder: Encoder, records: Sequence[Record], count: in
         InputError: `count` is negative, an image cannot be read, or lacks landmarks
             that the encoder needs.
     """
-    if count < 0:
-        raise InputError(f"The number of representative images must not be negative. Received: {count}.")
+    count = whole_number("representative_images", count, least=0)
     seen: Counter[int] = Counter()
     turns = []
     for index in np.random.default_rng(0).permutation(len(records)):

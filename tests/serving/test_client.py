@@ -258,7 +258,7 @@ def test_a_server_that_does_not_answer_in_time():
     [
         ({"url": "localhost:8501"}, "must begin with 'http://' or 'https://' and a host. Received: 'localhost:8501'"),
         ({"timeout_s": 0}, "timeout_s must be positive. Received: timeout_s=0"),
-        ({"retries": -1}, "retries must not be negative. Received: retries=-1"),
+        ({"retries": -1}, "retries must be a whole number of at least 0. Received: retries=-1"),
         ({"batch_size": 0}, "batch_size must be at least 1. Received: batch_size=0"),
     ],
 )
