@@ -40,6 +40,7 @@ OUTSIDE = {
     "errors",
     "files",
     "keras_file",
+    "keras_names",
     "layers",
     "on_demand",
     "options",
