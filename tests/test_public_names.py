@@ -33,9 +33,8 @@ def test_keras_opens_the_files_of_a_run(order, tmp_path):
     system = reid_tf.models.multitask(small_backbone(), num_identities=3, embedding_dim=8)
     system.compile("adam").save(tmp_path / "model.keras")
     system.encoder.save(tmp_path / "encoder.keras")
-    code = (
-        f"{order}\nfor name in ('encoder', 'model'): print(keras.saving.load_model(f'{tmp_path}/{{name}}.keras').name)"
-    )
+    opened = [f"print(keras.saving.load_model({str(tmp_path / name)!r}).name)" for name in FILES]
+    code = "; ".join([order, *opened])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [system.encoder.name, system.model.name]
