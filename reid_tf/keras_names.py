@@ -20,7 +20,7 @@ _REGISTERING = ("layers", "losses", "metrics", "training.optimizers", "training.
 
 def register_with_keras() -> None:
     """Registers the names now where Keras has been imported, otherwise when it is."""
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         _register()
     else:
         sys.meta_path.insert(0, _WhenKerasIsImported())

@@ -16,7 +16,14 @@ from reid_tf.errors import InputError
 
 Kind = TypeVar("Kind")
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "an object"}
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "an object",
+    Mapping: "an object",
+}
 
 
 def read_json(path: Path, kind: type[Kind]) -> Kind:
@@ -80,7 +87,7 @@ def _of_type(hint: Any, value: Any, what: str) -> Any:
         return value
     if dataclasses.is_dataclass(hint):
         return of_fields(typing.cast(Any, hint), value, what)
-    if origin is dict and isinstance(value, Mapping):
+    if origin in (dict, Mapping) and isinstance(value, Mapping):
         return {key: _of_type(parts[1], each, f"{what}, {key!r}") for key, each in value.items()}
     if origin is tuple and isinstance(value, list) and (Ellipsis in parts or len(value) == len(parts)):
         kinds = parts[:1] * len(value) if Ellipsis in parts else parts
@@ -95,7 +102,7 @@ def _of_type(hint: Any, value: Any, what: str) -> Any:
 def _described(wanted: Any, parts: tuple[Any, ...]) -> str:
     if wanted is tuple:
         return "a list" if Ellipsis in parts else f"a list of {len(parts)}"
-    return _WORDS[wanted]
+    return _WORDS.get(wanted, "an object")
 
 
 def _shown(value: Any) -> str:

@@ -11,6 +11,7 @@ from reid_tf.keras_file import MANIFEST_FILE, load_keras
 from reid_tf.options import Component
 from reid_tf.registry import DETECTORS, import_components, load_entry_points
 from reid_tf.retrieval.calibration import CALIBRATION_FILE, Calibration
+from reid_tf.retrieval.fingerprint import check_same_encoder
 
 
 def load_encoder(run: str | Path, detector: Component | None = None) -> Encoder:
@@ -63,4 +64,8 @@ def _read_run(run: Path) -> tuple[Runtime, Description, Calibration | None]:
     import_components(manifest.configuration.imports)
     runtime, _ = of_keras_model(load_keras(model), manifest.encoder.identity)
     manifest.encoder.check_runtime(runtime, str(run / MANIFEST_FILE))
-    return runtime, manifest.encoder, Calibration.load(calibration) if calibration.exists() else None
+    measured = Calibration.load(calibration) if calibration.exists() else None
+    if measured is not None:
+        own = manifest.encoder.fingerprint
+        check_same_encoder(f"The calibration {str(calibration)!r}", measured.encoder, f"the run {str(run)!r}", own)
+    return runtime, manifest.encoder, measured

@@ -12,6 +12,7 @@ from reid_tf.encoder.load import load_encoder
 from reid_tf.encoder.verifier import load_verifier
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
+from reid_tf.retrieval.calibration import Calibration
 from reid_tf.serving.export import write_export
 from reid_tf.serving.formats.source import Source
 from reid_tf.training.saved import load_model
@@ -169,6 +170,16 @@ def test_files_of_another_run_are_named(run, tmp_path):
             InputError, match=r"er\.keras' is not the file that was written: '.*manifest\.json' gives its"
         ):
             opened(copy)
+
+
+def test_the_calibration_of_another_encoder_is_named(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    for encoder in (attribute_encoder(flip=True), attribute_encoder()):
+        Calibration("cosine", 0.1, 0.01, 30.0, 1.5, encoder=encoder.fingerprint).save(copy / "calibration.json")
+        if encoder.flip:
+            assert load_encoder(copy).calibration.encoder == encoder.fingerprint
+    with pytest.raises(InputError, match=r"The calibration '.*calibration\.json' and the run .* that differ in flip"):
+        load_encoder(copy)
 
 
 def test_a_file_that_an_export_lacks_is_named(export, tmp_path):
