@@ -1,7 +1,17 @@
 """Measure the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 from reid_tf.commands import command_line
-from reid_tf.commands.benchmarks import backbones, evaluate, installation, load, pipeline, serve, single_shot, step
+from reid_tf.commands.benchmarks import (
+    backbones,
+    evaluate,
+    installation,
+    load,
+    pipeline,
+    recipes,
+    serve,
+    single_shot,
+    step,
+)
 
 SUBCOMMANDS = {
     "backbones": backbones,
@@ -9,6 +19,7 @@ SUBCOMMANDS = {
     "installation": installation,
     "load": load,
     "pipeline": pipeline,
+    "recipes": recipes,
     "serve": serve,
     "single_shot": single_shot,
     "step": step,
