@@ -16,14 +16,7 @@ from reid_tf.errors import InputError
 
 Kind = TypeVar("Kind")
 
-_WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    dict: "an object",
-    Mapping: "an object",
-}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def read_json(path: Path, kind: type[Kind]) -> Kind:
