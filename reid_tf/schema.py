@@ -32,11 +32,28 @@ def read_json(path: Path, kind: type[Kind]) -> Kind:
     Raises:
         InputError: the file cannot be read, is not JSON, or a field is missing or wrong.
     """
+    return of_fields(kind, read_object(path), repr(str(path)))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON file that holds an object.
+
+    Args:
+        path: Path.
+
+    Returns:
+        dict.
+
+    Raises:
+        InputError: the file cannot be read, or is no JSON object.
+    """
     try:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{str(path)!r} cannot be read as JSON: {error}.") from None
-    return of_fields(kind, values, repr(str(path)))
+    if not isinstance(values, dict):
+        raise InputError(f"{str(path)!r} must be an object. Received: {_shown(values)}.")
+    return values
 
 
 def of_fields(kind: type[Kind], values: Any, what: str) -> Kind:

@@ -83,8 +83,9 @@ class Description:
         found: dict[str, tuple[Any, Any]] = {
             "inputs": (sorted(self.inputs), sorted(shapes)),
             "dim": (self.dim, widths.get("embedding")),
-            "attributes": (coding and coding.size, widths.get("attributes")),
         }
+        if coding is not None:
+            found["attributes"] = (coding.size, widths.get("attributes"))
         if found["inputs"][0] == found["inputs"][1]:
             image = next((shapes[name] for name, field in self.inputs.items() if field == "image"), (None,) * 4)
             size = tuple(own or side for own, side in zip(image[1:3], self.image_size, strict=True))

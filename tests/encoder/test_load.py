@@ -135,7 +135,7 @@ def test_a_damaged_export_is_refused_or_gives_the_same_vectors(export, tmp_path)
         ({"inputs": {"images": "image"}}, r"'inputs': the network has \['image'\]. Received: \['images'\]"),
         ({"inputs": {"image": "pixels"}}, "'encoder': Unknown record field of the input 'image': 'pixels'"),
         ({"distance": "l2"}, "'encoder': Unknown distance: 'l2'"),
-        ({"attributes": None}, "'attributes': the network has 30. Received: None"),
+        ({"attributes": {"kind": "binary", "groups": []}}, "'attributes': the network has 30. Received: 0"),
         ({"attributes": {"kind": "binary"}}, "'attributes' lacks the field 'groups'"),
         ({"attributes": {"kind": "none", "groups": []}}, "Unknown kind of attribute outputs: 'none'"),
         ({"image_size": [0, 16]}, "'image_size' and 'dim' are at least 1"),

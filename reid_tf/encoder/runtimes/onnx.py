@@ -9,6 +9,8 @@ from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, Shape, read_e
 from reid_tf.errors import InputError, one_line, require_package
 from reid_tf.retrieval.threads import cores
 
+# How the description of a weight begins that is in another file, which may be any file of this machine.
+_ELSEWHERE = b"\n\x08location\x12"
 _ONNX_TYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
 
@@ -22,7 +24,7 @@ class OnnxRuntime(ExportedRuntime):
 
     Raises:
         InputError: ONNX Runtime is not installed, or the file is missing or is not an
-            ONNX file.
+            ONNX file, or keeps its weights in other files.
     """
 
     def __init__(self, path: Path, identity: str | None = None, threads: int | None = None) -> None:
@@ -34,6 +36,8 @@ class OnnxRuntime(ExportedRuntime):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or cores()
         content = read_export_file(path)
+        if _ELSEWHERE in content:
+            raise InputError(f"An ONNX file must hold its weights itself, and {str(path)!r} names other files.")
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented) as error:
