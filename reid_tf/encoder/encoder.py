@@ -142,7 +142,7 @@ class Encoder:
         if self.needs_landmarks or landmarks is not None or part_boxes is not None:
             images = list(images)
             given = given_beside(len(images), landmarks, part_boxes)
-            if len(images) and need_landmarks(set(self.inputs.values()) - set(given)) and "landmarks" not in given:
+            if images and self._lacks_landmarks(given):
                 given |= self._looked_up(images)
         vectors = [np.zeros((0, self.dim), np.float32)]
         for first, chosen in in_batches(images, batch_size):
@@ -152,7 +152,7 @@ class Encoder:
             rows = np.full((len(chosen), self.dim), np.nan, np.float32)
             if sound:
                 batch = {field: values[sound] for field, values in given.items()}
-                if need_landmarks(set(self.inputs.values()) - set(batch)) and "landmarks" not in batch:
+                if self._lacks_landmarks(given):
                     batch["landmarks"] = self._detect([chosen[place - first] for place in sound], sound)
                 rows[np.array(sound) - first] = self._embed_batch({**batch, "image": pixels})
             vectors.append(rows)
@@ -224,6 +224,9 @@ class Encoder:
             "normalize": self.normalize,
             "fingerprint": self.fingerprint and self.fingerprint.to_dict(),
         }
+
+    def _lacks_landmarks(self, given: Mapping[str, np.ndarray]) -> bool:
+        return "landmarks" not in given and need_landmarks(set(self.inputs.values()) - set(given))
 
     def _looked_up(self, images: Sequence[Image]) -> dict[str, np.ndarray]:
         """The landmarks of all images at once, where the detector knows them by their paths."""

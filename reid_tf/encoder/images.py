@@ -73,7 +73,7 @@ def each_image(images: Iterable[Any]) -> Iterator[Image]:
     shape = getattr(images, "shape", (None,) * 4)
     if isinstance(images, str | bytes | Path):
         raise InputError(f"Images must be a sequence of paths or arrays. Received: {images!r}.")
-    if len(shape) != 4:
+    if len(shape) not in (1, 4):  # an array of paths has one axis
         raise InputError(
             "A single image goes in a list, encoder([image]), and several of one size may be an array [batch, height, "
             f"width, 3]. Received: an array of shape {list(shape)}."

@@ -276,7 +276,7 @@ def plain(count: int) -> list[np.ndarray]:
     return [np.full((20 + number, 10, 3), number, np.uint8) for number in range(count)]
 
 
-def test_images_may_come_from_anywhere():
+def test_images_may_come_from_anywhere(tmp_path):
     encoder, expected = colours(), np.repeat(np.float32(range(7))[:, np.newaxis], 3, axis=1)
     resized = np.stack([np.full((*SIZE, 3), number, np.uint8) for number in range(7)])
     for images in (
@@ -290,6 +290,9 @@ def test_images_may_come_from_anywhere():
         tf.data.Dataset.from_tensor_slices(resized),
     ):
         assert_close(encoder(images, batch_size=3), expected)
+    cv2.imwrite(str(tmp_path / "a.png"), plain(4)[3])
+    for paths in ([tmp_path / "a.png"], np.array([str(tmp_path / "a.png")]), iter([str(tmp_path / "a.png")])):
+        assert_close(encoder(paths), expected[3:4])
     for batch_size in (1, np.int64(2), 7, 100):
         assert_close(encoder(iter(plain(7)), batch_size=batch_size), expected)
     assert encoder(iter([])).shape == (0, 3)
@@ -320,7 +323,8 @@ def test_what_is_no_sequence_of_images_gets_its_own_sentence():
             plain(1)[0],
             r"A single image goes in a list, encoder\(\[image\]\).* Received: an array of shape \[20, 10, 3\]",
         ),
-        (np.zeros(3), r"Received: an array of shape \[3\]"),
+        (np.zeros((8, 4)), r"Received: an array of shape \[8, 4\]"),
+        (np.zeros(3), r"shape \(\) for image 0"),
         ("a.png", "must be a sequence of paths or arrays. Received: 'a.png'"),
         (3, "one after the other. Received: int"),
         (None, "one after the other. Received: NoneType"),
