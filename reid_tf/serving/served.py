@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.runtimes.saved_model import open_saved_model
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pose.fields import landmark_table
@@ -31,7 +32,7 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
     Raises:
         InputError: a file is missing, or the model refuses it.
     """
-    model = tf.saved_model.load(str(folder))  # it holds the weights that the signature uses
+    model = open_saved_model(folder)  # it holds the weights that the signature uses
     embed = model.signatures["serving_default"]
     takes_landmarks = "landmarks" in embed.structured_input_signature[1]
     vectors = []

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reid_tf.checksums import checksums
 from reid_tf.config import ExperimentConfig
 from reid_tf.files import write_json
+from reid_tf.keras_file import MANIFEST_FILE
 from reid_tf.report.learning_curves import learning_curves
 from reid_tf.retrieval.attribute_metrics import AttributeMetrics
 from reid_tf.training.evaluation import Evaluation
@@ -73,7 +75,8 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
     judgement = evaluation.judge(references, run)
     learning_curves(run.report / "learning_curves.png", history)
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
-    write_json(run.path / "manifest.json", fitting.manifest())
+    models = [path.name for path in sorted(run.path.glob("*.keras"))]
+    write_json(run.path / MANIFEST_FILE, {**fitting.manifest(), "checksums": checksums(run.path, models)})
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
     return TrainingResult(run.finish(), metrics, history, judgement.tables, judgement.attributes)
 

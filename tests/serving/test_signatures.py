@@ -358,7 +358,7 @@ def test_what_the_signatures_take_and_give(pose_module, uncalibrated, make_encod
     assert set(described) == {"serving_default", "embed_image", "verify"}  # it knows no attributes
     assert described["verify"]["inputs"]["landmarks_a"] == {"dtype": "float32", "shape": [None, 18, 3]}
     assert described["verify"]["outputs"]["same"] == {"dtype": "bool", "shape": [None]}
-    with pytest.raises(InputError, match="max_pixels must be at least 1. Received: max_pixels=0"):
+    with pytest.raises(InputError, match="max_pixels must be a whole number of at least 1. Received: max_pixels=0"):
         build_serving_module(make_encoder(), None, None, False, 0)
 
 

@@ -1,3 +1,4 @@
+import json
 import zipfile
 
 import h5py
@@ -208,7 +209,9 @@ def test_every_door_for_weights_and_models_refuses_such_a_file(door, tmp_path):
     for name in ("model.keras", "encoder.keras", "verifier.keras"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.write(weights, "model.weights.h5")
-    (tmp_path / "manifest.json").write_text('{"encoder": {}}')
+    described = {"inputs": {"image": "image"}, "image_size": [32, 16], "distance": "cosine", "flip": False, "dim": 3}
+    manifest = {"encoder": {**described, "attributes": None, "normalize": True}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     doors = {
         "model": lambda: saved.load_model(tmp_path / "model.keras"),
         "encoder": lambda: load_encoder(tmp_path),
