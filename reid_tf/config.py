@@ -1,6 +1,7 @@
 """An experiment as one typed object: read from YAML, overridden from the command line, checked before anything runs."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -150,9 +151,20 @@ class ExperimentConfig:
         return plain
 
     def differing_key(self, other: "ExperimentConfig") -> str | None:
-        """Returns the first key whose values differ in another recipe, or None where the recipes are equal."""
-        mine, others = self.to_dict(), other.to_dict()
+        """Returns the first key whose values differ in another recipe, or None where the recipes are equal.
+
+        Two spellings of the path of one file are equal, and where the data set lies does
+        not count: a hash tells whether data are the same.
+        """
+        mine, others = self._compared(), other._compared()
         return next((key for key in mine if mine[key] != others[key]), None)
+
+    def _compared(self) -> dict[str, Any]:
+        dataset = {key: value for key, value in self.dataset.items() if key != "root"}
+        compared: dict[str, Any] = _plain(
+            dataclasses.asdict(dataclasses.replace(self, dataset=dataset)), real_paths=True
+        )
+        return compared
 
     def in_stages(self) -> "tuple[ExperimentConfig, ...]":
         """Returns the recipe of each stage, without stages of its own; the whole recipe where there is one stage.
@@ -314,9 +326,11 @@ def check_keys(tree: Any, cls: type, what: str) -> None:
             raise InputError(f"{what[0].upper()}{what[1:]} lacks the key {name!r}. Received: {', '.join(tree)}.")
 
 
-def _plain(tree: Any) -> Any:
+def _plain(tree: Any, real_paths: bool = False) -> Any:
     if isinstance(tree, Mapping):
-        return {key: _plain(value) for key, value in tree.items()}
+        return {key: _plain(value, real_paths) for key, value in tree.items()}
     if isinstance(tree, Iterable) and not isinstance(tree, str):
-        return [_plain(value) for value in tree]
+        return [_plain(value, real_paths) for value in tree]
+    if real_paths and isinstance(tree, str) and os.sep in tree and os.path.exists(tree):
+        return os.path.realpath(tree)
     return tree

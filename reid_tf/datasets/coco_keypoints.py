@@ -14,7 +14,7 @@ from reid_tf.datasets.crop_folder import (
     check_complete,
     check_stamp,
     cut,
-    new_crop_folder,
+    make_crop_folder,
     write_jpeg,
 )
 from reid_tf.datasets.doctor.findings import counted
@@ -170,7 +170,8 @@ def _stamp(root: Path, splits: tuple[str, str], parameters: PersonCrops) -> dict
 def _write_crops(folder: Path, root: Path, splits: tuple[str, str], parameters: PersonCrops) -> None:
     """Leaves the folder with the crops of all splits and their landmarks."""
     people = {split: _read_people(root, split, parameters) for split in splits}  # before an image is read
-    with new_crop_folder(folder) as beside:
+
+    def make(beside: Path) -> None:
         _LOG.info("Cutting the people of %s out into %s, once.", root, folder)
         landmarks: dict[str, np.ndarray] = {}
         for split, images in people.items():
@@ -180,6 +181,8 @@ def _write_crops(folder: Path, root: Path, splits: tuple[str, str], parameters: 
                 landmarks[f"{split}/{name}"] = points
         write_landmarks(beside / KEYPOINTS_FILE, landmarks, {"name": "coco_keypoints"})
         write_json(beside / STAMP_FILE, {**_stamp(root, splits, parameters), "crops": len(landmarks)})
+
+    make_crop_folder(folder, make)
 
 
 def _read_people(root: Path, split: str, parameters: PersonCrops) -> dict[str, list[_Person]]:
