@@ -1,14 +1,17 @@
 """What every command shares: one parser style, one way to report what the user got wrong."""
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +25,7 @@ quiet_tensorflow()  # before anything imports it, in the processes that a comman
 
 from reid_tf.config import ExperimentConfig, check_new_run, load_config
 from reid_tf.errors import InputError
+from reid_tf.files import check_output
 from reid_tf.registry import DATASETS, MODELS
 
 if TYPE_CHECKING:
@@ -41,6 +45,28 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def add_output(arguments: argparse.ArgumentParser, flag: str, *, folder: bool = False, **options: Any) -> None:
+    """Adds an argument that names what the command writes, checked while the command line is read.
+
+    Args:
+        arguments: argparse.ArgumentParser.
+        flag: str. "--out".
+        folder: bool. Whether a folder is written.
+        **options: as of `add_argument`: required, metavar, help.
+    """
+    arguments.add_argument(flag, action=_Output, folder=folder, **options)
+
+
+class _Output(argparse.Action):
+    def __init__(self, *names: Any, folder: bool, **options: Any) -> None:
+        super().__init__(*names, **options)
+        self.folder = folder
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        check_output(values, self.folder)
+        setattr(namespace, self.dest, values)
 
 
 def add_experiment_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -242,14 +268,74 @@ def attribute_coding(encoder: "Encoder", arguments: argparse.Namespace) -> "Attr
     return encoder.attributes
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody, or the system, wants the command to end.
+
+    Args:
+        number: int. The signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def going_on(how: Callable[[], str]) -> Iterator[None]:
+    """Has a command that is stopped in the block say how it goes on.
+
+    Args:
+        how: function without arguments that returns the end of the sentence.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.args = (how(),)
+        raise
+
+
+def this_command(*further: str) -> str:
+    """Returns the command that runs, as it is typed, with further words that it lacks."""
+    program, *words = sys.argv
+    program = program if program.startswith("reid-tf") else f"python {shlex.quote(program)}"
+    return f"{program} {shlex.join([*words, *(word for word in further if word not in words)])}".rstrip()
+
+
 def run(main: Callable[[], None]) -> None:
-    """Runs a tool: an `InputError` becomes one line on standard error and exit code 2."""
+    """Runs a tool.
+
+    An `InputError` becomes one line on standard error and exit code 2; Ctrl-C and
+    SIGTERM become one line and 130 or 143.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        main()
+        with _stoppable():
+            main()
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except KeyboardInterrupt as stop:
+        how = stop.args[0] if stop.args else "nothing half-written is left."
+        sys.stderr.write(f"stopped: {how}\n")
+        sys.exit(128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT))
     except BrokenPipeError:  # what reads the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         sys.exit(128 + signal.SIGPIPE)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM raise `Stopped`, but for a signal that whoever started the command ignores."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        wanted = (number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN)
+        before = {number: signal.signal(number, stop) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -13,7 +13,9 @@ def main() -> None:
     """Parses the command line and prepares one data set."""
     parser = command_line.parser(__doc__, "reid-tf prepare --dataset synthetic --out prepared/synthetic")
     command_line.add_dataset_arguments(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write, which must be new")
+    command_line.add_output(
+        parser, "--out", folder=True, required=True, metavar="DIR", help="the folder to write, which must be new"
+    )
     arguments = parser.parse_args()
     with claimed(arguments.out, folder=True):
         dataset = load_dataset(arguments.dataset, arguments.data, **command_line.dataset_options(arguments))
