@@ -13,17 +13,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from typing import TYPE_CHECKING, Any
 
 from reid_tf.quiet import quiet_tensorflow
 
 quiet_tensorflow()  # before anything imports it, in the processes that a command starts too
 
 from reid_tf.config import ExperimentConfig, check_new_run, load_config
+from reid_tf.config_file import read_value
 from reid_tf.errors import InputError
 from reid_tf.files import check_output
 from reid_tf.registry import DATASETS, MODELS
@@ -209,11 +206,8 @@ def key_values(flag: str, given: Sequence[str], example: str) -> dict[str, Any]:
     for option in given:
         if not re.match(r"\w+=", option):
             raise InputError(f"{flag} must be KEY=VALUE, such as {example}. Received: {option!r}.")
-        try:
-            options |= cast(dict[str, Any], OmegaConf.to_container(OmegaConf.from_dotlist([option]), resolve=True))
-        except (YAMLError, OmegaConfBaseException) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"The value of {flag} must be YAML. Received: {option!r} ({reason}).") from error
+        name, _, text = option.partition("=")
+        options[name] = read_value(text, f"The value of {flag} {option!r}")
     return options
 
 
