@@ -1,12 +1,23 @@
 """Measure the package's own speed and memory, one subcommand each, every figure beside a plain peer."""
 
 from reid_tf.commands import command_line
-from reid_tf.commands.benchmarks import backbones, evaluate, installation, load, pipeline, serve, single_shot, step
+from reid_tf.commands.benchmarks import (
+    backbones,
+    evaluate,
+    installation,
+    kills,
+    load,
+    pipeline,
+    serve,
+    single_shot,
+    step,
+)
 
 SUBCOMMANDS = {
     "backbones": backbones,
     "evaluate": evaluate,
     "installation": installation,
+    "kills": kills,
     "load": load,
     "pipeline": pipeline,
     "serve": serve,

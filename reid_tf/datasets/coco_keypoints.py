@@ -26,6 +26,7 @@ from reid_tf.datasets.readers.pixels import decode, not_an_image
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
+from reid_tf.options import Count, Whole
 from reid_tf.progress import progress_bar
 from reid_tf.registry import DATASETS
 
@@ -75,10 +76,10 @@ def coco_keypoints(
     test: str = "val2017",
     margin: float = 0.1,
     aspect: float | None = 0.5,
-    min_height: int = 64,
-    min_width: int = 24,
-    min_keypoints: int = 8,
-    quality: int = 95,
+    min_height: Whole = 64,
+    min_width: Whole = 24,
+    min_keypoints: Whole = 8,
+    quality: Count = 95,
 ) -> ReIDDataset:
     """Cuts the people of COCO out, each with the landmarks that annotators set: to train and to judge pose estimators.
 

@@ -13,6 +13,7 @@ from reid_tf.datasets.pedestrians.writing import write_pedestrians
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import made_once, write_json
+from reid_tf.options import Count, Whole
 from reid_tf.registry import DATASETS
 
 CACHE_VARIABLE = "REID_TF_CACHE"
@@ -29,12 +30,12 @@ _LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2, "twins": 1, "
 def synthetic(
     root: str | None,
     *,
-    identities: int = 450,
-    images_per_identity: int = 8,
-    cameras: int = 6,
-    twins: int = 2,
-    image_size: tuple[int, int] = (128, 64),
-    seed: int = 0,
+    identities: Count = 450,
+    images_per_identity: Count = 8,
+    cameras: Count = 6,
+    twins: Count = 2,
+    image_size: tuple[Count, Count] = (128, 64),
+    seed: Whole = 0,
 ) -> ReIDDataset:
     """Draws pedestrians, once, and reads them like Market-1501.
 
