@@ -1,10 +1,11 @@
 """An experiment as one typed object: read from YAML, overridden from the command line, checked before anything runs."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
 
@@ -12,7 +13,7 @@ from reid_tf import registry
 from reid_tf.config_file import apply_override, read_with_bases
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
-from reid_tf.options import convert, unknown
+from reid_tf.options import FINITE, Count, NotNegative, Whole, Within, convert, unknown
 
 Protocol = Literal["market1501", "single_camera", "cuhk03_single_shot"]
 
@@ -26,7 +27,7 @@ class EvaluationConfig:
             come from: `{name: held_out,
             share: 0.1}` keeps training identities back, `{name: test}` uses the data
                 set's own query and gallery.
-        every: int, or None for 5. Epochs between two validations.
+        every: int >= 1, or None for 5. Epochs between two validations.
         keep: str. Which weights a run with validation ends with: the "best" epoch's, by
             `val_mAP`, or the "last" one's. Without validation on images of its own
             (None, or the test set) it is always the last one's: choosing an epoch by
@@ -38,18 +39,20 @@ class EvaluationConfig:
             first gives `val_mAP`, which the best epoch is chosen by; the names of the
             others' values end in the protocol's name.
         flip: bool. Whether an embedding is the mean over an image and its mirror image.
-        batch_size: int. Images embedded at once.
-        ranked_lists: int. Queries in the picture of ranked lists.
+        batch_size: int >= 1. Images embedded at once.
+        ranked_lists: int >= 1. Queries in the picture of ranked lists.
     """
 
+    __pydantic_config__ = FINITE
+
     validation: dict[str, Any] | None = None
-    every: int | None = None
+    every: Count | None = None
     keep: Literal["best", "last"] = "best"
     protocol: Protocol = "market1501"
     validation_protocols: tuple[Protocol, ...] = ()
     flip: bool = False
-    batch_size: int = 64
-    ranked_lists: int = 8
+    batch_size: Count = 64
+    ranked_lists: Count = 8
 
     @property
     def interval(self) -> int:
@@ -75,13 +78,15 @@ class StageConfig:
         loss_weights: mapping from output to float, or None.
     """
 
+    __pydantic_config__ = FINITE
+
     name: str
     share: float
     batches: dict[str, Any] | None = None
     optimizer: dict[str, Any] | None = None
     schedule: dict[str, Any] | None = None
     augment: tuple[dict[str, Any], ...] | None = None
-    loss_weights: dict[str, float] | None = None
+    loss_weights: dict[str, NotNegative] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,31 +123,33 @@ class ExperimentConfig:
         callbacks: components. Keras callbacks of your own that watch every stage.
         imports: tuple of str. Modules that register components of your own, see
             `registry.import_components`.
-        seed: int. Of weights, order and augmentation.
+        seed: int from 0 to 2^32 - 1. Of weights, order and augmentation.
     """
 
+    __pydantic_config__ = FINITE
+
     dataset: dict[str, Any]
-    image_size: tuple[int, int]
+    image_size: tuple[Count, Count]
     backbone: dict[str, Any]
     model: dict[str, Any]
     batches: dict[str, Any]
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
-    epochs: int
-    loss_weights: dict[str, float] = dataclasses.field(default_factory=dict)
+    epochs: Count
+    loss_weights: dict[str, NotNegative] = dataclasses.field(default_factory=dict)
     stages: tuple[StageConfig, ...] = ()
     initial_weights: str | None = None
-    load_size: tuple[int, int] | None = None
+    load_size: tuple[Count, Count] | None = None
     augment: tuple[dict[str, Any], ...] = ()
-    freeze_backbone_epochs: int = 0
-    steps_per_epoch: int | None = None
+    freeze_backbone_epochs: Whole = 0
+    steps_per_epoch: Count | None = None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     xla: bool = False
     cache: Literal["none", "encoded", "decoded"] = "none"
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     callbacks: tuple[dict[str, Any], ...] = ()
     imports: tuple[str, ...] = ()
-    seed: int = 1
+    seed: Annotated[int, Within(0, 2**32 - 1)] = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain dictionaries, lists and values, equal for equal recipes."""
@@ -150,9 +157,20 @@ class ExperimentConfig:
         return plain
 
     def differing_key(self, other: "ExperimentConfig") -> str | None:
-        """Returns the first key whose values differ in another recipe, or None where the recipes are equal."""
-        mine, others = self.to_dict(), other.to_dict()
+        """Returns the first key whose values differ in another recipe, or None where the recipes are equal.
+
+        Two spellings of the path of one file are equal, and where the data set lies does
+        not count: a hash tells whether data are the same.
+        """
+        mine, others = self._compared(), other._compared()
         return next((key for key in mine if mine[key] != others[key]), None)
+
+    def _compared(self) -> dict[str, Any]:
+        dataset = {key: value for key, value in self.dataset.items() if key != "root"}
+        compared: dict[str, Any] = _plain(
+            dataclasses.asdict(dataclasses.replace(self, dataset=dataset)), real_paths=True
+        )
+        return compared
 
     def in_stages(self) -> "tuple[ExperimentConfig, ...]":
         """Returns the recipe of each stage, without stages of its own; the whole recipe where there is one stage.
@@ -183,7 +201,7 @@ class ExperimentConfig:
             given = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
             changed = {key: value for key, value in given.items() if key not in ("name", "share") and value is not None}
             # Another seed, or every stage would see the same images in the same order.
-            changed["seed"] = self.seed + number
+            changed["seed"] = (self.seed + number) % 2**32
             if number > 0:
                 changed["freeze_backbone_epochs"] = 0
             recipes.append(dataclasses.replace(self, epochs=epochs, stages=(), **changed))
@@ -230,10 +248,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
         InputError: the file or its base is missing or not a YAML mapping, the bases
             form a circle, or a key, name, option or value is wrong.
     """
-    tree = OmegaConf.create(read_with_bases(Path(path)))
+    tree = read_with_bases(Path(path))
     for override in overrides:
         apply_override(tree, override)
-    return parse_config(OmegaConf.to_container(tree, resolve=True))
+    return parse_config(tree)
 
 
 def parse_config(tree: Any) -> ExperimentConfig:
@@ -257,10 +275,6 @@ def parse_config(tree: Any) -> ExperimentConfig:
     for stage in stages:
         check_keys(stage, StageConfig, "a stage of the configuration")
     config: ExperimentConfig = convert(dict(tree), ExperimentConfig, "The configuration")
-    for key in ("epochs", "steps_per_epoch"):
-        value = getattr(config, key)
-        if value is not None and value < 1:
-            raise InputError(f"{key!r} must be at least 1. Received: {value}.")
     registry.import_components(config.imports)
     for table, component in config.components():
         table.options(component)
@@ -270,10 +284,6 @@ def parse_config(tree: Any) -> ExperimentConfig:
         raise InputError(
             f"'freeze_backbone_epochs' must be between 0 and {first}, the epochs of the {which}. "
             f"Received: {config.freeze_backbone_epochs}."
-        )
-    if config.evaluation.interval < 1 or config.evaluation.batch_size < 1:
-        raise InputError(
-            f"'evaluation.every' and 'evaluation.batch_size' must be at least 1. Received: {config.evaluation}."
         )
     return config
 
@@ -285,8 +295,16 @@ def check_new_run(config: ExperimentConfig) -> None:
         config: `ExperimentConfig`.
 
     Raises:
-        InputError: validations are spaced, and there are none.
+        InputError: validations are spaced, and there are none, or a warm-up is longer
+            than the training or the stage that it begins.
     """
+    for stage in config.in_stages():
+        warmup = stage.schedule.get("warmup_epochs", 0)
+        if warmup > stage.epochs:
+            raise InputError(
+                f"'schedule.warmup_epochs' must be at most {stage.epochs}, the epochs that it is a part of. "
+                f"Received: {warmup}."
+            )
     if config.evaluation.every is not None and config.evaluation.validation is None:
         raise InputError(
             "'evaluation.every' does nothing without 'evaluation.validation': leave it out (evaluation.every=null), or "
@@ -314,9 +332,11 @@ def check_keys(tree: Any, cls: type, what: str) -> None:
             raise InputError(f"{what[0].upper()}{what[1:]} lacks the key {name!r}. Received: {', '.join(tree)}.")
 
 
-def _plain(tree: Any) -> Any:
+def _plain(tree: Any, real_paths: bool = False) -> Any:
     if isinstance(tree, Mapping):
-        return {key: _plain(value) for key, value in tree.items()}
+        return {key: _plain(value, real_paths) for key, value in tree.items()}
     if isinstance(tree, Iterable) and not isinstance(tree, str):
-        return [_plain(value) for value in tree]
+        return [_plain(value, real_paths) for value in tree]
+    if real_paths and isinstance(tree, str) and os.sep in tree and os.path.exists(tree):
+        return os.path.realpath(tree)
     return tree

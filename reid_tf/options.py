@@ -10,7 +10,7 @@ import inspect
 import operator
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from reid_tf.errors import InputError
 
@@ -63,6 +63,50 @@ class ComponentOf:
         component = self.check(given, self.table.kind)
         allowed = options_of(self.table.get(component["name"]))
         return self.table.build(component | {key: value for key, value in settled.items() if key in allowed})
+
+
+FINITE: Any = {"allow_inf_nan": False}  # of a dataclass that `convert` makes, as its `__pydantic_config__`
+
+
+@dataclasses.dataclass(frozen=True)
+class Within:
+    """Marks the bounds of a number: `Annotated[int, Within(1)]`; no number is NaN or infinite, marked or not.
+
+    Args:
+        least: number, or None for no bound.
+        most: number, or None for no bound.
+        above: number that the value must exceed, or None.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+
+    def __str__(self) -> str:
+        if self.above is not None:
+            return f"above {self.above:g}" + ("" if self.most is None else f" and at most {self.most:g}")
+        if self.most is None:
+            return f"at least {self.least:g}"
+        return f"between {self.least:g} and {self.most:g}"
+
+    def check(self, value: Any) -> Any:
+        """Returns the number; one outside raises `ValueError`."""
+        low = value >= self.least if self.least is not None else self.above is None or value > self.above
+        if not (low and (self.most is None or value <= self.most)):
+            raise ValueError(f"it must be {self}. Received: {value}")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+Count = Annotated[int, Within(1)]
+NotNegative = Annotated[float, Within(0)]
+Positive = Annotated[float, Within(above=0)]
+Share = Annotated[float, Within(0, 1)]
+Whole = Annotated[int, Within(0)]
 
 
 def check_options(
@@ -155,7 +199,8 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
     import pydantic  # exported encoders, whose options nobody configures, do without
 
     try:
-        return pydantic.TypeAdapter(annotation).validate_python(value)
+        config = None if dataclasses.is_dataclass(annotation) else FINITE
+        return pydantic.TypeAdapter(annotation, config=config).validate_python(value)
     except pydantic.ValidationError as error:
         raise InputError(f"{what}{_reason(error)}.") from None
 
@@ -170,4 +215,6 @@ def _reason(error: "pydantic.ValidationError") -> str:
     else:
         reasons = errors[0]["msg"]
     where = "".join(f"[{part!r}]" for part in place)
+    if errors[0]["type"] == "value_error":  # of `Within`
+        return f"{where} is wrong: {str(errors[0]['msg']).removeprefix('Value error, ')}"
     return f"{where} is wrong: {reasons}. Received: {errors[0]['input']!r}"

@@ -113,6 +113,8 @@ class Registry:
         if not isinstance(component, Mapping) or "name" not in component:
             raise InputError(f"The {self.kind} must be given as {{name: ..., option: value}}. Received: {component!r}.")
         name = component["name"]
+        if not isinstance(name, str):
+            raise InputError(f"The name of the {self.kind} must be text. Received: {name!r}.")
         given = {option: value for option, value in component.items() if option != "name"}
         function = self.get(name)
         return self._check(name, function, given)

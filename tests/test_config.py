@@ -91,7 +91,7 @@ def test_a_component_with_another_name_loses_the_options_of_the_old_one(recipe):
     [
         ("epoch=3", "Unknown key of the configuration: 'epoch'. Did you mean 'epochs'"),
         ("evaluation.evry=3", "'evry'. Did you mean 'every'"),
-        ("epochs=0", "'epochs' must be at least 1. Received: 0"),
+        ("epochs=0", r"\['epochs'\] is wrong: it must be at least 1. Received: 0"),
         ("epochs=many", "'epochs'.*'many'"),
         ("precision=float16", "'precision'.*Received"),
         ("backbone.name=resnet5", "Unknown backbone: 'resnet5'. Did you mean 'resnet50'"),
@@ -122,6 +122,47 @@ def test_no_yaml_mapping(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match=r"broken\.yaml"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("3", r"must be a mapping of keys to values. Received: '.*a.yaml', a single value, '3'"),
+        ("word", "a single value, 'word'"),
+        ("[1, 2]", r"a.yaml', a list"),
+        ("", "lacks the key 'dataset'"),
+        ("precision: ${oc.env:HOME}", r"must not refer to .* Received: '\${oc.env:HOME}' in line 1"),
+        ("epochs: 1\nseed: ${epochs}", r"Received: '\${epochs}' in line 2"),
+        ("epochs: ${seed}\nseed: ${epochs}", "must not refer to"),
+        ("epochs: ${", "must not refer to"),
+        ("dataset: {'${a}': 1}", "must not refer to"),
+        ("dataset: &a {name: *a}", "holds itself, in line 1"),
+        ("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+            f"{key}: &{key} [{','.join(10 * [f'*{before}'])}]\n" for before, key in zip("abcdef", "bcdefg", strict=True)
+        ), "must hold at most 100,000 values"),
+        ("dataset: " + 3000 * "[", "is not a YAML file"),
+        ("epochs: 1\nepochs: 2", "is not a YAML file: .*duplicate key"),
+        ("epochs: " + 5000 * "1", "is not a YAML file"),
+        ("dataset: !!python/object/apply:os.system [x]", "is not a YAML file"),
+    ],
+)  # fmt: skip
+def test_a_file_refers_to_nothing_and_is_what_it_says(tmp_path, text, sentence):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        load_config(path)
+
+
+def test_an_override_refers_to_nothing(recipe):
+    with pytest.raises(InputError, match=r"override 'precision=\${oc.env:HOME}' must not refer"):
+        load_config(recipe, ["precision=${oc.env:HOME}"])
+
+
+def test_anchors_are_read(tmp_path, recipe):
+    path = tmp_path / "b.yaml"
+    path.write_text(f"base: {recipe}\nimage_size: &size [64, 32]\nload_size: *size\n")
+    config = load_config(path)
+    assert config.image_size == config.load_size == (64, 32)
 
 
 def test_no_file(tmp_path):

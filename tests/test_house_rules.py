@@ -225,6 +225,16 @@ def test_a_command_shows_an_example_and_has_a_launcher(path):
     assert f'launch.command("{path.stem}")' in (ROOT / "tools" / path.name).read_text()
 
 
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_what_a_command_writes_is_checked_before_its_work(path):
+    """Words such as "write" or "draw" in the help of an argument that is not declared as an output."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".add_argument"):
+            text = ast.unparse(node)
+            assert "'--out'" not in text, text
+            assert not re.search(r"help=f?.(also |the \w+ to )?(write|draw)", text), text
+
+
 def test_a_launcher_launches_a_command():
     launchers = {path.stem for path in (ROOT / "tools").glob("*.py")} - {"launch"}
     assert launchers == {path.stem for path in COMMANDS}

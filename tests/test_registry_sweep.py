@@ -12,6 +12,8 @@ import tensorflow as tf
 import reid_tf
 from reid_tf import registry
 from reid_tf.config import load_config
+from reid_tf.errors import InputError
+from reid_tf.options import options_of
 from reid_tf.registry import Registry
 from tests import made_batches
 from tests.made_batches import SIZE
@@ -29,6 +31,10 @@ def required(table: Registry, name: str) -> dict:
         "num_identities": 2,
         "images_per_identity": 2,
         "identities_per_batch": 2,
+        "model_file": "none.tflite",
+        "run": "none",
+        "path": "none.npz",
+        "format": "npz",
     }
     parameters = inspect.signature(table.get(name)).parameters.values()
     return {
@@ -45,6 +51,25 @@ def test_every_option_is_typed_and_documented(table, name):
     for parameter in inspect.signature(function).parameters.values():
         assert parameter.name in hints
         assert f"    {parameter.name}:" in inspect.getdoc(function)
+
+
+@pytest.mark.parametrize(("table", "name"), ENTRIES, ids=lambda value: getattr(value, "kind", value))
+def test_every_number_is_finite_and_every_count_is_not_negative(table, name):
+    """Before anything is read or built: NaN, infinity and -1 mean nothing to any option."""
+    function = table.get(name)
+    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    given = {"name": name, **required(table, name)}
+    for option in options_of(function):
+        text = str(hints[option])
+        senseless = [float("nan"), float("inf"), -float("inf")] if "float" in text else []
+        senseless += [-1] if "int" in text else []
+        for value in senseless:
+            wrong = value if not any(kind in text for kind in ("tuple", "Sequence")) else [value] * text.count("int")
+            with pytest.raises(InputError, match=option):
+                table.options({**given, option: wrong or [value] * 3})
+    if "learning_rate" in options_of(function):
+        with pytest.raises(InputError, match=r"'learning_rate' .* it must be above 0. Received: 0"):
+            table.options({**given, "learning_rate": 0})
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -13,6 +13,7 @@ from reid_tf.backbones.resnet import Stem, four_stacks
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import imagenet_normalization
+from reid_tf.options import Count
 from reid_tf.registry import BACKBONES
 
 RESNET_WIDTH = 64  # the width of a ResNet-50, which `group_width` refers to: "26w x 4s"
@@ -118,9 +119,9 @@ def res2net(
 def res2net50(
     image_size: tuple[int, int],
     *,
-    width: int = RESNET_WIDTH,
-    group_width: int = 26,
-    scale: int = 4,
+    width: Count = RESNET_WIDTH,
+    group_width: Count = 26,
+    scale: Count = 4,
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
 ) -> keras.Model:
@@ -164,9 +165,9 @@ def res2net50(
 def res2net101(
     image_size: tuple[int, int],
     *,
-    width: int = RESNET_WIDTH,
-    group_width: int = 26,
-    scale: int = 4,
+    width: Count = RESNET_WIDTH,
+    group_width: Count = 26,
+    scale: Count = 4,
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
 ) -> keras.Model:
@@ -208,9 +209,9 @@ def res2net101(
 def res2net26(
     image_size: tuple[int, int],
     *,
-    width: int = RESNET_WIDTH,
-    group_width: int = 26,
-    scale: int = 4,
+    width: Count = RESNET_WIDTH,
+    group_width: Count = 26,
+    scale: Count = 4,
     stem: Stem = "imagenet",
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,

@@ -12,6 +12,7 @@ from reid_tf.backbones.blocks import convolution_norm, max_pool, projection, res
 from reid_tf.backbones.common import image_input, require_positive
 from reid_tf.backbones.weights.load import PublishedWeights, load_weights
 from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
+from reid_tf.options import Count
 from reid_tf.registry import BACKBONES
 
 Stem = Literal["imagenet", "light"]
@@ -244,7 +245,7 @@ def bottleneck_resnet(
 def resnet50(
     image_size: tuple[int, int],
     *,
-    width: int = 64,
+    width: Count = 64,
     last_stride: Literal[1, 2] = 2,
     stride_on: StrideOn = "1x1",
     weights: str | None = None,
@@ -285,7 +286,7 @@ def resnet50(
 def resnet101(
     image_size: tuple[int, int],
     *,
-    width: int = 64,
+    width: Count = 64,
     last_stride: Literal[1, 2] = 2,
     stride_on: StrideOn = "1x1",
     weights: str | None = None,
@@ -325,7 +326,7 @@ def resnet101(
 def resnet18(
     image_size: tuple[int, int],
     *,
-    width: int = 64,
+    width: Count = 64,
     stem: Stem = "imagenet",
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
@@ -367,7 +368,7 @@ def resnet18(
 def resnet26(
     image_size: tuple[int, int],
     *,
-    width: int = 64,
+    width: Count = 64,
     stem: Stem = "imagenet",
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,

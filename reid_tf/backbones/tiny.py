@@ -6,11 +6,12 @@ from reid_tf.backbones.common import require_positive
 from reid_tf.backbones.resnet import basic_block, resnet
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import imagenet_normalization
+from reid_tf.options import Count
 from reid_tf.registry import BACKBONES
 
 
 @BACKBONES.register("tiny")
-def tiny(image_size: tuple[int, int], *, width: int = 32, weights: str | None = None) -> keras.Model:
+def tiny(image_size: tuple[int, int], *, width: Count = 32, weights: str | None = None) -> keras.Model:
     """A light stem and three basic blocks, 4 * width channels.
 
     The stem, which works on the largest map, has half the width: a quarter less time

@@ -8,6 +8,7 @@ from reid_tf.backbones.common import image_input, require_positive, smallest_ima
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import imagenet_normalization
+from reid_tf.options import Count
 from reid_tf.registry import BACKBONES
 
 
@@ -15,8 +16,8 @@ from reid_tf.registry import BACKBONES
 def vgg_front(
     image_size: tuple[int, int],
     *,
-    stackwise_num_convolutions: tuple[int, ...] = (2, 2, 4, 2),
-    stackwise_channels: tuple[int, ...] = (64, 128, 256, 512),
+    stackwise_num_convolutions: tuple[Count, ...] = (2, 2, 4, 2),
+    stackwise_channels: tuple[Count, ...] = (64, 128, 256, 512),
     batch_normalization: bool = True,
     weights: str | None = None,
 ) -> keras.Model:

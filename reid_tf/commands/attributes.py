@@ -71,11 +71,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"
     )
-    parser.add_argument("--out", required=True, metavar="CSV", help="the file to write")
-    parser.add_argument("--junk-scores", metavar="CSV", help="also write the sum of each image's squared outputs")
+    command_line.add_output(parser, "--out", required=True, metavar="CSV", help="the file to write")
+    command_line.add_output(
+        parser, "--junk-scores", metavar="CSV", help="also write the sum of each image's squared outputs"
+    )
     parser.add_argument("--queries", metavar="FOLDER_OR_CSV", help="images to search --images with")
-    parser.add_argument(
-        "--ranked", metavar="TXT_OR_JSONL", help="also write the images that are most like each of --queries"
+    command_line.add_output(
+        parser, "--ranked", metavar="TXT_OR_JSONL", help="also write the images that are most like each of --queries"
     )
     parser.add_argument("--k", type=int, default=50, help="images per ranked list (default: %(default)s)")
     arguments = parser.parse_args()

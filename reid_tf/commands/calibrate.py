@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reid_tf.commands import command_line
 from reid_tf.datasets.record import Record
+from reid_tf.files import claimed
 
 if TYPE_CHECKING:
     from reid_tf.retrieval.calibration import Calibration
@@ -47,15 +48,16 @@ def main() -> None:
     check_rate(arguments.false_accept_rate)
     run = Path(arguments.run)
     encoder = load_encoder(run, command_line.detector(arguments))
-    result = calibrate(
-        encoder,
-        load_verifier(run),
-        records_of(run, arguments),
-        arguments.false_accept_rate,
-        PAIRS[arguments.pairs] if arguments.pairs else None,
-    )
-    replaces = (run / CALIBRATION_FILE).exists()
-    write_calibration(run, result)
+    with claimed(run / CALIBRATION_FILE):
+        result = calibrate(
+            encoder,
+            load_verifier(run),
+            records_of(run, arguments),
+            arguments.false_accept_rate,
+            PAIRS[arguments.pairs] if arguments.pairs else None,
+        )
+        replaces = (run / CALIBRATION_FILE).exists()
+        write_calibration(run, result)
     print(f"{verification_table(result.metrics)}\n")
     print(summary(result.calibration))
     print(f"written:  {run / CALIBRATION_FILE}{' (instead of an earlier calibration)' if replaces else ''}")

@@ -1,27 +1,28 @@
 """What every command shares: one parser style, one way to report what the user got wrong."""
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from typing import TYPE_CHECKING, Any
 
 from reid_tf.quiet import quiet_tensorflow
 
 quiet_tensorflow()  # before anything imports it, in the processes that a command starts too
 
 from reid_tf.config import ExperimentConfig, check_new_run, load_config
+from reid_tf.config_file import read_value
 from reid_tf.errors import InputError
+from reid_tf.files import check_output
 from reid_tf.registry import DATASETS, MODELS
 
 if TYPE_CHECKING:
@@ -41,6 +42,28 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def add_output(arguments: argparse.ArgumentParser, flag: str, *, folder: bool = False, **options: Any) -> None:
+    """Adds an argument that names what the command writes, checked while the command line is read.
+
+    Args:
+        arguments: argparse.ArgumentParser.
+        flag: str. "--out".
+        folder: bool. Whether a folder is written.
+        **options: as of `add_argument`: required, metavar, help.
+    """
+    arguments.add_argument(flag, action=_Output, folder=folder, **options)
+
+
+class _Output(argparse.Action):
+    def __init__(self, *names: Any, folder: bool, **options: Any) -> None:
+        super().__init__(*names, **options)
+        self.folder = folder
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        check_output(values, self.folder)
+        setattr(namespace, self.dest, values)
 
 
 def add_experiment_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -183,11 +206,8 @@ def key_values(flag: str, given: Sequence[str], example: str) -> dict[str, Any]:
     for option in given:
         if not re.match(r"\w+=", option):
             raise InputError(f"{flag} must be KEY=VALUE, such as {example}. Received: {option!r}.")
-        try:
-            options |= cast(dict[str, Any], OmegaConf.to_container(OmegaConf.from_dotlist([option]), resolve=True))
-        except (YAMLError, OmegaConfBaseException) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"The value of {flag} must be YAML. Received: {option!r} ({reason}).") from error
+        name, _, text = option.partition("=")
+        options[name] = read_value(text, f"The value of {flag} {option!r}")
     return options
 
 
@@ -242,14 +262,74 @@ def attribute_coding(encoder: "Encoder", arguments: argparse.Namespace) -> "Attr
     return encoder.attributes
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody, or the system, wants the command to end.
+
+    Args:
+        number: int. The signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def going_on(how: Callable[[], str]) -> Iterator[None]:
+    """Has a command that is stopped in the block say how it goes on.
+
+    Args:
+        how: function without arguments that returns the end of the sentence.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.args = (how(),)
+        raise
+
+
+def this_command(*further: str) -> str:
+    """Returns the command that runs, as it is typed, with further words that it lacks."""
+    program, *words = sys.argv
+    program = program if program.startswith("reid-tf") else f"python {shlex.quote(program)}"
+    return f"{program} {shlex.join([*words, *(word for word in further if word not in words)])}".rstrip()
+
+
 def run(main: Callable[[], None]) -> None:
-    """Runs a tool: an `InputError` becomes one line on standard error and exit code 2."""
+    """Runs a tool.
+
+    An `InputError` becomes one line on standard error and exit code 2; Ctrl-C and
+    SIGTERM become one line and 130 or 143.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        main()
+        with _stoppable():
+            main()
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except KeyboardInterrupt as stop:
+        how = stop.args[0] if stop.args else "nothing half-written is left."
+        sys.stderr.write(f"stopped: {how}\n")
+        sys.exit(128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT))
     except BrokenPipeError:  # what reads the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         sys.exit(128 + signal.SIGPIPE)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM raise `Stopped`, but for a signal that whoever started the command ignores."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        wanted = (number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN)
+        before = {number: signal.signal(number, stop) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,12 +4,14 @@ With --backbone it is a file for the backbone's option `weights`; with --detecto
 OpenPose's network for COCO's landmarks becomes a file for the landmark detector `cpm`.
 """
 
+import argparse
 import json
 import re
 import shlex
 
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
+from reid_tf.files import claimed, written_beside
 
 SHOWN = 10  # names of a list on the screen; --report has them all
 
@@ -26,20 +28,28 @@ def main() -> None:
     parser.add_argument(
         "--weights", required=True, metavar="FILE", help="a .safetensors, .pth, .pt or .caffemodel file"
     )
-    parser.add_argument("--out", required=True, metavar="FILE", help="the .weights.h5 (detector: .keras) file to write")
+    command_line.add_output(
+        parser, "--out", required=True, metavar="FILE", help="the .weights.h5 (detector: .keras) file to write"
+    )
     parser.add_argument(
         "--image-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of a detector (default: 368 184)"
     )
-    parser.add_argument("--report", metavar="TXT", help="write what became of every tensor, even where they do not fit")
+    command_line.add_output(
+        parser, "--report", metavar="TXT", help="write what became of every tensor, even where they do not fit"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
     if arguments.image_size and arguments.backbone:
         raise InputError(f"--image-size belongs to --detector. Received: --backbone {arguments.backbone}.")
+    with claimed(arguments.out):
+        convert(arguments)
 
+
+def convert(arguments: argparse.Namespace) -> None:
+    """Reads the weights, says what becomes of them and writes them."""
     from reid_tf.backbones.weights.caffe_tables import OPENPOSE_COCO
     from reid_tf.backbones.weights.conversion import compare, convert_weights, every_tensor, summary, weight_table
     from reid_tf.backbones.weights.state_dict import read_state_dict
-    from reid_tf.files import written_beside
     from reid_tf.models.openpose import IMAGE_SIZE, convert_openpose
 
     if arguments.backbone:

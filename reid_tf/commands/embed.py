@@ -10,8 +10,8 @@ def main() -> None:
     parser.add_argument(
         "--images", required=True, metavar="FOLDER_OR_CSV", help="a folder, or a CSV in the csv_table format"
     )
-    parser.add_argument(
-        "--out", required=True, metavar="NPZ", help="the file to write: vectors, identities, cameras, paths"
+    command_line.add_output(
+        parser, "--out", required=True, metavar="NPZ", help="the file to write: vectors, identities, cameras, paths"
     )
     arguments = parser.parse_args()
 

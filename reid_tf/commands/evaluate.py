@@ -7,13 +7,17 @@ the run's validation split.
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from reid_tf.commands import command_line
-from reid_tf.config import Protocol
+from reid_tf.config import ExperimentConfig, Protocol
 from reid_tf.errors import InputError
+from reid_tf.files import claimed, write_json
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.protocols import SINGLE_SHOT
+
+if TYPE_CHECKING:
+    from reid_tf.datasets.record import ReIDDataset
 
 
 def main() -> None:
@@ -30,16 +34,28 @@ def main() -> None:
     parser.add_argument(
         "--skip-attributes", action="store_true", help="judge retrieval alone: for a data set with other attributes"
     )
-    parser.add_argument("--out", metavar="DIR", help="where pictures and tables go (default: DIR/evaluation-DATASET)")
+    command_line.add_output(
+        parser,
+        "--out",
+        folder=True,
+        metavar="DIR",
+        help="where pictures and tables go (default: DIR/evaluation-DATASET)",
+    )
     arguments = parser.parse_args()
 
+    config, dataset = command_line.run_and_dataset(arguments)
+    out = Path(arguments.out or Path(arguments.run) / f"evaluation-{dataset.name}")
+    with claimed(out, folder=True):
+        evaluate(arguments, config, dataset, out)
+
+
+def evaluate(arguments: argparse.Namespace, config: ExperimentConfig, dataset: "ReIDDataset", out: Path) -> None:
+    """Judges the run's encoder on a data set, writes the report and prints the tables."""
     from reid_tf.encoder.verifier import load_verifier
-    from reid_tf.files import write_json
     from reid_tf.report.judge import judge
     from reid_tf.training.evaluation import judged_images
 
     encoder = command_line.encoder(arguments)
-    config, dataset = command_line.run_and_dataset(arguments)
     images, protocol = judged_images(config.evaluation, dataset)
     if images is None:
         raise InputError(
@@ -50,7 +66,6 @@ def main() -> None:
     check_draws(arguments, protocol)
     if arguments.skip_attributes:
         encoder = encoder.with_options(attributes=None)
-    out = Path(arguments.out or Path(arguments.run) / f"evaluation-{dataset.name}")
     judgement = judge(
         encoder,
         images,

@@ -16,7 +16,9 @@ def main() -> None:
     parser = command_line.parser(__doc__, "reid-tf export --run runs/short --format savedmodel")
     parser.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
     parser.add_argument("--format", required=True, help="savedmodel, litert, litert-int8 or onnx")
-    parser.add_argument("--out", metavar="DIR", help="where the export goes (default: RUN/export/FORMAT)")
+    command_line.add_output(
+        parser, "--out", folder=True, metavar="DIR", help="where the export goes (default: RUN/export/FORMAT)"
+    )
     parser.add_argument("--normalize", action="store_true", help="scale embeddings to unit length")
     command_line.add_data_argument(parser)
     parser.add_argument("--max-images", type=int, default=1000, metavar="N", help="images compared (%(default)s)")

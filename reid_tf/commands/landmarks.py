@@ -18,6 +18,7 @@ from reid_tf.datasets.landmarks import LANDMARKS_FILE, read_landmarks, relative_
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
+from reid_tf.files import claimed
 from reid_tf.progress import progress_bar
 
 DRAWN = 8
@@ -33,9 +34,13 @@ def main() -> None:
     command_line.add_detector_arguments(parser, "finds what the file lacks")
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--images", metavar="FOLDER_OR_CSV", help="a folder, or a CSV, instead of a data set")
-    parser.add_argument("--out", metavar="NPZ", help="the landmark file (default: landmarks.npz beside the images)")
+    command_line.add_output(
+        parser, "--out", metavar="NPZ", help="the landmark file (default: landmarks.npz beside the images)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="discard the landmarks in the file and find all again")
-    parser.add_argument("--preview", metavar="PNG", help="draw some images with landmarks, body parts and stripes")
+    command_line.add_output(
+        parser, "--preview", metavar="PNG", help="draw some images with landmarks, body parts and stripes"
+    )
     parser.add_argument("--compare", metavar="NPZ", help="a landmark file taken as true: print the agreement")
     arguments = parser.parse_args()
     if not (arguments.detector or arguments.preview or arguments.compare):
@@ -43,7 +48,11 @@ def main() -> None:
     detector = command_line.detector(arguments)
     records, root = images(arguments)
     path = Path(arguments.out or root / LANDMARKS_FILE)
-    landmarks = find(detector, arguments.overwrite, records, root, path) if detector else read_landmarks(path)
+    if detector:
+        with claimed(path), command_line.going_on(lambda: f"go on with: {command_line.this_command()}"):
+            landmarks = find(detector, arguments.overwrite, records, root, path)
+    else:
+        landmarks = read_landmarks(path)
     located = {
         record.path: landmarks[name] for record in records if (name := relative_path(record.path, root)) in landmarks
     }

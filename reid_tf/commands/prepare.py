@@ -6,15 +6,19 @@ Worth it where a data set has very many images or lies on a network disk.
 from reid_tf.commands import command_line
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
+from reid_tf.files import claimed
 
 
 def main() -> None:
     """Parses the command line and prepares one data set."""
     parser = command_line.parser(__doc__, "reid-tf prepare --dataset synthetic --out prepared/synthetic")
     command_line.add_dataset_arguments(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write, which must be new")
+    command_line.add_output(
+        parser, "--out", folder=True, required=True, metavar="DIR", help="the folder to write, which must be new"
+    )
     arguments = parser.parse_args()
-    dataset = load_dataset(arguments.dataset, arguments.data, **command_line.dataset_options(arguments))
-    prepare(dataset, arguments.out)
+    with claimed(arguments.out, folder=True):
+        dataset = load_dataset(arguments.dataset, arguments.data, **command_line.dataset_options(arguments))
+        prepare(dataset, arguments.out)
     images = sum(map(len, dataset.splits().values()))
     print(f"Wrote {images:,} images. Use them with: --dataset prepared --data {arguments.out}")

@@ -20,7 +20,7 @@ def main() -> None:
     """Parses the command line and writes one picture."""
     parser = command_line.parser(__doc__, "reid-tf preview --dataset synthetic --what samples --out samples.png")
     parser.add_argument("--what", choices=["batch", "samples"], required=True, help="what to draw")
-    parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
+    command_line.add_output(parser, "--out", required=True, metavar="PNG", help="the picture to write")
     command_line.add_experiment_arguments(parser)
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--split", default="train", help="split that samples are drawn from (default: %(default)s)")

@@ -94,8 +94,10 @@ def parse() -> argparse.Namespace:
         help="attributes wanted, such as: gender=female upper_colour=red backpack=yes",
     )
     parser.add_argument("--k", type=int, default=50, help="images per list (default: %(default)s)")
-    parser.add_argument("--out", required=True, metavar="TXT_OR_JSONL", help="the file to write")
-    parser.add_argument("--picture", metavar="PNG", help="also draw the first 10 results of the first 8 lists")
+    command_line.add_output(parser, "--out", required=True, metavar="TXT_OR_JSONL", help="the file to write")
+    command_line.add_output(
+        parser, "--picture", metavar="PNG", help="also draw the first 10 results of the first 8 lists"
+    )
     arguments = parser.parse_args()
     if not (arguments.query or arguments.attributes):
         raise InputError(

@@ -32,7 +32,14 @@ def main() -> None:
     parser.add_argument(
         "--repeat", metavar="KEY=[VALUES]", help="run every row with each value, and give mean and standard deviation"
     )
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the run directories, table and plot")
+    command_line.add_output(
+        parser,
+        "--out",
+        folder=True,
+        required=True,
+        metavar="DIR",
+        help="the folder of the run directories, table and plot",
+    )
     arguments = command_line.parse_with_overrides(parser)
 
     from reid_tf.report.sweep import sweep_table
@@ -55,7 +62,8 @@ def main() -> None:
         return command_line.experiment(argparse.Namespace(**given))[0]
 
     source = reported.source if reported else None
-    rows = run_sweep(plan_sweep(vary, load, reported, repeat), arguments.out, source)
+    with command_line.going_on(lambda: f"go on with: {command_line.this_command()}"):
+        rows = run_sweep(plan_sweep(vary, load, reported, repeat), arguments.out, source)
     print(f"\n{sweep_table(rows, source)}\n")
     print(f"tables and plot: {arguments.out}")
     failed = [f"{row.run} ({row.error.rstrip('.')})" for row in rows if row.error]

@@ -15,8 +15,12 @@ def main() -> None:
     parser = command_line.parser(__doc__, "reid-tf train --model multitask --set epochs=2 --out runs/short")
     command_line.add_experiment_arguments(parser)
     command_line.add_dataset_arguments(parser, default=None)
-    parser.add_argument(
-        "--out", metavar="DIR", help="the run directory (default: runs/CONFIG; runs/CONFIG-TIME where that is taken)"
+    command_line.add_output(
+        parser,
+        "--out",
+        folder=True,
+        metavar="DIR",
+        help="the run directory (default: runs/CONFIG; runs/CONFIG-TIME where that is taken)",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
     arguments = command_line.parse_with_overrides(parser)
@@ -25,9 +29,16 @@ def main() -> None:
         parser.error("--resume needs --out, the directory of the interrupted run")
     out = arguments.out or free_folder(Path("runs") / name)
 
+    from reid_tf.studies.runs import is_interrupted
     from reid_tf.training.train import train
 
-    result = train(config, out, arguments.resume)
+    def how() -> str:
+        if is_interrupted(Path(out)):
+            return f"go on with: {command_line.this_command('--out', str(out), '--resume')}"
+        return "there was no checkpoint yet; the same command begins again."
+
+    with command_line.going_on(how):
+        result = train(config, out, arguments.resume)
     for table in result.tables:
         print(f"\n{table}")
     print()

@@ -24,7 +24,9 @@ def main() -> None:
     parser.add_argument(
         "--method", default="random", metavar="NAME", help="random, bayesian or hyperband (default: %(default)s)"
     )
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of the trials, tables and plot")
+    command_line.add_output(
+        parser, "--out", folder=True, required=True, metavar="DIR", help="the folder of the trials, tables and plot"
+    )
     command_line.add_data_argument(parser)
     command_line.add_set_argument(parser)
     arguments = command_line.parse_with_overrides(parser)
@@ -41,7 +43,8 @@ def main() -> None:
         settings = [*tuning.set, *arguments.set, *overrides]
         return command_line.experiment(argparse.Namespace(**given, set=settings))[0]
 
-    result = run_search(plan_search(tuning.ranges, load, arguments.method), arguments.trials, arguments.out)
+    with command_line.going_on(lambda: f"go on with: {command_line.this_command()}"):
+        result = run_search(plan_search(tuning.ranges, load, arguments.method), arguments.trials, arguments.out)
     print(f"\n{tuning_table(result.rows)}\n")
     print(f"tables and plot: {arguments.out}")
     if any(row.score is not None for row in result.rows):

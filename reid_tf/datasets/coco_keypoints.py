@@ -14,7 +14,7 @@ from reid_tf.datasets.crop_folder import (
     check_complete,
     check_stamp,
     cut,
-    new_crop_folder,
+    make_crop_folder,
     write_jpeg,
 )
 from reid_tf.datasets.doctor.findings import counted
@@ -27,6 +27,7 @@ from reid_tf.datasets.readers.pixels import read_image
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
+from reid_tf.options import Count, Whole
 from reid_tf.progress import progress_bar
 from reid_tf.registry import DATASETS
 
@@ -76,10 +77,10 @@ def coco_keypoints(
     test: str = "val2017",
     margin: float = 0.1,
     aspect: float | None = 0.5,
-    min_height: int = 64,
-    min_width: int = 24,
-    min_keypoints: int = 8,
-    quality: int = 95,
+    min_height: Whole = 64,
+    min_width: Whole = 24,
+    min_keypoints: Whole = 8,
+    quality: Count = 95,
 ) -> ReIDDataset:
     """Cuts the people of COCO out, each with the landmarks that annotators set: to train and to judge pose estimators.
 
@@ -175,7 +176,8 @@ def _stamp(root: Path, splits: tuple[str, str], parameters: PersonCrops) -> dict
 def _write_crops(folder: Path, root: Path, splits: tuple[str, str], parameters: PersonCrops) -> None:
     """Leaves the folder with the crops of all splits and their landmarks."""
     people = {split: _read_people(root, split, parameters) for split in splits}  # before an image is read
-    with new_crop_folder(folder) as beside:
+
+    def make(beside: Path) -> None:
         _LOG.info("Cutting the people of %s out into %s, once.", root, folder)
         landmarks: dict[str, np.ndarray] = {}
         for split, images in people.items():
@@ -185,6 +187,8 @@ def _write_crops(folder: Path, root: Path, splits: tuple[str, str], parameters: 
                 landmarks[f"{split}/{name}"] = points
         write_landmarks(beside / KEYPOINTS_FILE, landmarks, {"name": "coco_keypoints"})
         write_json(beside / STAMP_FILE, {**_stamp(root, splits, parameters), "crops": len(landmarks)})
+
+    make_crop_folder(folder, make)
 
 
 def _read_people(root: Path, split: str, parameters: PersonCrops) -> dict[str, list[_Person]]:

@@ -1,8 +1,7 @@
 """Crops that are cut out once, into a folder that says what they were made of and how."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from reid_tf.datasets.readers.folders import contents
 from reid_tf.errors import InputError
-from reid_tf.files import folder_written_beside
+from reid_tf.files import made_once
 
 STAMP_FILE = "crops.json"
 
@@ -54,16 +53,13 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
     path.write_bytes(bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]))
 
 
-@contextmanager
-def new_crop_folder(folder: Path) -> Iterator[Path]:
-    """Gives a folder to fill with crops and a stamp, which appears at its name when it is complete.
+def make_crop_folder(folder: Path, make: Callable[[Path], None]) -> None:
+    """Makes a folder of crops and a stamp, which appears at its name when it is complete.
 
     Args:
         folder: Path. Where the crops will be; nothing, or an empty folder.
-
-    Yields:
-        Path of a temporary folder. Another process that makes the same crops and is
-        faster wins, without an error.
+        make: function of a temporary folder, which it fills. Another process that makes
+            the same crops is waited for.
 
     Raises:
         InputError: something else is in the folder, or it cannot be written.
@@ -71,12 +67,7 @@ def new_crop_folder(folder: Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = f"holds {contents(folder)}" if folder.is_dir() else "is a file"
         raise InputError(f"Crops need a new or empty folder, or one with a {STAMP_FILE}: {str(folder)!r} {what}.")
-    try:
-        with folder_written_beside(folder) as beside:
-            yield beside
-    except OSError as error:
-        if not (folder / STAMP_FILE).is_file():  # unless another process was faster
-            raise InputError(f"The crops cannot be written to {str(folder)!r}: {error}.") from error
+    made_once(folder, STAMP_FILE, make)
 
 
 def check_stamp(folder: Path, wanted: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from reid_tf.datasets.doctor.findings import counted
 from reid_tf.datasets.readers.folders import contents, image_names
 from reid_tf.datasets.readers.hdf5 import Hdf5Mat, open_hdf5_mat
 from reid_tf.errors import InputError
-from reid_tf.files import folder_written_beside, write_json
+from reid_tf.files import made_once, write_json
 from reid_tf.progress import progress_bar
 
 STAMP_FILE = "release.json"
@@ -63,15 +63,14 @@ def extract_release(mat_file: Path, boxes: str, folder: Path) -> None:
         test_sets = [_test_set(mat, cell, mat_file) for cell in mat.cells("testsets").ravel()]
         persons = [len(pair) for pair in pairs]
         _check_test_sets(test_sets, persons, mat_file)
-        _LOG.info("Writing the images of %s into %s, once.", mat_file, folder)
-        try:
-            with folder_written_beside(folder) as beside:
-                images = _write_images(beside, mat, pairs, mat_file)
-                stamp = {"source": _source(mat_file), "images": images, "persons": persons, "test_sets": test_sets}
-                write_json(beside / STAMP_FILE, stamp)
-        except OSError as error:
-            if not (folder / STAMP_FILE).is_file():  # unless another process was faster
-                raise InputError(f"The images cannot be written to {str(folder)!r}: {error}.") from error
+
+        def make(beside: Path) -> None:
+            _LOG.info("Writing the images of %s into %s, once.", mat_file, folder)
+            images = _write_images(beside, mat, pairs, mat_file)
+            stamp = {"source": _source(mat_file), "images": images, "persons": persons, "test_sets": test_sets}
+            write_json(beside / STAMP_FILE, stamp)
+
+        made_once(folder, STAMP_FILE, make)
 
 
 def read_release(folder: Path, mat_file: Path) -> Release:

@@ -39,12 +39,9 @@ def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
         folder: str or Path. A folder that does not exist yet, or an empty one.
 
     Raises:
-        InputError: something is already at `folder`, the data set is empty, or an image
-            cannot be read.
+        InputError: something is already at `folder`, another process writes there, the
+            data set is empty, or an image cannot be read.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"The prepared data set needs a new folder: {str(folder)!r} exists and is not empty.")
     splits = {split: records for split, records in dataset.splits().items() if records}
     if not splits:
         raise InputError(f"The data set {dataset.name!r} has no images to prepare: {dataset.splits()!r}.")

@@ -8,11 +8,12 @@ import numpy as np
 
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
+from reid_tf.options import Whole
 from reid_tf.registry import VALIDATIONS
 
 
 @VALIDATIONS.register("held_out")
-def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReIDDataset:
+def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: Whole = 0) -> ReIDDataset:
     """Moves whole identities out of the training split and makes queries and a gallery of them.
 
     An identity can be held out when two or more cameras see it; in a data set where
@@ -61,7 +62,7 @@ def held_out(dataset: ReIDDataset, *, share: float = 0.1, seed: int = 0) -> ReID
 
 
 @VALIDATIONS.register("by_order")
-def by_order(dataset: ReIDDataset, *, share: float = 0.7, queries: int = 100, seed: int = 0) -> ReIDDataset:
+def by_order(dataset: ReIDDataset, *, share: float = 0.7, queries: Whole = 100, seed: Whole = 0) -> ReIDDataset:
     """Trains on the identities that come first and validates on the rest, some of whose images are queries.
 
     Identities stay in ascending order until their images are the wanted share of the

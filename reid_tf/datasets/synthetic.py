@@ -12,7 +12,8 @@ from reid_tf.datasets.pedestrians.population import Parameters
 from reid_tf.datasets.pedestrians.writing import write_pedestrians
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
-from reid_tf.files import folder_written_beside, write_json
+from reid_tf.files import made_once, write_json
+from reid_tf.options import Count, Whole
 from reid_tf.registry import DATASETS
 
 CACHE_VARIABLE = "REID_TF_CACHE"
@@ -29,12 +30,12 @@ _LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2, "twins": 1, "
 def synthetic(
     root: str | None,
     *,
-    identities: int = 450,
-    images_per_identity: int = 8,
-    cameras: int = 6,
-    twins: int = 2,
-    image_size: tuple[int, int] = (128, 64),
-    seed: int = 0,
+    identities: Count = 450,
+    images_per_identity: Count = 8,
+    cameras: Count = 6,
+    twins: Count = 2,
+    image_size: tuple[Count, Count] = (128, 64),
+    seed: Whole = 0,
 ) -> ReIDDataset:
     """Draws pedestrians, once, and reads them like Market-1501.
 
@@ -71,7 +72,7 @@ def synthetic(
     _check(parameters)
     folder = _cache(root) / _folder_name(parameters)
     if not (folder / PARAMETERS_FILE).is_file():
-        _write(folder, parameters)
+        made_once(folder, PARAMETERS_FILE, lambda beside: _write(beside, parameters))
     dataset = read_market_layout(str(folder), "synthetic")
     _check_complete(folder, dataset)
     return dataset
@@ -105,16 +106,10 @@ def _folder_name(parameters: Parameters) -> str:
 
 
 def _write(folder: Path, parameters: Parameters) -> None:
-    _LOG.info("Drawing the synthetic pedestrians into %s, once.", folder)
-    try:
-        with folder_written_beside(folder) as beside:
-            images = write_pedestrians(beside, parameters)
-            description = {"drawing_version": DRAWING_VERSION, **dataclasses.asdict(parameters), "images": images}
-            write_json(beside / PARAMETERS_FILE, description)
-    except OSError as error:
-        if (folder / PARAMETERS_FILE).is_file():  # another process was faster, and drew the same
-            return
-        raise InputError(f"The synthetic pedestrians cannot be written to {str(folder)!r}: {error}.") from None
+    _LOG.info("Drawing the synthetic pedestrians into %s, once.", folder.parent)
+    images = write_pedestrians(folder, parameters)
+    description = {"drawing_version": DRAWING_VERSION, **dataclasses.asdict(parameters), "images": images}
+    write_json(folder / PARAMETERS_FILE, description)
 
 
 def _check_complete(folder: Path, dataset: ReIDDataset) -> None:

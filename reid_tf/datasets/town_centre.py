@@ -15,6 +15,7 @@ from reid_tf.datasets.readers.video import VIDEO_SUFFIXES
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.datasets.track_crops import CropParameters, check_crops, extract_crops
 from reid_tf.errors import InputError
+from reid_tf.options import Count, Whole
 from reid_tf.registry import DATASETS
 
 BOX_FILE = "TownCentre-groundtruth.top"
@@ -32,10 +33,10 @@ def town_centre(
     root: str | None,
     *,
     crops: str | None = None,
-    every: int = 5,
-    min_height: int = 48,
-    min_width: int = 16,
-    quality: int = 95,
+    every: Count = 5,
+    min_height: Whole = 48,
+    min_width: Whole = 16,
+    quality: Count = 95,
     train_share: float = 0.5,
     query_share: float = 0.5,
     attributes: str | None = None,

@@ -14,7 +14,7 @@ from reid_tf.datasets.crop_folder import (
     check_complete,
     check_stamp,
     cut,
-    new_crop_folder,
+    make_crop_folder,
     write_jpeg,
 )
 from reid_tf.datasets.doctor.findings import counted
@@ -69,10 +69,13 @@ def extract_crops(folder: Path, frames: Path, boxes: Path, parameters: CropParam
         InputError: something else is in the folder, it cannot be written, the frames or
             boxes cannot be read, or no box gives a crop.
     """
-    with new_crop_folder(folder) as beside:
+
+    def make(beside: Path) -> None:
         _LOG.info("Cutting the persons of %s out into %s, once.", frames, folder)
         crops = _write_crops(beside, frames, read_boxes(boxes), parameters)
         write_json(beside / STAMP_FILE, {**_stamp(frames, boxes, parameters), "crops": crops})
+
+    make_crop_folder(folder, make)
 
 
 def check_crops(folder: Path, frames: Path | None, boxes: Path | None, parameters: CropParameters) -> None:

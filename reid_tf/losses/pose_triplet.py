@@ -11,6 +11,7 @@ from reid_tf.losses.pairwise_distances import DistanceName
 from reid_tf.losses.pose_distances import pose_distances
 from reid_tf.losses.triplet import Margin, TripletLoss, TripletReduction
 from reid_tf.losses.triplet_mining import MiningName
+from reid_tf.options import Count, Whole
 from reid_tf.registry import METRIC_LOSSES
 
 LABELS = 1 + NUM_LANDMARKS * 3
@@ -71,12 +72,12 @@ class PoseTripletLoss(TripletLoss):
         different_pose: float | None = 0.3,
         same_pose: float | None = 0.3,
         least_confidence: float = 0.2,
-        common_landmarks: int = 6,
+        common_landmarks: Whole = 6,
         distance: DistanceName = "euclidean",
         mining: MiningName = "batch_hard",
         margin: Margin = 0.3,
         normalize: bool = False,
-        hardest: int = 4,
+        hardest: Count = 4,
         reduction: TripletReduction = "mean",
         name: str = "pose_triplet",
     ) -> None:

@@ -9,6 +9,7 @@ from keras import ops
 from reid_tf.errors import InputError
 from reid_tf.losses.pairwise_distances import DISTANCES, DistanceName, normalized
 from reid_tf.losses.triplet_mining import MiningName, Triplets, mine
+from reid_tf.options import Count
 from reid_tf.registry import METRIC_LOSSES
 
 Margin = float | Literal["soft"]
@@ -93,7 +94,7 @@ class TripletLoss(keras.losses.Loss):
         mining: MiningName = "batch_hard",
         margin: Margin = 0.3,
         normalize: bool = False,
-        hardest: int = 4,
+        hardest: Count = 4,
         reduction: TripletReduction = "mean",
         name: str = "triplet",
     ) -> None:

@@ -12,6 +12,7 @@ from reid_tf.models.embedding import Pooling, as_output, pool, project
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
+from reid_tf.options import Count
 from reid_tf.registry import MODELS
 
 
@@ -21,7 +22,7 @@ def attribute(
     num_identities: int,
     attribute_schema: AttributeSchema | None = None,
     *,
-    feature_dim: int = 512,
+    feature_dim: Count = 512,
     pooling: Pooling = "average",
     dropout: float = 0.0,
     label_smoothing: float = 0.0,

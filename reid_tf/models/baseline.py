@@ -7,6 +7,7 @@ from reid_tf.models.embedding import Pooling, build_encoder
 from reid_tf.models.heads import IdentityHead, accuracy
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
+from reid_tf.options import Count
 from reid_tf.registry import MODELS
 
 
@@ -15,7 +16,7 @@ def baseline(
     backbone: keras.Model,
     num_identities: int,
     *,
-    embedding_dim: int | None = None,
+    embedding_dim: Count | None = None,
     pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.0,

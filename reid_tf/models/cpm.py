@@ -14,6 +14,7 @@ from reid_tf.losses import BeliefMapError
 from reid_tf.models.embedding import as_output
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
+from reid_tf.options import Count, Whole
 from reid_tf.registry import MODELS
 
 
@@ -21,13 +22,13 @@ from reid_tf.registry import MODELS
 def cpm(
     backbone: keras.Model,
     *,
-    stages: int = 6,
-    width: int = 128,
-    refinement_convolutions: int = 5,
-    refinement_kernel: int = 7,
-    feature_channels: tuple[int, ...] | None = None,
-    first_stage_width: int | None = None,
-    affinity_fields: int = 0,
+    stages: Count = 6,
+    width: Count = 128,
+    refinement_convolutions: Whole = 5,
+    refinement_kernel: Count = 7,
+    feature_channels: tuple[Count, ...] | None = None,
+    first_stage_width: Count | None = None,
+    affinity_fields: Whole = 0,
     batch_normalization: bool = True,
     sigma: float = 1.0,
     peak_weight: float = 0.0,

@@ -14,7 +14,7 @@ from reid_tf.models.embedding import Pooling, as_output, pool
 from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Options
+from reid_tf.options import ComponentOf, Count, Options, Whole
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 OutputName = Literal["identity", "embedding"]
@@ -31,11 +31,11 @@ def joint_loss(
     *,
     outputs: tuple[OutputName, ...] = ("identity", "embedding"),
     parts: bool = True,
-    shared_layers: int = 4,
+    shared_layers: Whole = 4,
     grids: tuple[Grid, Grid, Grid] = ((13, 13), (25, 13), (25, 13)),
     branch_widths: tuple[float, float, float] = (0.5, 1.0, 1.0),
-    global_dim: int = 256,
-    part_dims: tuple[int, int, int] = (64, 128, 128),
+    global_dim: Count = 256,
+    part_dims: tuple[Count, Count, Count] = (64, 128, 128),
     pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.5,

@@ -12,7 +12,7 @@ from reid_tf.models.embedding import Pooling, as_output, build_encoder
 from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair, metric_output
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Options
+from reid_tf.options import ComponentOf, Count, Options
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 OutputName = Literal["identity_a", "identity_b", "verification", "attributes", "embedding"]
@@ -37,7 +37,7 @@ def multitask(
     attribute_schema: AttributeSchema | None = None,
     *,
     outputs: tuple[OutputName, ...] = ("identity_a", "identity_b", "verification"),
-    embedding_dim: int | None = 4096,
+    embedding_dim: Count | None = 4096,
     pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.0,

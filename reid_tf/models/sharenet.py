@@ -17,7 +17,7 @@ from reid_tf.models.embedding import EmbeddingLayer, Pooling, attribute_sigmoids
 from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Options
+from reid_tf.options import ComponentOf, Count, Options, Whole
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 logger = logging.getLogger(__name__)
@@ -33,15 +33,15 @@ def sharenet(
     num_identities: int,
     attribute_schema: AttributeSchema | None = None,
     *,
-    shared_layers: int | None = None,
-    embedding_dim: int = 1024,
+    shared_layers: Whole | None = None,
+    embedding_dim: Count = 1024,
     embedding_layer: EmbeddingLayer = "linear",
     pooling: Pooling = "average",
     alpha: float = 0.05,
     reduction: Literal["mean", "sum"] = "sum",
     identity: bool = False,
     attribute_parts: bool = False,
-    part_grid: tuple[int, int] = (3, 3),
+    part_grid: tuple[Count, Count] = (3, 3),
     metric_loss: Annotated[Options, LOSS] = None,
 ) -> System:
     """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.

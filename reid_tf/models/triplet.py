@@ -10,7 +10,7 @@ from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, embed_f
 from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Options
+from reid_tf.options import ComponentOf, Count, Options
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 LOSS = ComponentOf(METRIC_LOSSES, {"name": "triplet"})
@@ -21,7 +21,7 @@ def triplet(
     backbone: keras.Model,
     num_identities: int,
     *,
-    embedding_dim: int | None = None,
+    embedding_dim: Count | None = None,
     embedding_layer: EmbeddingLayer = "linear",
     pooling: Pooling = "average",
     batch_norm_neck: bool = False,

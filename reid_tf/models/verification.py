@@ -7,6 +7,7 @@ from reid_tf.models.embedding import Pooling, build_encoder
 from reid_tf.models.heads import VerificationHead, accuracy, encode_pair
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
+from reid_tf.options import Count
 from reid_tf.registry import MODELS
 
 
@@ -14,7 +15,7 @@ from reid_tf.registry import MODELS
 def verification(
     backbone: keras.Model,
     *,
-    embedding_dim: int | None = 4096,
+    embedding_dim: Count | None = 4096,
     pooling: Pooling = "average",
     batch_norm_neck: bool = False,
     dropout: float = 0.0,

@@ -33,6 +33,7 @@ def build_batches(
     seed: int,
     cache: Cache = "none",
     first_epoch: int = 0,
+    first_step: int = 0,
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
     attribute_schema: AttributeSchema | None = None,
@@ -62,6 +63,7 @@ def build_batches(
         seed: int >= 0. Of the augmentation.
         cache: str. What stays in memory: "none", "encoded" files or "decoded" images.
         first_epoch: int. Where the stream begins.
+        first_step: int. Batches of that epoch that are left out.
         epochs: int, or None. Where it ends, so that nothing is drawn ahead that nobody
             wants; None never ends it.
         steps_per_epoch: int, or None. The first so many batches of each of the
@@ -72,8 +74,8 @@ def build_batches(
             else one iteration gives all of them.
 
     Returns:
-        tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality.
-        Shapes are static but for the batch axis.
+        tf.data.Dataset of (dict of inputs, dict of targets), of known cardinality where
+        it begins with an epoch. Shapes are static but for the batch axis.
 
     Raises:
         InputError: an input or a label does not exist or the records lack it, the
@@ -114,14 +116,17 @@ def build_batches(
             return [next(following)]
         return itertools.count(first_epoch) if epochs is None else range(first_epoch, epochs)
 
-    stream = CALLS.stream(lambda: _indices_and_seeds(sampler, seed, numbers(), steps_per_epoch))
+    stream = CALLS.stream(
+        lambda: itertools.islice(_indices_and_seeds(sampler, seed, numbers(), steps_per_epoch), first_step, None)
+    )
     dataset = tf.data.Dataset.from_generator(stream, output_signature=signature)
     dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     steps = steps_per_epoch or len(sampler)
     batches = tf.data.INFINITE_CARDINALITY if epochs is None else max(0, epochs - first_epoch) * steps
     if epoch_by_epoch:
         batches = steps
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
+    if not first_step:  # of an epoch that goes on, `fit` counts the steps that it passes over too
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 

@@ -1,9 +1,6 @@
 """The landmark file that a detector fills, which may take hours and be interrupted."""
 
-import errno
 import json
-import os
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +13,6 @@ from reid_tf.datasets.landmarks import read_detector, read_landmarks, write_land
 from reid_tf.errors import InputError
 
 _SECONDS_BETWEEN_SAVES = 30.0
-_ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class LandmarkCache:
@@ -83,21 +79,8 @@ class LandmarkCache:
             self.unfinished.unlink(missing_ok=True)
 
     def _save(self, path: Path) -> None:
-        try:
-            _refuse_protected(path.parent)
-            write_landmarks(path, self.landmarks, self._detector)
-        except OSError as error:
-            raise InputError(
-                f"The landmarks cannot be written to {str(self.path)!r} ({error.strerror or error}); name another file "
-                "with --out."
-            ) from error
+        write_landmarks(path, self.landmarks, self._detector)
         self._saved = time.monotonic()
-
-
-def _refuse_protected(folder: Path) -> None:
-    """Raises `PermissionError` for a folder that nobody may write to, which the system would let the superuser do."""
-    if folder.exists() and not folder.stat().st_mode & _ANYBODY_WRITES:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _same(first: Mapping[str, Any] | None, second: Mapping[str, Any]) -> bool:

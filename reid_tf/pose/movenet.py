@@ -11,6 +11,7 @@ import numpy as np
 
 from reid_tf.datasets.joint_orders import COCO_17, in_coco_18, inside_the_image
 from reid_tf.errors import InputError
+from reid_tf.options import Count
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.registry import DETECTORS
 
@@ -18,7 +19,7 @@ _OUTPUT_SHAPE = (1, 1, 17, 3)
 
 
 @DETECTORS.register("movenet")
-def movenet(*, model_file: str, interpreters: int | None = None) -> LandmarkDetector:
+def movenet(*, model_file: str, interpreters: Count | None = None) -> LandmarkDetector:
     """Finds landmarks with a single-pose MoveNet (Lightning or Thunder).
 
     Crops of persons are about twice as high as wide: they are resized to that and lie

@@ -19,7 +19,7 @@ from reid_tf.encoder.load import load_encoder
 from reid_tf.encoder.runtimes.base import Arrays
 from reid_tf.encoder.verifier import load_verifier
 from reid_tf.errors import InputError
-from reid_tf.files import folder_written_beside, write_json
+from reid_tf.files import claimed, folder_written_beside, write_json
 from reid_tf.keras_file import MANIFEST_FILE
 from reid_tf.options import unknown, whole_number
 from reid_tf.pipeline.build import input_batches
@@ -108,26 +108,28 @@ def export(
     if format not in WRITERS:
         raise InputError(unknown("format", format, WRITERS))
     run = Path(run)
-    folder = _target(Path(out) if out is not None else run / "export" / format, format)
+    out = Path(out) if out is not None else run / "export" / format
     shown = representative_images if format == "litert-int8" else 0
-    source, dataset, config = load_source(run, data, normalize, shown, max_pixels)
-    compared = whole_identities(dataset, max_images)
-    tolerance = default_tolerance(format, config.precision)
-    if max_difference is not None:
-        tolerance = dataclasses.replace(tolerance, difference=max_difference)
-    if max_points_lost is not None:
-        tolerance = dataclasses.replace(tolerance, points=max_points_lost)
-    with folder_written_beside(folder) as beside:
-        description = write_export(source, format, beside, run.resolve().name)
-        parity = compare(
-            source.encoder,
-            lambda records: embed_exported(beside, format, records),
-            compared,
-            config.evaluation.protocol,
-            tolerance,
-        )
-        parity.check(format)
-        write_json(beside / EXPORT_FILE, {**description, "parity": parity.to_dict()})
+    with claimed(out, folder=True):
+        folder = _target(out, format)
+        source, dataset, config = load_source(run, data, normalize, shown, max_pixels)
+        compared = whole_identities(dataset, max_images)
+        tolerance = default_tolerance(format, config.precision)
+        if max_difference is not None:
+            tolerance = dataclasses.replace(tolerance, difference=max_difference)
+        if max_points_lost is not None:
+            tolerance = dataclasses.replace(tolerance, points=max_points_lost)
+        with folder_written_beside(folder) as beside:
+            description = write_export(source, format, beside, run.resolve().name)
+            parity = compare(
+                source.encoder,
+                lambda records: embed_exported(beside, format, records),
+                compared,
+                config.evaluation.protocol,
+                tolerance,
+            )
+            parity.check(format)
+            write_json(beside / EXPORT_FILE, {**description, "parity": parity.to_dict()})
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return ExportReport(folder, format, size, parity)
 

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -44,7 +45,10 @@ def train_in_own_process(
     receiver, sender = context.Pipe(duplex=False)
     arguments = (sender, training, config, str(run_directory), resume, logging.getLogger().getEffectiveLevel())
     process = context.Process(target=_train, args=arguments)
+    # Ctrl-C reaches all processes of a terminal at once; this one ends the other.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()  # the process has its own, so that its end is seen here
     try:
         sentence: str | None = receiver.recv()

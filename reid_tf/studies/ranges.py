@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import OmegaConf
-
 from reid_tf.config import check_keys
 from reid_tf.config_file import read_yaml
 from reid_tf.errors import InputError
@@ -97,7 +95,7 @@ def load_tuning(path: str | Path) -> TuningConfig:
         InputError: the file is missing or not a YAML mapping, or a key, range or value
             is wrong.
     """
-    tuning = parse_tuning(OmegaConf.to_container(read_yaml(path, "tuning"), resolve=True))
+    tuning = parse_tuning(read_yaml(path, "tuning"))
     return dataclasses.replace(tuning, config=str(Path(path).parent / tuning.config))
 
 

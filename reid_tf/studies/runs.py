@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reid_tf.config import ExperimentConfig, load_config
+from reid_tf.config import ExperimentConfig
 from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.summary import data_hash
 from reid_tf.errors import InputError
-from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.run_directory import RunDirectory, check_same_data, check_same_recipe
 
 
 def overrides(values: Mapping[str, Any]) -> list[str]:
@@ -23,17 +24,14 @@ def is_interrupted(folder: Path) -> bool:
 
 
 def check_same(config: ExperimentConfig, folder: Path) -> None:
-    """Raises an `InputError` where a run of that name, finished or interrupted, has another configuration."""
+    """Raises an `InputError` where a run of that name has another configuration, or was finished on other data."""
     place = folder if folder.exists() else _interrupted(folder)
     if place is None:
         return
-    there = load_config(place / "config.yaml")
-    key = config.differing_key(there)
-    if key is not None:
-        raise InputError(
-            f"{str(place)!r} holds a run of another configuration, with {key}={there.to_dict()[key]!r}; give another "
-            f"--out or remove it. Received: {key}={config.to_dict()[key]!r}."
-        )
+    begun = check_same_recipe(config, place)
+    if place == folder and config.dataset != begun.dataset:  # an interrupted run is compared when it goes on
+        kept = json.loads((folder / "manifest.json").read_text())["data_hash"]
+        check_same_data(data_hash(load_dataset(**config.dataset)), kept, folder, config.dataset.get("root"))
 
 
 def check_files(configs: Sequence[ExperimentConfig]) -> None:

@@ -4,9 +4,12 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
+from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.summary import data_hash
 from reid_tf.errors import InputError
-from reid_tf.files import write_json
+from reid_tf.files import claimed, write_json
 from reid_tf.report.tuning import TrialRow
 from reid_tf.studies.plan import Search
 from reid_tf.studies.runs import check_files
@@ -50,15 +53,21 @@ def run_search(search: Search, trials: int, out: str | Path) -> SearchResult:
 
     Raises:
         InputError: there are no trials, the folder holds another search or a state that
-            cannot be read, or the data set cannot be read; nothing is trained then.
+            cannot be read or is written by another process, or the data set cannot be
+            read; nothing is trained then.
     """
-    out = Path(out)
     if trials < 1:
         raise InputError(f"A search needs at least one trial. Received: trials={trials}.")
-    _check_same_search(search, out)
+    with claimed(out, folder=True):
+        return _run_search(search, trials, Path(out))
+
+
+def _run_search(search: Search, trials: int, out: Path) -> SearchResult:
     check_files([search.base])
+    described = {**search.describe(), "data_hash": data_hash(load_dataset(**search.base.dataset))}
+    _check_same_search(described, out)
     tuner = TrialTuner(search, trials, out)
-    write_json(out / "search.json", search.describe())
+    write_json(out / "search.json", described)
     if tuner.oracle.trials:
         tuner.report()
     with quiet():
@@ -73,13 +82,18 @@ def run_search(search: Search, trials: int, out: str | Path) -> SearchResult:
     return SearchResult(tuple(rows), error)
 
 
-def _check_same_search(search: Search, out: Path) -> None:
+def _check_same_search(wanted: dict[str, Any], out: Path) -> None:
     path = out / "search.json"
     if not path.exists():
         return
-    there, wanted = json.loads(path.read_text()), search.describe()
+    there = json.loads(path.read_text())
+    there.setdefault("data_hash", wanted["data_hash"])  # searches of 0.1.0 do not say it
     for key in {**wanted, **there}:
-        if there.get(key) != wanted.get(key):
+        if key == "dataset":
+            same = {**there[key], "root": None} == {**wanted[key], "root": None}  # where it lies does not count
+        else:
+            same = there.get(key) == wanted.get(key)
+        if not same:
             raise InputError(
                 f"{str(out)!r} holds another search, with {key}={there.get(key)!r}; give another --out or remove it. "
                 f"Received: {key}={wanted.get(key)!r}."

@@ -13,6 +13,7 @@ from typing import Any
 from reid_tf.config import ExperimentConfig
 from reid_tf.encoder.description import read_manifest
 from reid_tf.errors import InputError
+from reid_tf.files import claimed
 from reid_tf.report.sweep import write_sweep_report
 from reid_tf.report.sweep_rows import SweepRow
 from reid_tf.schema import read_object
@@ -122,10 +123,14 @@ def run_sweep(runs: Sequence[SweepRun], out: str | Path, source: str | None = No
         list of `SweepRow`, one per run; where `error` is not "", the run failed.
 
     Raises:
-        InputError: a folder holds a run of another configuration, or a data set cannot
-            be read; nothing is trained then.
+        InputError: a folder holds a run of another configuration, another process writes
+            into `out`, or a data set cannot be read; nothing is trained then.
     """
-    out = Path(out)
+    with claimed(out, folder=True):
+        return _run_sweep(runs, Path(out), source)
+
+
+def _run_sweep(runs: Sequence[SweepRun], out: Path, source: str | None) -> list[SweepRow]:
     rows = [_read(run, out / run.name) for run in runs]
     waiting = [number for number, row in enumerate(rows) if not row.figures]
     check_files([runs[number].config for number in waiting])

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from reid_tf.config import check_keys
 from reid_tf.config_file import read_yaml
 from reid_tf.errors import InputError
@@ -76,7 +74,7 @@ def load_sweep(path: str | Path) -> SweepConfig:
         InputError: the file is missing or not a YAML mapping, a key or value is wrong,
             or the reported figures do not fit the values.
     """
-    sweep = parse_sweep(OmegaConf.to_container(read_yaml(path, "sweep"), resolve=True))
+    sweep = parse_sweep(read_yaml(path, "sweep"))
     return dataclasses.replace(sweep, config=str(Path(path).parent / sweep.config))
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
-from reid_tf.files import write_json
+from reid_tf.files import claimed, write_json
 from reid_tf.training.fitting import Fitting
+from reid_tf.training.run_directory import RUN_FILES
 
 OBJECTIVE = "val_mAP"
 VALIDATION_FILE = "validation.json"
@@ -50,10 +51,15 @@ def train_trial(config: ExperimentConfig, run_directory: str | Path, resume: boo
             finite mAP, or not by retrieval.
     """
     check_validation(config)
-    fitting = Fitting(config, run_directory, resume)
-    if fitting.evaluation.score != OBJECTIVE:
+    with claimed(run_directory, folder=True):
+        return _train_trial(Fitting(config, run_directory, resume))
+
+
+def _train_trial(fitting: Fitting) -> dict[str, float]:
+    score = fitting.evaluation.score
+    if score != OBJECTIVE:
         raise InputError(
-            f"A trial is judged by {OBJECTIVE}, and the model {config.model['name']!r} by {fitting.evaluation.score}."
+            f"A trial is judged by {OBJECTIVE}, and the model {fitting.config.model['name']!r} by {score}."
         )
     fitting.fit()
     history = fitting.checkpoints.state["history"]
@@ -67,7 +73,7 @@ def train_trial(config: ExperimentConfig, run_directory: str | Path, resume: boo
     write_json(run.path / "manifest.json", fitting.manifest())
     for folder in (run.report, run.checkpoints):
         shutil.rmtree(folder)
-    run.finish()
+    run.finish([*RUN_FILES, VALIDATION_FILE])
     return found
 
 

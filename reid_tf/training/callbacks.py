@@ -4,34 +4,42 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from reid_tf.datasets.readers.hdf5 import refuse_other_files
-from reid_tf.errors import InputError
-from reid_tf.files import write_csv, write_json, written_beside
+from reid_tf.errors import InputError, one_line
+from reid_tf.files import WeightsInMemory, write_csv, write_json
 from reid_tf.training.averaging import averaged_weights, exchange_averages
 from reid_tf.training.run_directory import RunDirectory
 
+MINUTES = 10.0  # of an epoch that are lost at most
+
 
 class LearningRate(keras.callbacks.Callback):
-    """Writes the rate of an epoch's first step into the logs."""
+    """Writes the rate of an epoch's first step into the logs.
 
-    def __init__(self) -> None:
+    Args:
+        state: dict. That of `Checkpoints`, where the rate is kept: an interrupted epoch
+            goes on after its first step.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
         super().__init__()
-        self.rate = 0.0
+        self.state = state
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Reads the rate off the optimizer, which names the next step's: at an epoch's end it would be another's."""
-        if batch == 0:
-            self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        if batch == 0 and not self.state["step"]:
+            self.state["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes it."""
         if logs is not None:
-            logs["learning_rate"] = self.rate
+            logs["learning_rate"] = self.state["learning_rate"]
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -62,16 +70,21 @@ class StopAtNaN(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Keeps the last and the best epoch's weights (with the optimizer's state) and the history, ready to resume.
 
-    Weights get a new name every epoch and the state file, replaced in one step, says
-    which name counts; so an interruption at any moment leaves a state whose files are
-    complete. Where the optimizer averages the weights, the averages are in the file in
-    the weights' place (they are what validation judged, and what another run would
-    begin with), and the weights in that of the averages.
+    An epoch that takes longer is kept every `MINUTES` too, with the metrics' sums up to
+    there; going on from there skips the steps that it has had. Weights get a new name
+    each time and the state file, replaced in one step, says which name counts; so an
+    interruption at any moment leaves a state whose files are complete. Where the
+    optimizer averages the weights, the averages are in the file in the weights' place
+    (they are what validation judged, and what another run would begin with), and the
+    weights in that of the averages.
 
     Args:
         run: `RunDirectory`. Where it goes on with an interrupted run, that one's state
             is read.
         score: str. The logged value that chooses the best epoch.
+
+    Raises:
+        InputError: the state cannot be read.
     """
 
     def __init__(self, run: RunDirectory, score: str) -> None:
@@ -79,6 +92,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.run, self.score = run, score
         self.state: dict[str, Any] = {
             "epoch": 0,
+            "step": 0,
             "seconds": 0.0,
             "last": None,
             "best": None,
@@ -86,17 +100,20 @@ class Checkpoints(keras.callbacks.Callback):
             "history": [],
         }
         if run.resume:
-            self.state |= json.loads(run.state.read_text())
+            self.state |= _read_state(run.state, self.state)
         self.seconds_before: float = self.state["seconds"]  # up to the interruption
-        self._began = time.monotonic()
+        self._began = self._saved = time.monotonic()
 
     def restore(self, model: keras.Model) -> None:
         """Loads the last checkpoint.
 
         Args:
             model: keras.Model. Compiled like the one that was saved.
+
+        Raises:
+            InputError: the checkpoint is gone or damaged.
         """
-        _load(model, self.run.checkpoints / self.state["last"])
+        self._load(model, self.state["last"])
         exchange_averages(model)
         for variable, value in zip(_random_states(model), self.state["random_states"], strict=True):
             variable.assign(value)
@@ -106,33 +123,94 @@ class Checkpoints(keras.callbacks.Callback):
 
         Args:
             model: keras.Model. Not compiled: the optimizer is not looked for.
+
+        Raises:
+            InputError: the checkpoint is gone or damaged.
         """
         if self.state["best"] is not None:
-            _load(model, self.run.checkpoints / self.state["best"])
+            self._load(model, self.state["best"])
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Passes over the steps that an interrupted epoch has had."""
+        if self.state["step"]:
+            for variable, value in zip(_metric_variables(self.model), self.state["metrics"], strict=True):
+                variable.assign(value)
+            self.model.train_function = _after(self.state["step"], self.model)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves where it is time."""
+        if time.monotonic() - self._saved >= 60 * MINUTES and batch >= self.state["step"]:
+            metrics = [keras.ops.convert_to_numpy(variable).tolist() for variable in _metric_variables(self.model)]
+            name = f"epoch-{self.state['epoch'] + 1:04d}-step-{batch + 1:06d}.weights.h5"
+            self._save(name, step=batch + 1, metrics=metrics)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves weights, then state, then removes the weights that no longer count."""
+        """Saves, and keeps the weights where they are the best so far."""
         values = {key: float(value) for key, value in (logs or {}).items()}
         self.state["history"].append({"epoch": epoch + 1, **values})
         name = f"epoch-{epoch + 1:04d}.weights.h5"
-        with written_beside(self.run.checkpoints / name) as beside, averaged_weights(self.model):
-            self.model.save_weights(beside)
-        random_states = [keras.ops.convert_to_numpy(state).tolist() for state in _random_states(self.model)]
-        seconds = self.seconds_before + time.monotonic() - self._began
-        self.state.update(epoch=epoch + 1, seconds=seconds, last=name, random_states=random_states)
         score, best = values.get(self.score, math.nan), self.state["best_score"]
         if math.isfinite(score) and (best is None or score > best):
             self.state.update(best=name, best_score=score)
+        self._save(name, epoch=epoch + 1, step=0, metrics=[])
+        write_csv(self.run.path / "history.csv", self.state["history"])
+
+    def _save(self, name: str, **state: Any) -> None:
+        """Saves weights, then state, then removes the weights that no longer count."""
+        self.run.check()
+        with averaged_weights(self.model):
+            weights = WeightsInMemory(self.model)
+        weights.write_to(self.run.checkpoints / name)
+        random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(self.model)]
+        self._saved = time.monotonic()
+        seconds = self.seconds_before + self._saved - self._began
+        self.state.update(seconds=seconds, last=name, random_states=random_states, **state)
         write_json(self.run.state, self.state)
         for path in self.run.checkpoints.glob("epoch-*.weights.h5"):
             if path.name not in (self.state["last"], self.state["best"]):
                 os.unlink(path)
-        write_csv(self.run.path / "history.csv", self.state["history"])
+
+    def _load(self, model: keras.Model, name: str) -> None:
+        path = self.run.checkpoints / name
+        refuse_other_files(path)  # a run directory may be a stranger's
+        try:
+            model.load_weights(path)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise InputError(
+                f"The checkpoint {str(path)!r} is gone or damaged ({one_line(error)}): put it back, or remove "
+                f"{str(self.run.path)!r} and begin again."
+            ) from error
 
 
-def _load(model: keras.Model, path: Path) -> None:
-    refuse_other_files(path)  # a run directory may be a stranger's
-    model.load_weights(path)
+def _read_state(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        state = json.loads(path.read_text())
+        lacking = next((key for key in (*known, "random_states") if key not in state and key != "step"), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"The state of the interrupted run {str(path)!r} cannot be read: {one_line(error)}."
+        ) from error
+    if not isinstance(state, dict) or lacking:
+        raise InputError(f"The state of the interrupted run {str(path)!r} is damaged: it lacks {lacking!r}.")
+    return state
+
+
+def _after(steps: int, model: keras.Model) -> Callable[[Any], Any]:
+    """The model's training function, called only after so many steps; before, nothing is taken and nothing changes."""
+    train, left = model.train_function, steps
+
+    def train_later(iterator: Any) -> Any:
+        nonlocal left
+        if not left:
+            return train(iterator)
+        left -= 1
+        return model.get_metrics_result()
+
+    return train_later
+
+
+def _metric_variables(model: keras.Model) -> list[keras.Variable]:
+    return [variable for metric in model.metrics for variable in metric.variables]
 
 
 def _random_states(model: keras.Model) -> list[keras.Variable]:

@@ -69,8 +69,8 @@ class Experiment:
         sampler, steps = _sampler_and_steps(config, self.training, system, self.replicas)
         return dataclasses.replace(self, config=config, system=system, sampler=sampler, steps_per_epoch=steps)
 
-    def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
-        """Returns the training batches, (inputs, targets), from an epoch to the last one."""
+    def batches(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
+        """Returns the training batches, (inputs, targets), from a step of an epoch to the last one."""
         config = self.config
         return build_batches(
             self.training.train,
@@ -84,6 +84,7 @@ class Experiment:
             seed=config.seed,
             cache=config.cache,
             first_epoch=first_epoch,
+            first_step=first_step,
             epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,
             attribute_schema=self.training.attribute_schema,
@@ -108,6 +109,20 @@ class Experiment:
             ),
             jit_compile=self.config.xla,
         )
+
+    def make_metrics(self, model: keras.Model, batches: tf.data.Dataset) -> None:
+        """Has a model make the variables of its metrics, which it would do in its first step: too late to restore them.
+
+        Args:
+            model: keras.Model, as `compile()` returns it.
+            batches: tf.data.Dataset, as `batches()` returns it.
+        """
+        if tf.distribute.has_strategy():  # Keras makes them before the first step
+            return
+        inputs, targets = next(iter(batches.take(1)))
+        outputs = model(inputs, training=False)
+        model.compute_loss(inputs, targets, outputs, training=False)
+        model.compute_metrics(inputs, targets, outputs)
 
     def encoder(self) -> Encoder:
         """Returns the system's encoder, which shares its weights with the model in training."""

@@ -7,10 +7,9 @@ from typing import Any
 
 import keras
 
-from reid_tf.config import ExperimentConfig, check_new_run, load_config, save_config
+from reid_tf.config import ExperimentConfig, check_new_run, save_config
 from reid_tf.datasets.summary import data_hash, summarise
-from reid_tf.errors import InputError
-from reid_tf.files import written_beside
+from reid_tf.files import WeightsInMemory, write_csv
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.progress import is_watched
 from reid_tf.registry import CALLBACKS
@@ -19,7 +18,7 @@ from reid_tf.training.evaluation import Evaluation, make_evaluation
 from reid_tf.training.experiment import Experiment, build_experiment
 from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics, EpochLine
-from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.run_directory import RunDirectory, check_same_data, check_same_recipe
 from reid_tf.training.strategy import make_strategy, precision
 from reid_tf.versions import git_commit, versions
 
@@ -32,19 +31,20 @@ class Fitting:
 
     Args:
         config: `ExperimentConfig`.
-        run_directory: str or Path. Must not exist yet.
+        run_directory: str or Path. Must not exist yet; claimed by the caller.
         resume: bool. Whether to go on with an interrupted run of that name.
 
     Raises:
         InputError: something in the configuration or the data is wrong, the run
-            directory exists, or the run to resume was begun with another configuration.
+            directory exists, or the run to resume was begun with another configuration
+            or other data.
     """
 
     def __init__(self, config: ExperimentConfig, run_directory: str | Path, resume: bool) -> None:
         self.started, self.config = time.monotonic(), config
         self.run = RunDirectory(run_directory, resume)
         if resume:
-            _check_same(config, self.run.path / "config.yaml")
+            check_same_recipe(config, self.run.path)
         else:
             check_new_run(config)
         self.strategy = make_strategy()
@@ -52,9 +52,11 @@ class Fitting:
             self.experiment = build_experiment(config, self.strategy)
             self.stages = self.experiment.in_stages()
             self.evaluation = make_evaluation(self.experiment)
+        self.checkpoints = callbacks.Checkpoints(self.run, self.evaluation.score)
+        state, found = self.checkpoints.state, data_hash(self.experiment.dataset)
+        check_same_data(found, state.setdefault("data_hash", found), self.run.path, config.dataset.get("root"))
         self.run.make()
         save_config(config, self.run.path / "config.yaml")
-        self.checkpoints = callbacks.Checkpoints(self.run, self.evaluation.score)
 
     def fit(self) -> None:
         """Fits every stage, from where an interruption left it; the model ends with the last epoch's weights.
@@ -68,6 +70,9 @@ class Fitting:
                 _fit(stage, begin, self.evaluation, self.checkpoints)
                 if self.config.stages:
                     _keep_stage(stage, self.config.stages[number].name, self.run)
+        write_csv(
+            self.run.path / "history.csv", self.checkpoints.state["history"]
+        )  # it may have been removed meanwhile
 
     def manifest(self) -> dict[str, Any]:
         """Returns what the run was made of, as JSON values."""
@@ -79,7 +84,7 @@ class Fitting:
             "seed": self.config.seed,
             "configuration": dataclasses.asdict(self.config),
             "dataset": {"name": experiment.dataset.name, **summarise(experiment.dataset)},
-            "data_hash": data_hash(experiment.dataset),
+            "data_hash": state["data_hash"],
             **self.evaluation.describe(),
             "epochs": state["epoch"],
             "best_epoch_weights": state["best"],
@@ -94,30 +99,21 @@ def without_optimizer(experiment: Experiment) -> keras.Model:
     return keras.Model(model.input, model.output, name=model.name)
 
 
-def _check_same(config: ExperimentConfig, path: Path) -> None:
-    """Raises an `InputError` where the interrupted run was begun with another configuration."""
-    begun = load_config(path)
-    name = config.differing_key(begun)
-    if name is not None:
-        raise InputError(
-            f"The interrupted run was begun with {name}={begun.to_dict()[name]!r} and can only go on with the "
-            f"same configuration. Received: {name}={config.to_dict()[name]!r}."
-        )
-
-
 def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: callbacks.Checkpoints) -> None:
     """Fits one stage, whose first epoch is number `begin` of the run, from where an interruption left it."""
-    config, model, done = stage.config, stage.compile(), checkpoints.state["epoch"]
+    config, model = stage.config, stage.compile()
+    done, step = checkpoints.state["epoch"], checkpoints.state["step"]
     end = begin + config.epochs
-    if begin < done <= end:
+    if (begin, 0) < (done, step) <= (end, 0):
         checkpoints.restore(model)
     if done >= end:
         model.optimizer.finalize_variable_values(model.trainable_variables)  # as `fit` does at its end
         return
+    batches = stage.batches(max(0, done - begin), step)
     weights = stage.system.loss_weights
     watchers: list[keras.callbacks.Callback] = [
         callbacks.StopAtNaN(checkpoints.run.checkpoints),
-        callbacks.LearningRate(),
+        callbacks.LearningRate(checkpoints.state),
         FreezeBackbone(stage.backbone, begin + config.freeze_backbone_epochs),
         CombinedMetrics(stage.system.combined_metrics),
         CollapseWarning(stage.system.losses, [output for output, weight in weights.items() if weight]),
@@ -129,8 +125,10 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
     if not is_watched():
         watchers.append(EpochLine(stage.steps_per_epoch * next(stage.sampler.epoch(0)).size))
     with naming_broken_images(record.path for record in stage.training.train):
+        if step:
+            stage.make_metrics(model, batches)
         model.fit(
-            stage.batches(first_epoch=max(0, done - begin)),
+            batches,
             epochs=end,
             initial_epoch=max(begin, done),
             steps_per_epoch=stage.steps_per_epoch,
@@ -144,5 +142,4 @@ def _keep_stage(stage: Experiment, name: str, run: RunDirectory) -> None:
     """Saves all weights at the end of a stage, from which another training may begin."""
     path = run.checkpoints / f"stage-{name}.weights.h5"
     if not path.exists():
-        with written_beside(path) as beside:
-            without_optimizer(stage).save_weights(beside)
+        WeightsInMemory(without_optimizer(stage)).write_to(path)

@@ -7,6 +7,7 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from reid_tf.errors import InputError
+from reid_tf.options import Positive
 from reid_tf.registry import OPTIMIZERS
 from reid_tf.training.scaled_optimizers import Decay, ScaledAdam, ScaledSGD
 
@@ -18,7 +19,7 @@ def sgd(
     make_schedule: MakeSchedule,
     pretrained: Collection[Any],
     *,
-    learning_rate: float,
+    learning_rate: Positive,
     momentum: float = 0.9,
     nesterov: bool = False,
     weight_decay: float = 5e-4,
@@ -69,7 +70,7 @@ def adam(
     frozen: Collection[Any] = (),
     frozen_steps: int = 0,
     *,
-    learning_rate: float,
+    learning_rate: Positive,
     beta_1: float = 0.9,
     beta_2: float = 0.999,
     weight_decay: float = 0.0,
@@ -122,7 +123,7 @@ def adamw(
     frozen: Collection[Any] = (),
     frozen_steps: int = 0,
     *,
-    learning_rate: float,
+    learning_rate: Positive,
     beta_1: float = 0.9,
     beta_2: float = 0.999,
     weight_decay: float = 5e-4,

@@ -8,6 +8,7 @@ from keras import ops
 from keras.optimizers.schedules import CosineDecay, LearningRateSchedule, PiecewiseConstantDecay
 
 from reid_tf.errors import InputError
+from reid_tf.options import Whole
 from reid_tf.registry import SCHEDULES
 
 
@@ -60,9 +61,9 @@ def step(
     learning_rate: float,
     steps_per_epoch: int,
     *,
-    boundaries: Sequence[int] = (),
+    boundaries: Sequence[Whole] = (),
     factor: float = 0.1,
-    warmup_epochs: int = 0,
+    warmup_epochs: Whole = 0,
     warmup_factor: float = 0.1,
     warmup: Literal["constant", "linear"] = "constant",
 ) -> LearningRateSchedule:
@@ -108,7 +109,7 @@ def cosine(
     epochs: int,
     *,
     final_factor: float = 0.0,
-    warmup_epochs: int = 0,
+    warmup_epochs: Whole = 0,
     warmup_factor: float = 0.01,
     warmup: Literal["constant", "linear"] = "linear",
 ) -> LearningRateSchedule:
@@ -139,7 +140,7 @@ def cosine(
 
 @SCHEDULES.register("constant")
 def constant(
-    learning_rate: float, steps_per_epoch: int, *, warmup_epochs: int = 0, warmup_factor: float = 0.1
+    learning_rate: float, steps_per_epoch: int, *, warmup_epochs: Whole = 0, warmup_factor: float = 0.1
 ) -> LearningRateSchedule:
     """The same rate throughout, after an optional linear warm-up.
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from reid_tf.checksums import checksums
 from reid_tf.config import ExperimentConfig
-from reid_tf.files import write_json
+from reid_tf.files import claimed, write_json, written_beside
 from reid_tf.keras_file import MANIFEST_FILE
 from reid_tf.report.learning_curves import learning_curves
 from reid_tf.retrieval.attribute_metrics import AttributeMetrics
 from reid_tf.training.evaluation import Evaluation
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.fitting import Fitting, without_optimizer
-from reid_tf.training.run_directory import RunDirectory
+from reid_tf.training.run_directory import RUN_FILES, RunDirectory
 from reid_tf.training.strategy import precision
 
 
@@ -59,26 +59,31 @@ def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = Fa
 
     Raises:
         InputError: something in the configuration or the data is wrong, the loss became
-            NaN, the run directory exists, or the run to resume was begun with another
-            configuration.
+            NaN, the run directory exists, cannot be written or is written by another
+            process, its folder was moved meanwhile, or the run to resume was begun with
+            another configuration or other data.
     """
-    fitting = Fitting(config, run_directory, resume)
-    experiment, evaluation, run = fitting.experiment, fitting.evaluation, fitting.run
+    with claimed(run_directory, folder=True):
+        return _train(Fitting(config, run_directory, resume))
+
+
+def _train(fitting: Fitting) -> TrainingResult:
+    config, experiment, evaluation, run = fitting.config, fitting.experiment, fitting.evaluation, fitting.run
     references = _references(evaluation, run)
     fitting.fit()
     with precision(config.precision):
         validated_apart = experiment.training is not experiment.dataset
         if validated_apart and config.evaluation.keep == "best":
             fitting.checkpoints.load_best(without_optimizer(experiment))
-        _save_models(experiment, run)
+        models = _save_models(experiment, run)
     history = fitting.checkpoints.state["history"]
     judgement = evaluation.judge(references, run)
     learning_curves(run.report / "learning_curves.png", history)
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
-    models = [path.name for path in sorted(run.path.glob("*.keras"))]
     write_json(run.path / MANIFEST_FILE, {**fitting.manifest(), "checksums": checksums(run.path, models)})
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
-    return TrainingResult(run.finish(), metrics, history, judgement.tables, judgement.attributes)
+    finished = run.finish([*RUN_FILES, "metrics.json", *models])
+    return TrainingResult(finished, metrics, history, judgement.tables, judgement.attributes)
 
 
 def _references(evaluation: Evaluation, run: RunDirectory) -> dict[str, dict[str, Any]]:
@@ -91,9 +96,13 @@ def _references(evaluation: Evaluation, run: RunDirectory) -> dict[str, dict[str
     return references
 
 
-def _save_models(experiment: Experiment, run: RunDirectory) -> None:
+def _save_models(experiment: Experiment, run: RunDirectory) -> list[str]:
     """Saves the training graph, the encoder and the verifier without their optimizer, which only resuming needs."""
+    saved = []
     system, bare = experiment.system, without_optimizer(experiment)
     for name, model in (("model", bare), ("encoder", system.encoder), ("verifier", system.verifier)):
         if model is not None:
-            model.save(run.path / f"{name}.keras")
+            saved.append(f"{name}.keras")
+            with written_beside(run.path / saved[-1]) as beside:
+                model.save(beside)
+    return saved

@@ -44,7 +44,7 @@ def test_check_ends_with_one_where_there_are_errors(run, root):
         (("--dataset", "market1501", "--data", "nowhere"), "error: The folder 'nowhere' for the data set 'market1501'"),
         (("--dataset", "marked1501"), "error: Unknown data set: 'marked1501'. Did you mean 'market1501'?"),
         (("--option", "boxes"), "error: --option must be KEY=VALUE, such as boxes=labeled. Received: 'boxes'."),
-        (("--option", "boxes=[a"), "error: The value of --option must be YAML. Received: 'boxes=[a'"),
+        (("--option", "boxes=[a"), "error: The value of --option 'boxes=[a' cannot be read"),
         (("--dataset", "cuhk03", "--data", ".", "--option", "boxes=x"), "Input should be 'detected' or 'labeled'"),
     ],
 )

@@ -65,7 +65,7 @@ def test_runs_are_repeated_from_the_command_line(run, tmp_path, monkeypatch):
         (("--vary", "epochs=[1,2]"), "Name an experiment with --config or a model with --model"),
         (("--model", "multitask", "--vary", "epochs"), "Received: 'epochs'"),
         (("--model", "multitask", "--vary", "epochs=3"), "Received: 'epochs=3'"),
-        (("--model", "multitask", "--vary", "epochs=[1", "--set", "seed=2"), "must be YAML"),
+        (("--model", "multitask", "--vary", "epochs=[1", "--set", "seed=2"), "cannot be read"),
         (("--model", "multitask", "--vary", "epochs=[1]", "--vary", "epochs=[2]"), "each option once"),
         (("--model", "multitask", "--repeat", "seed=3"), "--repeat is an option and a list"),
         (("--model", "multitask", "--repeat", "seed=[3]"), "at least two values of an option"),

@@ -87,7 +87,7 @@ def test_no_part_of_it_stands_there_after_an_error(original, tmp_path):
 
 
 def test_what_cannot_be_prepared_is_refused(original, folder, tmp_path):
-    with pytest.raises(InputError, match=r"needs a new folder: '.*prepared' exists and is not empty"):
+    with pytest.raises(InputError, match=r"prepared' must be a new folder or an empty one"):
         prepare(original, folder)
     with pytest.raises(InputError, match="'made' has no images to prepare"):
         prepare(ReIDDataset("made", (), (), ()), tmp_path / "p")

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import re
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,31 @@ def test_arguments_and_errors_pass_from_one_process_to_the_other(run, tmp_path):
 )
 def test_a_process_that_dies_is_a_sentence(run, train, sentence):
     assert re.search(sentence, run(train))
+
+
+def say_what_is_blocked(config, run_directory, resume):
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    raise InputError(f"{sorted(blocked)}")
+
+
+def sleep(config, run_directory, resume):
+    Path(run_directory).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_ctrl_c_ends_the_other_process_too_and_only_this_one_hears_it(run, tmp_path):
+    assert run(say_what_is_blocked) == f"{[signal.SIGINT]}"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    def interrupt():
+        while not ((tmp_path / "a").exists() and (tmp_path / "a").read_text()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(sleep)
+    thread.join()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "a").read_text()), 0)

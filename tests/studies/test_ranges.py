@@ -26,7 +26,7 @@ from reid_tf.studies.ranges import Range, load_tuning, parse_tuning
         ("ranges: {evaluation.flip: {values: [true]}}", "cannot be compared. Received: a range of 'evaluation.flip'"),
         ("ranges: {a: {values: [1], also: [dataset.root]}}", "Received: a range of 'dataset.root'"),
         ("set: 3", "'set'.* Received: 3"),
-        ("- 1", "A tuning must be a mapping of keys to values. Received: .*a ListConfig"),
+        ("- 1", "A tuning must be a mapping of keys to values. Received: .*a list"),
     ],
 )
 def test_what_is_wrong_in_a_tuning_file_is_one_sentence(tmp_path, change, message):

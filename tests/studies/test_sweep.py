@@ -236,7 +236,7 @@ def test_reported_shares_stand_with_their_values(plan):
             "vary: {seed: [1, 2], epochs: [1]}\nreported: {source: a, percent: {mAP: [50, 60]}}",
             "values of one option. Received: seed, epochs",
         ),
-        ("- 1", "A sweep must be a mapping of keys to values. Received: .*a ListConfig"),
+        ("- 1", "A sweep must be a mapping of keys to values. Received: .*a list"),
         ("a: [1", r"sweep\.yaml' is not a YAML file"),
     ],
 )

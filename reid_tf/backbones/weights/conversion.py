@@ -13,7 +13,7 @@ from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.table import Row, WeightTable
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError
-from reid_tf.files import written_beside
+from reid_tf.files import WeightsInMemory
 from reid_tf.options import unknown
 from reid_tf.registry import BACKBONES
 
@@ -125,9 +125,9 @@ def convert_weights(backbone: str, state: StateDict, out: str | Path, fingerprin
     _fitting_comparison(table, state)  # before a large model is built in vain
     model = BACKBONES.build({"name": backbone, **table.options}, image_size=IMAGE_SIZE)
     comparison = fill(model, table, state)
-    with written_beside(out) as beside:
-        model.save_weights(beside)
-        write_provenance(beside, Provenance(backbone, table.source, table.options, fingerprint))
+    weights = WeightsInMemory(model)
+    write_provenance(weights, Provenance(backbone, table.source, table.options, fingerprint))
+    weights.write_to(out)
     return comparison
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reid_tf.errors import InputError
-from reid_tf.files import written_beside
+from reid_tf.files import claimed, written_beside
 from reid_tf.progress import progress_bar
 
 TIMEOUT = 30.0  # seconds without an answer: a firewall that swallows packets should not stop a run for ever
@@ -51,12 +51,15 @@ def download(url: str, checksum: str) -> Path:
             published ones.
     """
     target = cache_folder() / url.rsplit("/", 1)[-1]
-    there = ""
-    if target.is_file():
-        wrong = _difference(target, checksum)
-        if not wrong:
-            return target
-        there = f"; the file that lies there is another: {wrong}"
+    if _difference(target, checksum):
+        with claimed(target, wait=True):  # of several processes that want it, one fetches it
+            if wrong := _difference(target, checksum):
+                _replace(target, wrong, url, checksum)
+    return target
+
+
+def _replace(target: Path, wrong: str, url: str, checksum: str) -> None:
+    there = f"; the file that lies there is another: {wrong}" if target.is_file() else ""
     try:
         with written_beside(target) as beside:
             _fetch(url, beside)
@@ -68,7 +71,6 @@ def download(url: str, checksum: str) -> Path:
             f"The download of {url} failed ({error}): fetch that file elsewhere and put it into the folder "
             f"{str(target.parent)!r} as {target.name!r}{there}, or train from scratch with weights: null."
         ) from None
-    return target
 
 
 def _fetch(url: str, path: Path) -> None:
@@ -84,6 +86,8 @@ def _fetch(url: str, path: Path) -> None:
 
 def _difference(path: Path, checksum: str) -> str:
     """Says how a file's digest differs from the published one; an empty str where it does not."""
+    if not path.is_file():
+        return "there is none yet"
     algorithm, _, published = checksum.partition(":")
     with path.open("rb") as file:
         received = hashlib.file_digest(file, algorithm).hexdigest()

@@ -155,10 +155,7 @@ def converted_weights(backbone: str) -> Path:
     fingerprint = _fingerprint(row, table)
     if _fingerprint_of(target) != fingerprint:
         state = read_state_dict(download(row.url, row.checksum))
-        try:
-            convert_weights(backbone, state, target, fingerprint)
-        except OSError as error:
-            raise InputError(f"The weights of {row.source} cannot be written as {str(target)!r} ({error}).") from None
+        convert_weights(backbone, state, target, fingerprint)
     return target
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 
@@ -34,10 +34,10 @@ class Provenance:
     fingerprint: str = ""
 
 
-def write_provenance(path: str | Path, provenance: Provenance) -> None:
-    """Writes it into a `.weights.h5` file that is there already."""
+def write_provenance(weights: str | Path | BinaryIO, provenance: Provenance) -> None:
+    """Writes it into a `.weights.h5` file that is there already, or in memory."""
     values = (provenance.backbone, provenance.source, json.dumps(dict(provenance.options)), provenance.fingerprint)
-    with h5py.File(path, "r+") as file:
+    with h5py.File(weights, "r+") as file:
         for name, value in zip((*FIELDS, FINGERPRINT), values, strict=True):
             file.attrs[ATTRIBUTE.format(name)] = value
 

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from reid_tf.errors import InputError
+from reid_tf.options import Whole
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch
 from reid_tf.pipeline.augment.geometry import move_landmarks, take_windows
 from reid_tf.pipeline.decode import ImageSize
@@ -14,7 +15,7 @@ _DEFAULT_PADDING = 10
 
 @AUGMENTATIONS.register("random_crop")
 def random_crop(
-    image_size: ImageSize, *, padding: int | None = None, fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    image_size: ImageSize, *, padding: Whole | None = None, fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
 ) -> Augmentation:
     """Cuts images to the model's size at a random place, after padding them.
 

@@ -5,6 +5,7 @@ from typing import Literal
 import tensorflow as tf
 
 from reid_tf.errors import InputError
+from reid_tf.options import Count
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, check_probability, chosen
 from reid_tf.registry import AUGMENTATIONS
 
@@ -19,7 +20,7 @@ def random_erasing(
     aspect: tuple[float, float] = (0.3, 1 / 0.3),
     value: Literal["random", "mean"] | tuple[float, float, float] = "random",
     position: Literal["anywhere", "inside"] = "anywhere",
-    attempts: int = 100,
+    attempts: Count = 100,
 ) -> Augmentation:
     """Replaces a random rectangle of an image.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from reid_tf.options import Count
 from reid_tf.pipeline.samplers.identity_draws import IdentityDraws
 from reid_tf.pipeline.samplers.identity_groups import IdentityGroups
 from reid_tf.pipeline.samplers.sampler import Sampler, check_seed, generator
@@ -33,8 +34,8 @@ def identities(
     seed: int,
     replicas: int = 1,
     *,
-    identities_per_batch: int = 16,
-    images_per_identity: int = 4,
+    identities_per_batch: Count = 16,
+    images_per_identity: Count = 4,
 ) -> Sampler:
     """Batches of P identities with K images each, for losses that compare within the batch.
 

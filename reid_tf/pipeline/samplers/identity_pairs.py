@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import Count
 from reid_tf.pipeline.samplers.identity_draws import IdentityDraws
 from reid_tf.pipeline.samplers.identity_groups import IdentityGroups
 from reid_tf.pipeline.samplers.sampler import Sampler, check_seed, generator
@@ -98,8 +99,8 @@ def identity_pairs(
     seed: int,
     replicas: int = 1,
     *,
-    identities_per_batch: int = 16,
-    images_per_identity: int = 4,
+    identities_per_batch: Count = 16,
+    images_per_identity: Count = 4,
     positive_share: float = 0.5,
     final_positive_share: float | None = None,
 ) -> Sampler:

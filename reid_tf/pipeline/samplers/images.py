@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from reid_tf.options import Count
 from reid_tf.pipeline.samplers.sampler import Sampler, ShuffledBatches, check_seed, generator
 from reid_tf.registry import SAMPLERS
 
@@ -25,7 +26,7 @@ class ImageSampler(Sampler):
 
 
 @SAMPLERS.register("images")
-def images(identities: Sequence[int] | np.ndarray, seed: int, replicas: int = 1, *, batch_size: int) -> Sampler:
+def images(identities: Sequence[int] | np.ndarray, seed: int, replicas: int = 1, *, batch_size: Count) -> Sampler:
     """Batches of single images, every image once per epoch.
 
     Args:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from reid_tf.options import Count
 from reid_tf.pipeline.samplers.identity_groups import IdentityGroups
 from reid_tf.pipeline.samplers.sampler import Sampler, ShuffledBatches, check_seed, generator
 from reid_tf.pipeline.samplers.share import PositiveShare, check_partners
@@ -57,7 +58,7 @@ def pairs(
     seed: int,
     replicas: int = 1,
     *,
-    batch_size: int,
+    batch_size: Count,
     positive_share: float = 0.5,
     final_positive_share: float | None = None,
     cross_camera: bool = False,

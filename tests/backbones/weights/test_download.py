@@ -87,5 +87,5 @@ def test_a_wrong_file_put_there_by_hand_is_said(cache, server):
 def test_a_full_disk_is_a_sentence(cache, server):
     cache.parent.mkdir()
     cache.write_text("a file where the folder should be")
-    with pytest.raises(InputError, match=r"a\.pth failed \(.*File exists"):
+    with pytest.raises(InputError, match=r"a\.pth' cannot be written: '.*models' above it is a file"):
         download(f"{server.address}/a.pth", SHA256)
