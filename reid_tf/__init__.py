@@ -2,11 +2,13 @@
 
 The names that programs use most are here too, and so are the rooms (`reid_tf.models`,
 `reid_tf.losses`, ...). Each is imported when it is first asked for, so that `import
-reid_tf` alone loads neither TensorFlow nor Keras.
+reid_tf` alone loads neither TensorFlow nor Keras. Where a program imports Keras too, it
+can open the package's saved models with Keras' own functions.
 """
 
 from typing import TYPE_CHECKING
 
+from reid_tf.keras_names import register_with_keras
 from reid_tf.on_demand import on_demand
 
 if TYPE_CHECKING:
@@ -50,3 +52,5 @@ _HOMES = {
 _ROOMS = ("backbones", "datasets", "layers", "losses", "metrics", "models", "retrieval", "serving")
 
 __getattr__, __dir__ = on_demand(__name__, _HOMES, _ROOMS)
+
+register_with_keras()

@@ -7,6 +7,7 @@ that values are converted to.
 import dataclasses
 import difflib
 import inspect
+import operator
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -172,6 +173,17 @@ def is_option(parameter: inspect.Parameter) -> bool:
     """Returns whether a configuration may set a parameter."""
     # The key "name" of a component is what it is registered as.
     return parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "name"
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Returns a count as an int; anything but a whole number of at least `least` raises an `InputError`."""
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)  # NumPy's integers are no int
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise InputError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
+    return number
 
 
 def unknown(what: str, received: str, allowed: Iterable[str]) -> str:

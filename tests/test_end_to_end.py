@@ -14,6 +14,7 @@ from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.datasets.load import load_dataset
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.load import load_encoder
+from reid_tf.encoder.runtimes.keras_model import model_identity
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
@@ -71,9 +72,19 @@ def test_a_run_directory_is_complete(finished, recipe):
     assert manifest["seed"] == recipe.seed
     assert manifest["versions"]["keras"] == keras.__version__
     assert len(manifest["data_hash"]) == 64
+    assert set(manifest["checksums"]) == {"model.keras", "encoder.keras", "verifier.keras"}
     history = pd.read_csv(run / "history.csv")
     assert list(history["epoch"]) == [1, 2, 3]
     assert {"loss", "identity_a_accuracy", "verification_loss", "learning_rate", "val_mAP", "val_rank1"} <= set(history)
+
+
+def test_the_fingerprint_is_that_of_the_saved_encoder(finished):
+    """It was taken in training, and any version of the package finds the same in the file."""
+    loaded = load_encoder(finished.run_directory)
+    manifest = json.loads((finished.run_directory / "manifest.json").read_text())
+    assert loaded.fingerprint.to_dict() == manifest["encoder"]["fingerprint"]
+    saved = keras.models.load_model(finished.run_directory / "encoder.keras", compile=False)
+    assert model_identity(saved) == loaded.fingerprint.weights
 
 
 def test_metrics_are_those_of_the_saved_encoder(finished, recipe):

@@ -34,16 +34,20 @@ ORDER = [
 ]
 OUTSIDE = {
     "arrays",
+    "checksums",
     "config",
     "config_file",
     "errors",
     "files",
+    "keras_file",
+    "keras_names",
     "layers",
     "on_demand",
     "options",
     "progress",
     "quiet",
     "registry",
+    "schema",
     "versions",
 }
 MAY_IMPORT_TENSORFLOW = (
@@ -51,8 +55,9 @@ MAY_IMPORT_TENSORFLOW = (
     "commands/benchmarks/",
     "datasets/doctor/images.py",
     "datasets/readers/encoded.py",
+    "encoder/runtimes/operations.py",
+    "encoder/runtimes/saved_model.py",
     "pipeline/",
-    "pose/image_sizes.py",
     "serving/",
     "training/batches.py",
     "training/experiment.py",

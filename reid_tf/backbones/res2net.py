@@ -119,27 +119,30 @@ def res2net(
 def res2net50(
     image_size: tuple[int, int],
     *,
+    width: Count = RESNET_WIDTH,
     group_width: Count = 26,
     scale: Count = 4,
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
 ) -> keras.Model:
-    """Res2Net-50, 2048 channels; 26w x 4s has the cost of a ResNet-50.
+    """Res2Net-50, 32 * width channels, 2048 as published; 26w x 4s has the cost of a ResNet-50.
 
     Args:
         image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
             `last_stride=1`).
-        group_width: int. Channels of a group in the first stack. Published beside 26w x
-            4s: 48w x 2s, 14w x 8s, 26w x 6s, 26w x 8s.
+        width: int. Channels of the stem, and of the first stack before they are
+            widened.
+        group_width: int. Channels of a group where `width` is 64. Published beside 26w
+            x 4s: 48w x 2s, 14w x 8s, 26w x 6s, 26w x 8s.
         scale: int, at least 2. Groups of a block.
         last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common
             choice in re-identification.
-        weights: None, "imagenet" (the authors'; 26w x 4s), or the path of a
-            `.weights.h5` file.
+        weights: None, "imagenet" (the authors'; `width=64`, 26w x 4s), or the path of
+            a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
-        32, width / 32, 2048].
+        32, width / 32, 32 * width].
 
     Raises:
         InputError: the image is too small, an option is out of range, or the weights
@@ -149,38 +152,41 @@ def res2net50(
         image_size,
         name="res2net50",
         stackwise_num_blocks=(3, 4, 6, 3),
-        width=RESNET_WIDTH,
+        width=width,
         group_width=group_width,
         scale=scale,
         stem="imagenet",
         last_stride=last_stride,
     )
-    return load_weights(model, weights, options={"group_width": group_width, "scale": scale})
+    return load_weights(model, weights, options={"width": width, "group_width": group_width, "scale": scale})
 
 
 @BACKBONES.register("res2net101")
 def res2net101(
     image_size: tuple[int, int],
     *,
+    width: Count = RESNET_WIDTH,
     group_width: Count = 26,
     scale: Count = 4,
     last_stride: Literal[1, 2] = 2,
     weights: str | None = None,
 ) -> keras.Model:
-    """Res2Net-101, 2048 channels.
+    """Res2Net-101, 32 * width channels, 2048 as published.
 
     Args:
         image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
             `last_stride=1`).
-        group_width: int. Channels of a group in the first stack.
+        width: int. Channels of the stem, and of the first stack before they are
+            widened.
+        group_width: int. Channels of a group where `width` is 64.
         scale: int, at least 2. Groups of a block.
         last_stride: 1 or 2. Stride of the last stack.
-        weights: None, "imagenet" (the authors'; 26w x 4s), or the path of a
-            `.weights.h5` file.
+        weights: None, "imagenet" (the authors'; `width=64`, 26w x 4s), or the path of
+            a `.weights.h5` file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
-        32, width / 32, 2048].
+        32, width / 32, 32 * width].
 
     Raises:
         InputError: the image is too small, an option is out of range, or the weights
@@ -190,13 +196,13 @@ def res2net101(
         image_size,
         name="res2net101",
         stackwise_num_blocks=(3, 4, 23, 3),
-        width=RESNET_WIDTH,
+        width=width,
         group_width=group_width,
         scale=scale,
         stem="imagenet",
         last_stride=last_stride,
     )
-    return load_weights(model, weights, options={"group_width": group_width, "scale": scale})
+    return load_weights(model, weights, options={"width": width, "group_width": group_width, "scale": scale})
 
 
 @BACKBONES.register("res2net26")

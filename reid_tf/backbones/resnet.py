@@ -201,17 +201,19 @@ def bottleneck_resnet(
     *,
     name: str,
     stackwise_num_blocks: Sequence[int],
+    width: int,
     last_stride: int,
     stride_on: StrideOn,
     weights: str | None,
     published: PublishedWeights,
 ) -> keras.Model:
-    """He et al.'s deep networks, 2048 channels at the end, with Keras' weights where the strides agree with theirs.
+    """He et al.'s deep networks, with Keras' weights where width and strides agree with theirs.
 
     Args:
         image_size: (height, width) in pixels.
         name: str. Name of the model.
         stackwise_num_blocks: 4 ints. Bottleneck blocks per stack.
+        width: int. Channels of the stem and of the first stack's 3x3 convolutions.
         last_stride: 1 or 2. Stride of the last stack.
         stride_on: "1x1" or "3x3". Which convolution of a block strides.
         weights: None, "imagenet", or the path of a weights file.
@@ -219,10 +221,11 @@ def bottleneck_resnet(
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
-        32, width / 32, 2048].
+        32, width / 32, 32 * width].
 
     Raises:
-        InputError: the image is too small, or the weights cannot be had or do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights
+            cannot be had or do not fit.
     """
     keras_style = stride_on == "1x1"
     model = four_stacks(
@@ -230,42 +233,48 @@ def bottleneck_resnet(
         name=name,
         block=functools.partial(bottleneck_block, stride_on=stride_on),
         stackwise_num_blocks=stackwise_num_blocks,
+        width=width,
         last_stride=last_stride,
         preprocessing=caffe_normalization() if keras_style else imagenet_normalization(),
     )
-    return load_weights(model, weights, published if keras_style else None, {"stride_on": stride_on})
+    options = {"width": width, "stride_on": stride_on}
+    return load_weights(model, weights, published if keras_style else None, options)
 
 
 @BACKBONES.register("resnet50")
 def resnet50(
     image_size: tuple[int, int],
     *,
+    width: int = 64,
     last_stride: Literal[1, 2] = 2,
     stride_on: StrideOn = "1x1",
     weights: str | None = None,
 ) -> keras.Model:
-    """ResNet-50, 2048 channels.
+    """ResNet-50, 32 * width channels: 2048 as published.
 
     Args:
         image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
             `last_stride=1`).
+        width: int. Channels of the stem and of the first stack's 3x3 convolutions.
         last_stride: 1 or 2. Stride of the last stack; 1 doubles the map, a common
             choice in re-identification.
         stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision,
             RGB input).
-        weights: None, "imagenet", or the path of a weights file.
+        weights: None, "imagenet" (`width=64`), or the path of a weights file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
-        32, width / 32, 2048].
+        32, width / 32, 32 * width].
 
     Raises:
-        InputError: the image is too small, or the weights cannot be had or do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights
+            cannot be had or do not fit.
     """
     return bottleneck_resnet(
         image_size,
         name="resnet50",
         stackwise_num_blocks=(3, 4, 6, 3),
+        width=width,
         last_stride=last_stride,
         stride_on=stride_on,
         weights=weights,
@@ -277,31 +286,35 @@ def resnet50(
 def resnet101(
     image_size: tuple[int, int],
     *,
+    width: int = 64,
     last_stride: Literal[1, 2] = 2,
     stride_on: StrideOn = "1x1",
     weights: str | None = None,
 ) -> keras.Model:
-    """ResNet-101, 2048 channels.
+    """ResNet-101, 32 * width channels: 2048 as published.
 
     Args:
         image_size: (height, width) in pixels, at least 32 x 32 (16 x 16 with
             `last_stride=1`).
+        width: int. Channels of the stem and of the first stack's 3x3 convolutions.
         last_stride: 1 or 2. Stride of the last stack.
         stride_on: "1x1" (He et al., Keras' weights, BGR input) or "3x3" (torchvision,
             RGB input).
-        weights: None, "imagenet", or the path of a weights file.
+        weights: None, "imagenet" (`width=64`), or the path of a weights file.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, height /
-        32, width / 32, 2048].
+        32, width / 32, 32 * width].
 
     Raises:
-        InputError: the image is too small, or the weights cannot be had or do not fit.
+        InputError: the image is too small, `width` is not positive, or the weights
+            cannot be had or do not fit.
     """
     return bottleneck_resnet(
         image_size,
         name="resnet101",
         stackwise_num_blocks=(3, 4, 23, 3),
+        width=width,
         last_stride=last_stride,
         stride_on=stride_on,
         weights=weights,

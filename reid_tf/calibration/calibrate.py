@@ -98,6 +98,7 @@ def calibrate(
         slope,
         intercept,
         figures,
+        encoder.fingerprint,
     )
     return CalibrationResult(calibration, metrics)
 

@@ -1,12 +1,11 @@
 """Whose images may calibrate a run: people that it has not learnt from, and is not tested on."""
 
-import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.datasets.summary import data_hash, summarise
+from reid_tf.encoder.description import read_manifest
 from reid_tf.errors import InputError
 from reid_tf.options import Component
 from reid_tf.registry import DATASETS, VALIDATIONS
@@ -29,15 +28,17 @@ def held_out_records(run: Path, validation: Component | None, dataset: ReIDDatas
         InputError: the run learnt from all of them, or the data set is not the one that
             it was trained on.
     """
-    manifest = _manifest(run)
-    then = {**manifest["dataset"], "name": DATASETS.todays_name(manifest["dataset"]["name"])}
+    manifest = read_manifest(run)
+    then = dict(manifest.dataset or {})
+    if "name" in then:
+        then["name"] = DATASETS.todays_name(then["name"])
     now = {"name": dataset.name, **summarise(dataset)}
     if now != then:
         raise InputError(
             f"These are not the images that the run {str(run)!r} was trained on, so it is unknown which it has "
             f"learnt from. Received: {now}; the run had {then}."
         )
-    if data_hash(dataset) != manifest["data_hash"]:
+    if data_hash(dataset) != manifest.data_hash:
         logger.warning("the images of %s, or their landmarks, have changed since the run was trained", dataset.name)
     learnt = VALIDATIONS.build(validation, dataset=dataset).train if validation else dataset.train
     paths = {record.path for record in learnt}
@@ -68,7 +69,7 @@ def searched_records(run: Path, dataset: ReIDDataset) -> tuple[Record, ...]:
         InputError: it is the data set that the run was trained on, its images do not
             say who they show, or there are no queries.
     """
-    if data_hash(dataset) == _manifest(run)["data_hash"]:
+    if data_hash(dataset) == read_manifest(run).data_hash:
         raise InputError(
             f"Query and gallery of {dataset.name!r} are the test set of the run {str(run)!r}, and a threshold that is "
             "chosen on it would flatter the test: leave --dataset out to take the run's held-out people, or name "
@@ -86,8 +87,3 @@ def searched_records(run: Path, dataset: ReIDDataset) -> tuple[Record, ...]:
             f"The data set {dataset.name!r} has no queries to calibrate on: it holds {summarise(dataset)}."
         )
     return tuple(images.values())
-
-
-def _manifest(run: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((run / "manifest.json").read_text())
-    return manifest

@@ -13,6 +13,7 @@ import argparse
 
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 
 
 def main() -> None:
@@ -25,19 +26,21 @@ def main() -> None:
     from reid_tf.datasets.image_list import image_ids, list_images
     from reid_tf.encoder.embed import embed, embed_with_attributes
     from reid_tf.retrieval.junk import junk_scores, write_junk_scores
-    from reid_tf.retrieval.ranked_file import write_ranked_lists
+    from reid_tf.retrieval.ranked_file import check_names, write_ranked_lists
     from reid_tf.retrieval.ranking import rank
 
     records = list_images(arguments.images)
     queries = list_images(arguments.queries) if arguments.queries else None
+    names = image_ids([record.path for record in records])
+    if queries:
+        headings = image_ids([record.path for record in queries])
+        check_names(arguments.ranked, (*headings, *names))
     encoder = command_line.encoder(arguments)
     coding = command_line.attribute_coding(encoder, arguments)
     embeddings, outputs = embed_with_attributes(encoder, records)
-    names = image_ids(embeddings.paths)
     lists = {}
     if queries:
         indices, _ = rank(embed(encoder, queries), embeddings, min(arguments.k, len(names)), encoder.distance)
-        headings = image_ids([record.path for record in queries])
         lists = {query: [names[index] for index in row] for query, row in zip(headings, indices, strict=True)}
     answers = dict(sorted(zip(names, coding.answers(outputs).tolist(), strict=True)))
     if coding.schema == MARKET1501_SCHEMA:
@@ -74,7 +77,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--queries", metavar="FOLDER_OR_CSV", help="images to search --images with")
     command_line.add_output(
-        parser, "--ranked", metavar="TXT", help="also write the images that are most like each of --queries"
+        parser, "--ranked", metavar="TXT_OR_JSONL", help="also write the images that are most like each of --queries"
     )
     parser.add_argument("--k", type=int, default=50, help="images per ranked list (default: %(default)s)")
     arguments = parser.parse_args()
@@ -83,6 +86,5 @@ def parse() -> argparse.Namespace:
             f"Ranked lists need both --queries and --ranked. Received: --queries {arguments.queries} and "
             f"--ranked {arguments.ranked}."
         )
-    if arguments.k < 1:
-        raise InputError(f"--k must be at least 1. Received: {arguments.k}.")
+    whole_number("--k", arguments.k)
     return arguments

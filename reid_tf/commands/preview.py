@@ -13,6 +13,7 @@ from reid_tf.commands import command_line
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 
 
 def main() -> None:
@@ -26,8 +27,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=32, help="images to draw (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples (default: %(default)s)")
     arguments = command_line.parse_with_overrides(parser)
-    if arguments.images < 1:
-        raise InputError(f"--images must be at least 1. Received: {arguments.images}.")
+    whole_number("--images", arguments.images)
     images, captions, originals = batch(arguments) if arguments.what == "batch" else (*samples(arguments), None)
 
     from reid_tf.report.image_grid import image_grid

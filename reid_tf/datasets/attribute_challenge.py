@@ -16,7 +16,7 @@ TRAIN, TEST, QUERIES = "train", "test", "queries"
 ANNOTATIONS_FILE = "annotations_train.csv"
 EXAMPLE = "0002_c1s1_000451_03.jpg"
 # The identity comes first; where "_c1" follows, that is the camera, and what follows then does not matter.
-NAME = re.compile(r"(?P<identity>-1|\d+)_(?:c(?P<camera>\d+)(?!\d))?.*\.(?:jpe?g|png|bmp)", re.IGNORECASE)
+NAME = re.compile(r"(?P<identity>-1|\d+)_(?:c(?P<camera>\d+)(?!\d))?.*", re.IGNORECASE)
 NO_CAMERA = -1
 
 

@@ -22,7 +22,8 @@ from reid_tf.datasets.joint_orders import COCO_17, in_coco_18, inside_the_image
 from reid_tf.datasets.landmarks import read_landmarks, write_landmarks
 from reid_tf.datasets.readers.coco import read_coco_people
 from reid_tf.datasets.readers.folders import existing_root, image_names
-from reid_tf.datasets.readers.pixels import decode, not_an_image
+from reid_tf.datasets.readers.json import json_numbers
+from reid_tf.datasets.readers.pixels import read_image
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import write_json
@@ -139,16 +140,20 @@ def coco_keypoints(
     if not (folder / STAMP_FILE).is_file():
         _write_crops(folder, top, (train, test), parameters)
     written = check_stamp(folder, _stamp(top, (train, test), parameters))
-    names = [f"{split}/{name}" for split in (train, test) for name in image_names(folder / split)]
+    learnt, tested = ([f"{split}/{name}" for name in image_names(folder / split)] for split in (train, test))
+    names = [*learnt, *tested]
     check_complete(folder, len(names), written)
     landmarks = read_landmarks(folder / KEYPOINTS_FILE)
     records = [
         Record(str(folder / name), identity, 0, landmarks=landmarks.get(name)) for identity, name in enumerate(names)
     ]
-    learnt = len(image_names(folder / train))
-    tested = records[learnt:]
+    first = len(learnt)
     return ReIDDataset(
-        "coco_keypoints", tuple(records[:learnt]), tuple(tested[::2]), tuple(tested[1::2]), root=str(folder)
+        "coco_keypoints",
+        tuple(records[:first]),
+        tuple(records[first::2]),
+        tuple(records[first + 1 :: 2]),
+        root=str(folder),
     )
 
 
@@ -214,13 +219,7 @@ def _read_people(root: Path, split: str, parameters: PersonCrops) -> dict[str, l
 
 
 def _box(file: Path, annotation: Mapping[str, Any]) -> np.ndarray:
-    try:
-        return np.asarray(annotation["bbox"], np.float64).reshape(4)
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{str(file)!r}: an annotation must have a bbox of 4 numbers (left, top, width, height). Received: "
-            f"{str(annotation.get('bbox'))[:80]}."
-        ) from error
+    return json_numbers(file, "bbox", annotation.get("bbox"), 4, "left, top, width, height")
 
 
 def _grown(box: np.ndarray, parameters: PersonCrops) -> np.ndarray:
@@ -247,10 +246,7 @@ def _crops(
     """Yields the name of each crop, its pixels, BGR, and its landmarks as in `Record.landmarks`."""
     bar = progress_bar(images.items(), what="cutting people out of", unit="image", total=len(images))
     for name, people in bar:
-        encoded = (folder / name).read_bytes()
-        image = decode(encoded)
-        if image is None:
-            raise InputError(not_an_image(str(folder / name), encoded))
+        image = read_image(str(folder / name))
         for person in people:
             crop, (left, top, right, bottom) = cut(image, person.box)
             if not crop.size:

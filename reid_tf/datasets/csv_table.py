@@ -10,13 +10,13 @@ from reid_tf.datasets.attributes.columns import ATTRIBUTE_PREFIX, columns_of_sch
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.readers.csv import CsvTable, read_csv
 from reid_tf.datasets.readers.folders import Split, contents
-from reid_tf.datasets.record import JUNK, Record, ReIDDataset
+from reid_tf.datasets.record import JUNK, Record, ReIDDataset, fits_64_bits
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 
 DEFAULT_FILE = "records.csv"
 SPLITS = ("train", "query", "gallery")
-_WHOLE_NUMBER = re.compile(r"-?\d+")
+_WHOLE_NUMBER = re.compile(r"-?0*\d{1,19}")
 
 
 @DATASETS.register("csv_table")
@@ -29,14 +29,16 @@ def csv_table(
     split_column: str = "split",
     attributes: tuple[str, ...] = (),
     schema: Literal["market1501", "dukemtmc_reid"] | None = None,
-    delimiter: str = ",",
+    delimiter: str | None = None,
     landmarks: str | None = None,
 ) -> ReIDDataset:
     """Reads a data set from a CSV file with a header and one row per image.
 
-    Image paths are relative to the CSV file's folder, or absolute. Identities that are
-    all whole numbers keep their number ("0007" is 7); otherwise they are text, numbered
-    in sorted order, and `identity_names` holds the text. Cameras are treated alike. An
+    Image paths are relative to the CSV file's folder, or absolute; a path of Windows,
+    with backslashes, is read as one with slashes where there is no file of its name.
+    Identities that are all whole numbers of 64 bits keep their number ("0007" is 7);
+    otherwise they are text, numbered in sorted order, and `identity_names` holds the
+    text. Cameras are treated alike. An
     attribute's classes are its distinct values in sorted order, or those of a published
     schema, so that what was learnt on that data set can be compared; an empty cell is
     unknown.
@@ -55,7 +57,8 @@ def csv_table(
             groups the attribute columns answer (`attribute_hat` answers `hat`), each
             cell by the class's name or index; groups without a column are unknown. None
             makes the schema from the columns.
-        delimiter: str. What separates the columns: one character, such as ";".
+        delimiter: str, or None. What separates the columns: one character; None takes
+            the comma, semicolon or tab whose header has the columns.
         landmarks: str, or None. The landmark file; None takes `landmarks.npz` beside
             the CSV file, if it is there.
 
@@ -63,17 +66,19 @@ def csv_table(
         `ReIDDataset`, each split in the order of the rows.
 
     Raises:
-        InputError: the file or a column is missing, or a cell cannot be what it should;
-            the message names the line and the column.
+        InputError: the file or a column is missing, a cell cannot be what it should, or
+            an image is listed for two people; the message names the line and the
+            column.
     """
     path = _find_table(root)
     places = (path_column, identity_column, split_column, *([] if camera_column is None else [camera_column]))
     table = read_csv(path, (*places, *attributes), delimiter)
     chosen = tuple(attributes) or tuple(name for name in table.header if name.startswith(ATTRIBUTE_PREFIX))
-    images = [os.path.join(path.parent, cell) for cell in table.filled(path_column)]
+    images = [_find_image(path.parent, cell) for cell in table.filled(path_column)]
     identities, names = _numbers(table.filled(identity_column))
     if names is None and JUNK in identities:
         raise table.wrong(identities.index(JUNK), identity_column, "must not be -1, which is kept for junk")
+    _check_people(images, identities, table, identity_column)
     cameras = [0] * len(images) if camera_column is None else _numbers(table.filled(camera_column))[0]
     meaning, answers = columns_of_schema(table, chosen, schema) if schema else schema_of_columns(table, chosen)
     rows = zip(images, identities, cameras, answers, strict=True)
@@ -100,6 +105,21 @@ def _find_table(root: str | None) -> Path:
     return tables[0]
 
 
+def _find_image(folder: Path, cell: str) -> str:
+    path = os.path.join(folder, cell)
+    return os.path.join(folder, cell.replace("\\", "/")) if "\\" in cell and not os.path.exists(path) else path
+
+
+def _check_people(images: Sequence[str], identities: Sequence[int], table: CsvTable, column: str) -> None:
+    first: dict[str, int] = {}
+    names = table.column(column)
+    for row, image in enumerate(images):
+        other = first.setdefault(os.path.normpath(image), row)
+        if identities[other] != identities[row]:
+            rule = f"must be {names[other]!r}, as in line {table.lines[other][0]}"
+            raise table.wrong(row, column, f"{rule}, since the image {image!r} is listed for two people")
+
+
 def _splits(records: Sequence[Record], table: CsvTable, column: str) -> tuple[Split, Split, Split]:
     splits: dict[str, list[Record]] = {split: [] for split in SPLITS}
     for row, (record, split) in enumerate(zip(records, table.column(column), strict=True)):
@@ -111,8 +131,8 @@ def _splits(records: Sequence[Record], table: CsvTable, column: str) -> tuple[Sp
 
 
 def _numbers(cells: Sequence[str]) -> tuple[list[int], dict[int, str] | None]:
-    """Returns a column as numbers, and the text of each number where the column is text."""
-    if all(map(_WHOLE_NUMBER.fullmatch, cells)):
+    """Returns a column as numbers, and the text of each number where the column is text or has longer numbers."""
+    if all(_WHOLE_NUMBER.fullmatch(cell) and fits_64_bits(int(cell)) for cell in cells):
         return [int(cell) for cell in cells], None
     names = sorted(set(cells))
     number = {name: index for index, name in enumerate(names)}

@@ -97,7 +97,7 @@ def _select(records: Sequence[Record], mat: Mapping[str, Any], key: str, path: P
 
 def _integers(mat: Mapping[str, Any], key: str, path: Path, length: int | None = None) -> list[int]:
     values = np.asarray(mat[key]).ravel()
-    if not np.issubdtype(values.dtype, np.integer) and not np.array_equal(values, np.round(values)):
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all() or not np.array_equal(values, np.round(values)):
         raise InputError(f"{str(path)!r}: {key} must hold whole numbers. Received: {values[:3].tolist()}.")
     if length is not None and len(values) != length:
         raise InputError(f"{str(path)!r}: {key} must have {length} values, one per file. Received: {len(values)}.")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from reid_tf.datasets.csv_table import csv_table
 from reid_tf.datasets.landmarks import add_landmarks_to_records
-from reid_tf.datasets.readers.folders import IMAGE_SUFFIXES
+from reid_tf.datasets.readers.folders import image_names
+from reid_tf.datasets.readers.image_file import IMAGE_SUFFIXES
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 
@@ -14,7 +15,8 @@ from reid_tf.errors import InputError
 def list_images(source: str | Path) -> tuple[Record, ...]:
     """Lists the images of a folder and its subfolders, sorted by path, or those of a CSV in its splits' order.
 
-    Hidden files and folders, and files of other types, are passed over. A file
+    Links to folders are followed. Hidden files and folders are passed over, and so are
+    files of other types, of which the log says how many there are. A file
     `landmarks.npz` in the folder gives the images their landmarks.
 
     Args:
@@ -32,8 +34,8 @@ def list_images(source: str | Path) -> tuple[Record, ...]:
     if source.is_file():
         records = [record for split in csv_table(str(source)).splits().values() for record in split]
     elif source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if _is_image(path.relative_to(source)))
-        records = [Record(str(path), identity=-1, camera=-1) for path in paths]
+        names = image_names(source, subfolders=True)
+        records = [Record(str(source / name), identity=-1, camera=-1) for name in names]
     else:
         raise InputError(
             f"Images to read must be a folder or a CSV file. Received: {str(source)!r}, which does not exist."
@@ -59,7 +61,3 @@ def image_ids(paths: Sequence[str]) -> list[str]:
         return [os.path.basename(path) for path in absolute]
     common = os.path.commonpath(folders)
     return [Path(os.path.relpath(path, common)).as_posix() for path in absolute]
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not any(part.startswith(".") for part in path.parts)

@@ -30,9 +30,9 @@ _BATCH = 256  # images read at once: enough to spread a prepared source's cost, 
 def prepare(dataset: ReIDDataset, folder: str | Path) -> None:
     """Writes a data set in the form that the data set `prepared` reads.
 
-    The order of the records is kept, and the images' bytes are copied untouched. The
-    folder appears when everything is written; after an error or an interruption nothing
-    is there.
+    The order of the records is kept. The bytes of JPEG and PNG files are copied
+    untouched; images of other formats become PNG. The folder appears when everything is
+    written; after an error or an interruption nothing is there.
 
     Args:
         dataset: `ReIDDataset`, with at least one record.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
-from reid_tf.datasets.readers.encoded import place
+from reid_tf.datasets.readers.encoded import check_features, place
 from reid_tf.datasets.readers.folders import contents, existing_root
 from reid_tf.datasets.readers.npz import read_npz
 from reid_tf.datasets.record import Record, ReIDDataset
@@ -34,7 +34,8 @@ def prepared(root: str | None) -> ReIDDataset:
         places in the shards (see `encoded.py`).
 
     Raises:
-        InputError: the folder is missing or is not a prepared data set.
+        InputError: the folder is missing, is not a prepared data set, or describes
+            features that would run code.
     """
     folder = existing_root(root, "prepared")
     missing = [name for name in (RECORDS_FILE, INFO_FILE) if not (folder / name).is_file()]
@@ -43,11 +44,20 @@ def prepared(root: str | None) -> ReIDDataset:
             f"The data set 'prepared' needs a folder that reid-tf prepare wrote; {str(folder)!r} lacks {missing[0]}; "
             f"found: {contents(folder)}."
         )
+    check_features(folder)
     arrays = read_npz(folder / RECORDS_FILE, ("about", *(f"{s}_{c}" for s in SPLITS for c in COLUMNS)))
+    try:
+        dataset = _dataset(arrays, folder)
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{str(folder / RECORDS_FILE)!r} is damaged: {str(error).rstrip('.')}.") from error
+    _check_lengths(folder, {split: len(records) for split, records in dataset.splits().items()})
+    return dataset
+
+
+def _dataset(arrays: dict[str, np.ndarray], folder: Path) -> ReIDDataset:
     about = json.loads(arrays["about"].item())
     names, schema = about["identity_names"], about["attribute_schema"]
     records = {split: tuple(_records(arrays, folder, split)) for split in SPLITS}
-    _check_lengths(folder, {split: len(split_records) for split, split_records in records.items()})
     return ReIDDataset(
         "prepared",
         records["train"],
@@ -63,6 +73,8 @@ def _records(arrays: dict[str, np.ndarray], folder: Path, split: str) -> Iterato
     identities, cameras, attributes, has_attributes, landmarks, has_landmarks = (
         arrays[f"{split}_{column}"] for column in COLUMNS
     )
+    if identities.dtype.kind not in "iu" or cameras.dtype.kind not in "iu":
+        raise TypeError(f"identities and cameras are {identities.dtype} and {cameras.dtype}, not whole numbers")
     answers = iter(attributes.tolist())
     points = iter(landmarks)
     rows = zip(identities.tolist(), cameras.tolist(), has_attributes.tolist(), has_landmarks.tolist(), strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from reid_tf.datasets.attributes.schema import AttributeSchema
+from reid_tf.errors import InputError
 
 JUNK = -1
 NUM_LANDMARKS = 18  # OpenPose's COCO-18, see `Record.landmarks`
@@ -19,10 +20,10 @@ class Record:
     Args:
         path: str. The image file, or a place in a prepared data set (see
             `datasets/readers/encoded.py`).
-        identity: int. Who it shows. -1, which only loaders assign, marks junk, which no
+        identity: int of 64 bits. Who it shows. -1, which only loaders assign, marks junk, which no
             split holds, and images of which nobody says who they show: the whole query
             and gallery of a challenge, never a training image.
-        camera: int. Which camera took it.
+        camera: int of 64 bits. Which camera took it.
         attributes: tuple of int, or None. One class index per group of the data set's
             schema, -1 where unknown.
         landmarks: float32 [18, 3], or None. x and y in [0, 1] of the image and a
@@ -30,6 +31,9 @@ class Record:
             order: nose, neck, right shoulder, elbow, wrist, left shoulder, elbow,
                 wrist, right hip, knee, ankle, left hip, knee, ankle, right eye, left
                 eye, right ear, left ear.
+
+    Raises:
+        InputError: identity or camera has more than 64 bits.
     """
 
     path: str
@@ -37,6 +41,14 @@ class Record:
     camera: int
     attributes: tuple[int, ...] | None = None
     landmarks: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for field, value in (("identity", self.identity), ("camera", self.camera)):
+            if not fits_64_bits(value):
+                raise InputError(
+                    f"The {field} of an image must be a whole number of at most 64 bits. Received: {value} for "
+                    f"{self.path!r}."
+                )
 
     def __repr__(self) -> str:
         attributes = f", {len(self.attributes)} attributes" if self.attributes is not None else ""
@@ -95,6 +107,11 @@ class ReIDDataset:
     def splits(self) -> dict[str, tuple[Record, ...]]:
         """Returns the records of every split by its name."""
         return {"train": self.train, "query": self.query, "gallery": self.gallery, "multi_query": self.multi_query}
+
+
+def fits_64_bits(value: int) -> bool:
+    """Returns whether a number is one of int64, as arrays of identities hold them."""
+    return -(2**63) <= value < 2**63
 
 
 def count_people(records: Iterable[Record]) -> int:

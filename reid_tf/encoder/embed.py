@@ -9,10 +9,12 @@ from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.images import naming_broken_images
 from reid_tf.encoder.runtimes.base import Arrays
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.pose.part_boxes import log_regions
 from reid_tf.progress import announce
 from reid_tf.retrieval.colour_histogram import colour_histogram
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.fingerprint import Fingerprint
 
 
 def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, verbose: int = 1) -> Embeddings:
@@ -28,10 +30,12 @@ def embed(encoder: Encoder, records: Sequence[Record], batch_size: int = 64, ver
         `Embeddings` in the order of the records.
 
     Raises:
-        InputError: there are no records, an image cannot be read, or landmarks that the
-            encoder needs are neither in the records nor to be found by its detector.
+        InputError: there are no records, an image cannot be read, the batch size is no
+            count, landmarks that the encoder needs are neither in the records nor to be
+            found by its detector, or the process was forked from that of the encoder.
     """
-    return _of_records(records, _outputs(encoder, records, ("embedding",), batch_size, verbose)["embedding"])
+    outputs = _outputs(encoder, records, ("embedding",), batch_size, verbose)
+    return _of_records(records, outputs["embedding"], encoder.fingerprint)
 
 
 def embed_with_attributes(
@@ -57,12 +61,14 @@ def embed_with_attributes(
             "sharenet, or multitask with the output attributes."
         )
     outputs = _outputs(encoder, records, ("embedding", "attributes"), batch_size, verbose)
-    return _of_records(records, outputs["embedding"]), outputs["attributes"]
+    return _of_records(records, outputs["embedding"], encoder.fingerprint), outputs["attributes"]
 
 
 def _outputs(
     encoder: Encoder, records: Sequence[Record], outputs: Sequence[str], batch_size: int, verbose: int
 ) -> Arrays:
+    encoder.runtime.check_process()
+    batch_size = whole_number("batch_size", batch_size)
     if not records:
         raise InputError(f"There is nothing to embed: the split holds {len(records)} images.")
     if encoder.needs_landmarks and encoder.detector is not None:
@@ -99,10 +105,11 @@ def embed_colour_histogram(records: Sequence[Record], image_size: tuple[int, int
     return _of_records(records, vectors)
 
 
-def _of_records(records: Sequence[Record], vectors: np.ndarray) -> Embeddings:
+def _of_records(records: Sequence[Record], vectors: np.ndarray, encoder: Fingerprint | None = None) -> Embeddings:
     return Embeddings(
         vectors=vectors,
         identities=np.array([record.identity for record in records], np.int64),
         cameras=np.array([record.camera for record in records], np.int64),
         paths=tuple(record.path for record in records),
+        encoder=encoder,
     )

@@ -1,21 +1,33 @@
 """Images -> embeddings, with an encoder that knows its own inputs and asks its runtime for the rest."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.record import Record
-from reid_tf.encoder.images import given_beside, load_pixels, paths_and_arrays, record_batches
+from reid_tf.encoder.images import (
+    Image,
+    OnError,
+    check_on_error,
+    each_image,
+    given_beside,
+    in_batches,
+    load_pixels,
+    load_sound,
+    paths_and_arrays,
+    record_batches,
+    report_refused,
+)
 from reid_tf.encoder.runtimes.base import Arrays, Runtime
 from reid_tf.errors import InputError
-from reid_tf.options import unknown
+from reid_tf.options import unknown, whole_number
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.pose.fields import as_inputs, mirrored, need_landmarks
 from reid_tf.retrieval.calibration import Calibration
+from reid_tf.retrieval.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     import keras  # exported encoders need none
@@ -91,42 +103,59 @@ class Encoder:
 
     def __call__(
         self,
-        images: Sequence[np.ndarray | str | Path],
+        images: Iterable[Any],
         batch_size: int = 64,
         landmarks: np.ndarray | None = None,
         part_boxes: np.ndarray | None = None,
+        on_error: OnError = "raise",
     ) -> np.ndarray:
         """Embeds images.
 
         A model that looks at body parts takes them from the caller's boxes, from the
         caller's landmarks, or from the landmarks that the encoder's `detector` finds.
+        Otherwise images are taken as they come, a batch at a time: a generator may give
+        more than memory holds.
 
         Args:
-            images: RGB arrays [height, width, 3] (uint8, or float 0..255), or paths of
-                image files.
-            batch_size: int. Images that go through the model at once.
+            images: iterable of RGB arrays [height, width, 3] (uint8, or float 0..255),
+                of batches of such, or of paths of image files.
+            batch_size: int >= 1. Images that go through the model at once.
             landmarks: float [len(images), 18, 3] as in `Record.landmarks`, or None.
             part_boxes: float [len(images), 3, 4], or None. Of head, trunk and lower
                 limbs: left, top, right, bottom in [0, 1] of the image.
+            on_error: "raise", or "nan" to give rows of NaN to images that cannot be
+                read, and to log which. Images are named by their position.
 
         Returns:
-            float32 [len(images), dim].
+            float32 [number of images, dim].
 
         Raises:
-            InputError: an image cannot be read, an array is not an RGB image, landmarks
-                or boxes are wrong or not as many as images, or the model needs them and
-                they are neither given nor to be found.
+            InputError: an image cannot be read, an array is not an RGB image, the batch
+                size is no count, landmarks or boxes are wrong or not as many as images,
+                or the model needs them and they are neither given nor to be found; or
+                the process was forked from that of the encoder.
         """
-        given = given_beside(len(images), landmarks, part_boxes)
-        lacking = set(self.inputs.values()) - set(given)
-        if len(images) and "landmarks" not in given and need_landmarks(lacking):
-            given["landmarks"] = self._detect(images, batch_size)
+        self.runtime.check_process()
+        batch_size = whole_number("batch_size", batch_size)
+        check_on_error(on_error)
+        images, given = each_image(images), {}
+        if self.needs_landmarks or landmarks is not None or part_boxes is not None:
+            images = list(images)
+            given = given_beside(len(images), landmarks, part_boxes)
+            if images and self._lacks_landmarks(given):
+                given |= self._looked_up(images)
         vectors = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(images), batch_size):
-            chosen = slice(start, start + batch_size)
-            batch = {field: values[chosen] for field, values in given.items()}
-            batch["image"] = load_pixels(images[chosen], self.image_size)
-            vectors.append(self._embed_batch(batch))
+        for first, chosen in in_batches(images, batch_size):
+            pixels, refused = load_sound(chosen, self.image_size, first)
+            report_refused(refused, {place: chosen[place - first] for place in refused}, on_error)
+            sound = [place for place in range(first, first + len(chosen)) if place not in refused]
+            rows = np.full((len(chosen), self.dim), np.nan, np.float32)
+            if sound:
+                batch = {field: values[sound] for field, values in given.items()}
+                if self._lacks_landmarks(given):
+                    batch["landmarks"] = self._detect([chosen[place - first] for place in sound], sound)
+                rows[np.array(sound) - first] = self._embed_batch({**batch, "image": pixels})
+            vectors.append(rows)
         return np.concatenate(vectors)
 
     def folded(self) -> "Encoder":
@@ -175,6 +204,14 @@ class Encoder:
         """Width of the embeddings."""
         return self.runtime.dim
 
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """What its vectors depend on: only those of one fingerprint can be compared; None for an export of 0.1.0."""
+        identity = self.runtime.identity
+        if identity is None:
+            return None
+        return Fingerprint(identity, self.image_size, self.flip or self.runtime.flips, self.normalize, self.dim)
+
     def describe(self) -> dict[str, Any]:
         """What `load_encoder` needs beside the saved model, as JSON values."""
         return {
@@ -185,30 +222,35 @@ class Encoder:
             "dim": self.dim,
             "attributes": self.attributes and self.attributes.to_dict(),
             "normalize": self.normalize,
+            "fingerprint": self.fingerprint and self.fingerprint.to_dict(),
         }
 
-    def _detect(self, images: Sequence[np.ndarray | str | Path], batch_size: int) -> np.ndarray:
+    def _lacks_landmarks(self, given: Mapping[str, np.ndarray]) -> bool:
+        return "landmarks" not in given and need_landmarks(set(self.inputs.values()) - set(given))
+
+    def _looked_up(self, images: Sequence[Image]) -> dict[str, np.ndarray]:
+        """The landmarks of all images at once, where the detector knows them by their paths."""
         if self.detector is None:
             raise InputError(
                 "This encoder needs the landmarks of an image: give them as `landmarks`, or load it with a detector, "
                 "load_encoder(run, detector={'name': 'movenet', 'model_file': FILE}). "
                 f"Received: {len(images)} images without landmarks."
             )
-        names, arrays = paths_and_arrays(images)
-        size = self.detector.image_size
-        if size is None:
-            if arrays:
-                raise InputError(
-                    f"The detector {self.detector.description['name']!r} knows images by their path and does not look "
-                    f"at pixels: give paths, or `landmarks`. Received: {len(arrays)} arrays."
-                )
-            return self.detector(None, names)
-        names = names or [f"image {index}" for index in range(len(arrays))]
-        found = []
-        for start in range(0, len(images), batch_size):
-            chosen = slice(start, start + batch_size)
-            found.append(self.detector(load_pixels(images[chosen], size), names[chosen]))
-        return np.concatenate(found)
+        if self.detector.image_size is not None:
+            return {}
+        paths, arrays = paths_and_arrays(images)
+        if arrays:
+            raise InputError(
+                f"The detector {self.detector.description['name']!r} knows images by their path and does not look "
+                f"at pixels: give paths, or `landmarks`. Received: {len(arrays)} arrays."
+            )
+        return {"landmarks": self.detector(None, paths)}
+
+    def _detect(self, images: Sequence[Image], positions: Sequence[int]) -> np.ndarray:
+        detector = cast(LandmarkDetector, self.detector)
+        paths, _ = paths_and_arrays(images)
+        names = paths or [f"image {position}" for position in positions]
+        return detector(load_pixels(images, cast(tuple[int, int], detector.image_size)), names)
 
     def _embed_batch(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         views = [batch, mirrored(dict(batch))] if self.flip else [batch]
@@ -238,7 +280,12 @@ class Encoder:
 
         Returns:
             dict from output to float32 [len(records), ...].
+
+        Raises:
+            InputError: the batch size is no count, or the process was forked from that
+                of the encoder.
         """
+        self.runtime.check_process()
         views = [
             record_batches(records, self.inputs, self.image_size, batch_size, mirror)
             for mirror in ([False, True] if self.flip else [False])

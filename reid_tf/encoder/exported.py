@@ -1,43 +1,74 @@
 """Exported encoders, found by their folder and run without the model that they were made of."""
 
-import json
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reid_tf.checksums import Checksum, check_files
+from reid_tf.encoder.description import Description
 from reid_tf.encoder.runtimes.base import Runtime
 from reid_tf.errors import InputError, require_package
+from reid_tf.options import unknown
 from reid_tf.pose.fields import need_landmarks
 from reid_tf.retrieval.calibration import Calibration
+from reid_tf.schema import read_json
 
 EXPORT_FILE = "export.json"
 LITERT_FILE, ONNX_FILE = "encoder.tflite", "encoder.onnx"
 
-_DESCRIPTION = ("inputs", "image_size", "distance", "flip", "dim", "attributes", "normalize")  # of `Encoder.describe`
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """What is read of an `export.json`.
+
+    Args:
+        format: str. A format of `reid_tf.serving.export`.
+        encoder: `Description`.
+        calibration: dict of `Calibration.to_dict`, or None.
+        checksums: dict from the name of each exported file to its `Checksum`; empty in
+            exports of version 0.1.0.
+
+    Raises:
+        InputError: the format is unknown.
+    """
+
+    format: str
+    encoder: Description
+    calibration: dict[str, Any] | None
+    checksums: dict[str, Checksum] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in _RUNTIMES:
+            raise InputError(unknown("format", self.format, _RUNTIMES))
+
+    @property
+    def kind(self) -> str:
+        """The format's first word: "litert-int8" is a file for "litert"."""
+        return self.format.partition("-")[0]
 
 
-def _saved_model(folder: Path, dim: int) -> Runtime:
+def _saved_model(folder: Path, encoder: Description) -> Runtime:
     require_package("tensorflow", repr(str(folder)))
     from reid_tf.encoder.runtimes.saved_model import SavedModelRuntime
 
-    return SavedModelRuntime(folder, dim)
+    return SavedModelRuntime(folder, encoder.identity, encoder.flip)
 
 
-def _litert(folder: Path, dim: int) -> Runtime:
+def _litert(folder: Path, encoder: Description) -> Runtime:
     from reid_tf.encoder.runtimes.litert import LiteRTRuntime
 
-    return LiteRTRuntime(folder / LITERT_FILE, dim)
+    return LiteRTRuntime(folder / LITERT_FILE, encoder.identity)
 
 
-def _onnx(folder: Path, dim: int) -> Runtime:
+def _onnx(folder: Path, encoder: Description) -> Runtime:
     from reid_tf.encoder.runtimes.onnx import OnnxRuntime
 
-    return OnnxRuntime(folder / ONNX_FILE, dim)
+    return OnnxRuntime(folder / ONNX_FILE, encoder.identity)
 
 
-# By the format's first word: "litert-int8" is a file for "litert".
-_RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
+_RUNTIMES: dict[str, Callable[[Path, Description], Runtime]] = {
     "savedmodel": _saved_model,
     "litert": _litert,
     "onnx": _onnx,
@@ -68,7 +99,7 @@ def version_folders(folder: Path) -> dict[int, Path]:
     }
 
 
-def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | None]:
+def read_export(folder: Path) -> tuple[Runtime, Description, Calibration | None]:
     """Opens an exported encoder.
 
     A SavedModel makes part boxes and averages over mirror images by itself: it takes
@@ -80,23 +111,22 @@ def read_export(folder: Path) -> tuple[Runtime, dict[str, Any], Calibration | No
         folder: Path. Holds `export.json`.
 
     Returns:
-        The runtime, what else `Encoder` takes (as `Encoder.describe` gives it), and the
-        calibration or None.
+        The runtime, its description, and the calibration or None.
 
     Raises:
-        InputError: `export.json` or the file beside it is missing or broken, the format
-            is unknown, or its runtime is not installed.
+        InputError: `export.json` or a file beside it is missing, broken or another than
+            was written, the format is unknown, or its runtime is not installed.
     """
-    try:
-        export = json.loads((folder / EXPORT_FILE).read_text())
-        kind, description = export["format"], {key: export["encoder"][key] for key in _DESCRIPTION}
-        calibration = Calibration.from_dict(export["calibration"]) if export["calibration"] else None
-        runtime = _RUNTIMES[kind.partition("-")[0]](folder, description["dim"])
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{str(folder / EXPORT_FILE)!r} does not describe an export: {error!r}.") from None
-    if kind == "savedmodel":
-        landmarks = {"landmarks": "landmarks"} if need_landmarks(description["inputs"].values()) else {}
-        description |= {"inputs": {"image": "image", **landmarks}, "flip": False}
-    if calibration and description["normalize"] and calibration.distance != "cosine":
+    path = folder / EXPORT_FILE
+    export = read_json(path, Export)
+    encoder = export.encoder
+    calibration = Calibration.from_dict(export.calibration) if export.calibration else None
+    check_files(folder, export.checksums, str(path))
+    runtime = _RUNTIMES[export.kind](folder, encoder)
+    if export.kind == "savedmodel":
+        landmarks = {"landmarks": "landmarks"} if need_landmarks(encoder.inputs.values()) else {}
+        encoder = dataclasses.replace(encoder, inputs={"image": "image", **landmarks})
+    encoder.check_runtime(runtime, str(path))
+    if calibration and encoder.normalize and calibration.distance != "cosine":
         calibration = None
-    return runtime, description, calibration
+    return runtime, encoder, calibration

@@ -12,11 +12,12 @@ from reid_tf.models.system import System
 from reid_tf.pose.fields import FIELDS
 
 
-def of_keras_model(model: System | keras.Model) -> tuple[Runtime, dict[str, Any]]:
+def of_keras_model(model: System | keras.Model, identity: str | None = None) -> tuple[Runtime, dict[str, Any]]:
     """Finds the runtime and what the model knows of `Encoder`'s arguments.
 
     Args:
         model: `System`, or keras.Model from named inputs to a dict with "embedding".
+        identity: str, or None. As in `KerasRuntime`.
 
     Returns:
         The runtime, and a dict with `inputs`, `image_size`, `distance` and
@@ -29,7 +30,7 @@ def of_keras_model(model: System | keras.Model) -> tuple[Runtime, dict[str, Any]
         if model.encoder is None:
             raise InputError(f"The model {model.model.name!r} has no encoder: encoder={model.encoder}.")
         schema, kind = model.attribute_schema, model.attribute_kind
-        return KerasRuntime(model.encoder), {
+        return KerasRuntime(model.encoder, identity), {
             "inputs": model.inputs,
             "image_size": model.image_size,
             "distance": model.distance,
@@ -48,7 +49,7 @@ def of_keras_model(model: System | keras.Model) -> tuple[Runtime, dict[str, Any]
             f"{_named(outputs)}."
         )
     image = inputs.get("image")
-    return KerasRuntime(model), {
+    return KerasRuntime(model, identity), {
         "inputs": {name: name for name in inputs if name in FIELDS},
         "image_size": (0, 0) if image is None else tuple(int(side or 0) for side in image.shape[1:3]),
         "distance": "cosine",

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import reid_tf.layers  # noqa: F401 - saved verifiers name these layers
+from reid_tf.keras_file import load_keras
 from reid_tf.progress import progress_bar
 from reid_tf.retrieval.embeddings import row_blocks
 from reid_tf.retrieval.verification_metrics import VerificationMetrics, verification_metrics
@@ -22,9 +22,12 @@ def load_verifier(run: str | Path) -> keras.Model | None:
 
     Returns:
         keras.Model as in `System.verifier`, or None where the run's model has none.
+
+    Raises:
+        InputError: the file is damaged, or another than was written.
     """
     path = Path(run) / "verifier.keras"
-    return keras.models.load_model(path, compile=False) if path.exists() else None
+    return load_keras(path) if path.exists() else None
 
 
 def verifier_probabilities(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from reid_tf.datasets.attributes.schema import AttributeSchema
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, augment_batch
 from reid_tf.pipeline.decode import ImageSize
 from reid_tf.pipeline.labels import Labels
@@ -144,10 +145,9 @@ def evaluation_batches(records: Sequence[Record], image_size: ImageSize, batch_s
         tf.data.Dataset of uint8 [batch, *image_size, 3], of known cardinality.
 
     Raises:
-        InputError: the batch size is below 1.
+        InputError: the batch size is no whole number of at least 1.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1. Received: {batch_size}.")
+    batch_size = whole_number("batch_size", batch_size)
     images = image_source([record.path for record in records], image_size)
     dataset = tf.data.Dataset.range(len(records)).batch(batch_size)
     dataset = dataset.map(images, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

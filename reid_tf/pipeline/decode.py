@@ -6,16 +6,20 @@ follows them.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from reid_tf.datasets.readers.encoded import read_encoded
-from reid_tf.datasets.readers.pixels import check_image, not_an_image
+from reid_tf.datasets.readers.image_file import JPEG, PNG, not_an_image, read_header, too_large
+from reid_tf.datasets.readers.image_file import max_pixels as allowed_pixels
+from reid_tf.datasets.readers.pixels import check_image
 from reid_tf.errors import InputError
+from reid_tf.pipeline.orientation import may_lie, turned_upright
 
 ImageSize = tuple[int, int]
+_Operation = Callable[[tf.Tensor], tf.Tensor]
 
 _IMAGES_AT_ONCE = 256
 
@@ -30,17 +34,70 @@ _FILE_ERRORS = (
 )
 
 
-def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Decodes a JPEG, PNG, BMP or WebP, or the first picture of a GIF.
+def decode(encoded: tf.Tensor, max_pixels: int | None = None) -> tf.Tensor:
+    """Decodes a JPEG or PNG and turns it upright, as EXIF's note of the camera's orientation says.
+
+    JPEG is decoded by the accurate transform, so that the pixels are those of OpenCV
+    and Pillow, to the bit. Files of other formats become PNG where they are read, see
+    `read_encoded`.
 
     Args:
         encoded: scalar string. The file's bytes.
+        max_pixels: int, or None for `image_file.max_pixels()`. The most pixels of an
+            image, compared with its header before memory for the pixels is taken.
 
     Returns:
-        uint8 [height, width, 3], RGB.
+        uint8 [height, width, 3], RGB. The operation fails with `InvalidArgumentError`
+        where the bytes are not such an image, or one with too many pixels.
     """
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    most = allowed_pixels() if max_pixels is None else max_pixels
+
+    def decoded(count: _Operation, read: _Operation) -> tf.Tensor:
+        pixels = count(encoded)
+
+        def checked() -> tf.Tensor:
+            message = tf.strings.format(f"an image has {{}} pixels, more than the {most} allowed", pixels)
+            with tf.control_dependencies([tf.debugging.Assert(pixels <= most, [message])]):
+                return turned_upright(read(tf.identity(encoded)), encoded)
+
+        # Few operations for what most images are: each takes a tenth of the time in which a crop is decoded.
+        return tf.cond((pixels <= most) & ~may_lie(encoded), lambda: read(encoded), checked)
+
+    image = tf.cond(
+        begins_with(encoded, JPEG),
+        lambda: decoded(_jpeg_pixels, lambda file: tf.io.decode_jpeg(file, 3, dct_method="INTEGER_ACCURATE")),
+        lambda: decoded(_png_pixels, lambda file: tf.io.decode_png(file, 3)),
+    )
     return tf.ensure_shape(image, [None, None, 3])
+
+
+def count_pixels(encoded: tf.Tensor) -> tf.Tensor:
+    """Reads how many pixels an image has from its header.
+
+    Args:
+        encoded: scalar string. The bytes of a JPEG or PNG file.
+
+    Returns:
+        Scalar int64. The operation fails with `InvalidArgumentError` where the bytes
+        are neither.
+    """
+    return tf.cond(begins_with(encoded, JPEG), lambda: _jpeg_pixels(encoded), lambda: _png_pixels(encoded))
+
+
+def begins_with(encoded: tf.Tensor, signature: bytes) -> tf.Tensor:
+    """Returns whether strings begin with some bytes: bool of their shape."""
+    return tf.strings.substr(encoded, 0, len(signature)) == signature
+
+
+def _jpeg_pixels(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64))
+
+
+def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
+    """Width times height, which stand in the chunk IHDR, always the first."""
+    with tf.control_dependencies([tf.debugging.Assert(begins_with(encoded, PNG), ["neither JPEG nor PNG"])]):
+        size = tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.int32, little_endian=False)
+    return tf.reduce_prod(tf.cast(tf.bitcast(size, tf.uint32), tf.int64))
 
 
 def resize(image: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
@@ -75,7 +132,7 @@ def decode_and_resize(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
     """Decodes an image and brings it to a size.
 
     Args:
-        encoded: scalar string. The bytes of a JPEG, PNG, BMP, GIF or WebP file.
+        encoded: scalar string. The bytes of a JPEG or PNG file.
         image_size: (int, int). Height and width wanted.
 
     Returns:
@@ -84,19 +141,23 @@ def decode_and_resize(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
     return resize(decode(encoded), image_size)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
 def decode_batch(encoded: tf.Tensor, image_size: ImageSize) -> tf.Tensor:
     """Decodes and resizes several images, side by side on the machine's cores.
 
     Args:
-        encoded: string [batch]. Each the bytes of an image file.
+        encoded: string [batch]. Each the bytes of a JPEG or PNG file.
         image_size: (int, int). Height and width wanted.
 
     Returns:
         uint8 [batch, *image_size, 3], RGB.
     """
+    return _compiled_decode(encoded, image_size, allowed_pixels())
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _compiled_decode(encoded: tf.Tensor, image_size: ImageSize, max_pixels: int) -> tf.Tensor:
     return tf.map_fn(
-        lambda image: decode_and_resize(image, image_size),
+        lambda image: resize(decode(image, max_pixels), image_size),
         encoded,
         fn_output_signature=tf.TensorSpec([*image_size, 3], tf.uint8),
     )
@@ -137,7 +198,7 @@ def read_image(path: str) -> np.ndarray:
         uint8 [height, width, 3], RGB.
 
     Raises:
-        InputError: the file is missing or is not an image.
+        InputError: the file is missing, is not an image or has too many pixels.
     """
     with naming_broken_images([path]):
         return decode(tf.constant(read_encoded([path])[0])).numpy()
@@ -154,7 +215,7 @@ def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
         uint8 [N, *image_size, 3], RGB.
 
     Raises:
-        InputError: a file is missing or is not an image.
+        InputError: a file is missing, is not an image or has too many pixels.
     """
     images = np.empty((len(paths), *image_size, 3), np.uint8)
     with naming_broken_images(paths), tf.device("CPU:0"):
@@ -195,6 +256,9 @@ def _problem(path: str) -> str | None:
         encoded = read_encoded([path])[0]
     except InputError as error:
         return str(error)
+    problem = too_large(read_header(encoded))
+    if problem:
+        return f"The file {path!r} {problem}."
     try:
         decode(tf.constant(encoded))
     except tf.errors.InvalidArgumentError:

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from reid_tf.datasets.readers.encoded import is_prepared, read_encoded
-from reid_tf.pipeline.decode import ImageSize, decode_batch, load_images
+from reid_tf.datasets.readers.image_file import JPEG, PNG
+from reid_tf.pipeline.decode import ImageSize, begins_with, decode_batch, load_images
 from reid_tf.pipeline.python_calls import CALLS
 
 logger = logging.getLogger(__name__)
@@ -56,20 +57,31 @@ def encoded_source(paths: Sequence[str], keep: bool = False) -> Source:
     Raises:
         InputError: a file that is to be kept in memory cannot be read.
     """
-    with tf.device("CPU:0"):
-        if keep:
-            contents = read_encoded(paths)
-            _log_memory("encoded images", len(paths), sum(map(len, contents)))
+    if keep:
+        contents = read_encoded(paths)
+        _log_memory("encoded images", len(paths), sum(map(len, contents)))
+        with tf.device("CPU:0"):
             table = tf.constant(contents, tf.string)
-            return lambda indices: tf.gather(table, indices)
-        if not any(is_prepared(path) for path in paths):
-            names = tf.constant(paths, tf.string)
-            return lambda indices: tf.map_fn(tf.io.read_file, tf.gather(names, indices))
+        return lambda indices: tf.gather(table, indices)
 
     def read(indices: np.ndarray) -> np.ndarray:
         return np.array(read_encoded([paths[index] for index in indices]), object)
 
-    return lambda indices: tf.ensure_shape(tf.numpy_function(CALLS.function(read), [indices], tf.string), [None])
+    def read_by_python(indices: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.numpy_function(CALLS.function(read), [indices], tf.string), [None])
+
+    if any(is_prepared(path) for path in paths):
+        return read_by_python
+    with tf.device("CPU:0"):
+        names = tf.constant(paths, tf.string)
+
+    def read_files(indices: tf.Tensor) -> tf.Tensor:
+        """Reads by TensorFlow, which is three times as fast, unless a file has to be turned into PNG."""
+        files = tf.map_fn(tf.io.read_file, tf.gather(names, indices))
+        known = tf.reduce_all(begins_with(files, JPEG) | begins_with(files, PNG))
+        return tf.cond(known, lambda: files, lambda: read_by_python(indices))
+
+    return read_files
 
 
 def _memory_source(images: np.ndarray) -> Source:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reid_tf.datasets.joint_orders import JOINTS
-from reid_tf.errors import InputError, one_line
+from reid_tf.errors import InputError
+from reid_tf.keras_file import load_keras
 from reid_tf.pose.belief_maps import landmarks_of
 from reid_tf.pose.detector import LandmarkDetector
 from reid_tf.registry import DETECTORS
@@ -42,7 +43,7 @@ def cpm(*, run: str) -> LandmarkDetector:
 
 class _PoseMachine:
     def __init__(self, path: Path) -> None:
-        model = _load(path)
+        model = load_keras(path)
         _check_stages(model, path)
         self._model = last_beliefs(model)
         height, width = model.input["image"].shape[1:3]
@@ -54,18 +55,6 @@ class _PoseMachine:
         if not len(images):
             return np.zeros((0, len(JOINTS), 3), np.float32)
         return landmarks_of(self._model.predict_on_batch({"image": images}))
-
-
-def _load(path: Path) -> "keras.Model":
-    import keras
-
-    import reid_tf.layers  # noqa: F401 - saved models name these layers
-
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = one_line(error).rstrip(".")
-        raise InputError(f"The model file {str(path)!r} cannot be read: {reason}.") from error
 
 
 def last_beliefs(model: "keras.Model") -> "keras.Model":

@@ -10,6 +10,7 @@ import numpy as np
 
 from reid_tf.datasets.joint_orders import inside_the_image
 from reid_tf.datasets.landmarks import read_landmarks
+from reid_tf.datasets.readers.folders import file_names
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.body_points import read_body_points
@@ -101,7 +102,7 @@ def _names(path: str) -> Iterator[str]:
 
 def _digest(path: Path) -> str:
     """Returns a digest of a file, or of every file in a folder with its name."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    files = [path] if path.is_file() else [path / name for name in file_names(path)]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(path).as_posix().encode())

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.joint_orders import BODY_25, COCO_18, in_coco_18
-from reid_tf.datasets.readers.json import read_json
+from reid_tf.datasets.readers.folders import file_names
+from reid_tf.datasets.readers.json import json_numbers, read_json
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.errors import InputError
 from reid_tf.pose.found_landmarks import FoundLandmarks
@@ -35,7 +36,7 @@ def read_openpose(path: Path, images: Sequence[str]) -> dict[str, FoundLandmarks
         InputError: there is no such file, or it is not what it should be.
     """
     folder = path if path.is_dir() else path.parent
-    files = sorted(path.rglob(f"*{_ENDING}")) if path.is_dir() else [path]
+    files = [path / name for name in file_names(path) if name.endswith(_ENDING)] if path.is_dir() else [path]
     if not files or not files[0].name.endswith(_ENDING):
         raise InputError(
             f"OpenPose's files are named IMAGE{_ENDING}. Received: {str(path)!r}, which neither is nor holds one."
@@ -62,8 +63,6 @@ def _landmarks(person: Any, file: Path) -> np.ndarray:
         raise InputError(
             f"{str(file)!r}: pose_keypoints_2d must be 54 (COCO) or 75 (BODY_25) numbers. Received: {received}."
         )
-    try:
-        points = np.array(values, np.float32).reshape(1, -1, 3)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{str(file)!r}: pose_keypoints_2d must be numbers. Received: {str(values)[:80]}.") from error
+    points = json_numbers(file, "pose_keypoints_2d", values, len(values), "x, y and confidence")
+    points = points.astype(np.float32).reshape(1, -1, 3)
     return in_coco_18(points, _ORDERS[len(values)])[0]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.report.picture import TILE, WHITE, captioned, letterbox, sheet
 
 GAP = 2  # pixels between an image and the one above it
@@ -35,10 +36,9 @@ def image_grid(
             more or fewer captions, or images above, than images, or columns is less
             than 1.
     """
-    if not len(images) or columns < 1:
-        raise InputError(
-            f"An image grid needs at least one image and column. Received: {len(images)} images, columns={columns!r}."
-        )
+    columns = whole_number("columns", columns)
+    if not len(images):
+        raise InputError(f"An image grid needs at least one image. Received: {len(images)} images.")
     if captions is not None and len(captions) != len(images):
         raise InputError(
             f"An image grid needs one caption per image. Received: {len(captions)} captions for {len(images)} images."

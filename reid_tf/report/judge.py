@@ -119,10 +119,10 @@ def _verify(
 ) -> dict[str, VerificationMetrics]:
     """Compares the images of the people who are searched for, pair by pair; nothing where they are one person."""
     others = np.isin(gallery.identities, query.identities) & ~np.isin(gallery.paths, query.paths)
-    identities = np.concatenate([query.identities, gallery.identities[others]])
-    if len(np.unique(identities)) < 2:
+    images = Embeddings.concatenate([query, gallery.select(others)])
+    if len(np.unique(images.identities)) < 2:
         return {}
-    cameras = np.concatenate([query.cameras, gallery.cameras[others]])
-    vectors = np.concatenate([query.vectors, gallery.vectors[others]])
-    pairs = verification_pairs(identities, cameras, across_cameras=protocol != "single_camera", most=MOST_PAIRS)
-    return measure_verification(vectors, pairs, distance, pair_distances(vectors, pairs, distance), verifier)
+    across_cameras = protocol != "single_camera"
+    pairs = verification_pairs(images.identities, images.cameras, across_cameras, most=MOST_PAIRS)
+    distances = pair_distances(images.vectors, pairs, distance)
+    return measure_verification(images.vectors, pairs, distance, distances, verifier)

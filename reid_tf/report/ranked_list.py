@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.report.picture import WHITE, captioned, framed, letterbox, sheet
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.pairs import same_identity_pairs
@@ -93,10 +94,11 @@ def draw_ranked_lists(
         InputError: a side has no paths, rows or k is less than 1, no query has a match,
             or as `evaluate()`.
     """
-    if not query.paths or not gallery.paths or rows < 1 or k < 1:
+    rows, k = whole_number("rows", rows), whole_number("k", k)
+    if not query.paths or not gallery.paths:
         raise InputError(
-            f"Ranked lists need paths of query and gallery images, rows >= 1 and k >= 1. Received: {len(query.paths)} "
-            f"query paths, {len(gallery.paths)} gallery paths, rows={rows!r}, k={k!r}."
+            f"Ranked lists need paths of query and gallery images. Received: {len(query.paths)} query paths, "
+            f"{len(gallery.paths)} gallery paths."
         )
     pairs = same_identity_pairs(query, gallery)
     ignored = ignored_pairs(query, gallery, pairs, protocol)

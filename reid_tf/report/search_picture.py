@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_tf.options import whole_number
 from reid_tf.report.ranked_list import RankedImage, ranked_list
 
 
@@ -35,8 +36,10 @@ def draw_search(
         uint8 [height, width, 3].
 
     Raises:
-        InputError: there is no search, or an image cannot be read.
+        InputError: there is no search, an image cannot be read, or rows or k is no
+            count.
     """
+    rows, k = whole_number("rows", rows), whole_number("k", k)
     symbol = "p" if queries is None else "d"
     lists = []
     for search in range(min(rows, len(indices))):

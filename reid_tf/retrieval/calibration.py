@@ -12,6 +12,8 @@ from reid_tf.errors import InputError
 from reid_tf.files import write_json
 from reid_tf.options import unknown
 from reid_tf.retrieval.distances import DISTANCES
+from reid_tf.retrieval.fingerprint import Fingerprint
+from reid_tf.schema import of_fields
 
 CALIBRATION_FILE = "calibration.json"
 
@@ -31,6 +33,8 @@ class Calibration:
         intercept: float. Of the logistic function.
         figures: mapping of values that JSON has. What it was measured on and how well
             it separates.
+        encoder: `Fingerprint` of the encoder whose distances were measured; None in
+            files of version 0.1.0.
 
     Raises:
         InputError: the distance is unknown, a number is not finite, or the rate is
@@ -43,6 +47,7 @@ class Calibration:
     slope: float
     intercept: float
     figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    encoder: Fingerprint | None = None
 
     def __post_init__(self) -> None:
         if self.distance not in DISTANCES:
@@ -77,7 +82,7 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the calibration as JSON values, which `from_dict` reads."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "encoder": self.encoder and self.encoder.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
@@ -91,14 +96,9 @@ class Calibration:
                 `Calibration`.
         """
         names = [field.name for field in dataclasses.fields(cls)]
-        if not isinstance(values, Mapping) or not {*names} - {"figures"} <= set(values) <= set(names):
+        if not isinstance(values, Mapping) or not {*names} - {"figures", "encoder"} <= set(values) <= set(names):
             raise InputError(f"A calibration has the fields {', '.join(names)}. Received: {values!r}.")
-        kinds: dict[str, Any] = {"distance": (str, "text"), "figures": (Mapping, "a mapping")}
-        for name, value in values.items():
-            kind, wanted = kinds.get(name, ((int, float), "a number"))
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise InputError(f"The calibration's {name!r} must be {wanted}. Received: {value!r}.")
-        return cls(**values)
+        return of_fields(cls, values, "The calibration")
 
     def save(self, path: str | Path) -> None:
         """Writes the calibration as JSON; the file is complete or absent at this name."""

@@ -1,17 +1,23 @@
 """Descriptors of images with what an evaluation needs to know of each."""
 
 import dataclasses
-import zipfile
-from collections.abc import Iterator
+import json
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from reid_tf.datasets.readers.npz import UNREADABLE
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
+from reid_tf.retrieval.fingerprint import Fingerprint, check_same_encoder
+from reid_tf.schema import of_fields
 
 ARRAYS = ("vectors", "identities", "cameras", "paths")
 _ROWS_AT_ONCE = 8192  # a temporary of the size of all vectors would double the memory of a large gallery
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -26,6 +32,9 @@ class Embeddings:
         identities: int64 [N]. Whom each image shows.
         cameras: int64 [N]. Which camera took it.
         paths: tuple of N str, or () where the images have no files.
+        encoder: `Fingerprint` of the encoder that made the vectors, or None where they
+            are from elsewhere. What ranks, pools or joins embeddings refuses two of
+            them.
 
     Raises:
         InputError: an array has the wrong number of dimensions, rows or kind of number,
@@ -36,6 +45,7 @@ class Embeddings:
     identities: np.ndarray
     cameras: np.ndarray
     paths: tuple[str, ...] = ()
+    encoder: Fingerprint | None = None
 
     def __post_init__(self) -> None:
         vectors = _as_vectors(self.vectors)
@@ -66,27 +76,57 @@ class Embeddings:
             `Embeddings` of those rows.
         """
         paths = tuple(np.array(self.paths, object)[rows]) if self.paths else ()
-        return Embeddings(self.vectors[rows], self.identities[rows], self.cameras[rows], paths)
+        return Embeddings(self.vectors[rows], self.identities[rows], self.cameras[rows], paths, self.encoder)
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Embeddings]") -> "Embeddings":
+        """Joins the embeddings of several sets of images, in their order.
+
+        Args:
+            parts: sequence of at least one `Embeddings`, of equally many dimensions.
+
+        Returns:
+            `Embeddings` of all; with paths where each part has them.
+
+        Raises:
+            InputError: there is no part, or two are of different encoders or
+                dimensions.
+        """
+        widths = {part.vectors.shape[1] for part in parts}
+        if len(widths) != 1:
+            raise InputError(f"Embeddings to join need one number of dimensions. Received: {sorted(widths)}.")
+        for number, part in enumerate(parts):
+            check_same_encoder("The embeddings of part 0", parts[0].encoder, f"those of part {number}", part.encoder)
+        paths = tuple(path for part in parts for path in part.paths) if all(part.paths for part in parts) else ()
+        vectors, identities, cameras = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("vectors", "identities", "cameras")
+        )
+        encoder = next((part.encoder for part in parts if part.encoder), None)
+        return cls(vectors, identities, cameras, paths, encoder)
 
     def save(self, path: str | Path) -> None:
         """Writes one NumPy archive (.npz) with the arrays `vectors`, `identities`, `cameras` and `paths`.
+
+        Where the encoder is known, its fingerprint is there too, as JSON (`encoder`).
 
         Args:
             path: str or Path. The file; it is complete or absent at this name. Its
                 folder is made when missing.
         """
+        arrays = {
+            "vectors": self.vectors,
+            "identities": self.identities,
+            "cameras": self.cameras,
+            "paths": np.array(self.paths, np.str_),
+        }
+        if self.encoder is not None:
+            arrays["encoder"] = np.array(json.dumps(self.encoder.to_dict()))
         with written_beside(path) as beside, beside.open("wb") as file:
-            np.savez(
-                file,
-                vectors=self.vectors,
-                identities=self.identities,
-                cameras=self.cameras,
-                paths=np.array(self.paths, np.str_),
-            )
+            np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Embeddings":
-        """Reads what `save()` wrote.
+        """Reads what `save()` wrote; a warning says where a file does not know its encoder.
 
         Args:
             path: str or Path. The .npz file.
@@ -103,16 +143,26 @@ class Embeddings:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in ARRAYS}
+                encoder = json.loads(archive["encoder"].item()) if "encoder" in archive else None
         except KeyError as error:
             raise InputError(
                 f"{str(path)!r} is not a file of embeddings: {error.args[0]}. It needs: {', '.join(ARRAYS)}."
             ) from None
         # np.load returns a bare array for a .npy file (no context manager), and refuses pickles and foreign files.
-        except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (TypeError, AttributeError, *UNREADABLE) as error:
             raise InputError(
                 f"{str(path)!r} is not a file of embeddings (an .npz archive with {', '.join(ARRAYS)}): {error}."
             ) from None
-        return cls(arrays["vectors"], arrays["identities"], arrays["cameras"], tuple(arrays["paths"].tolist()))
+        if encoder is None:
+            _LOG.warning("%s does not say which encoder made its vectors; they are taken for the right one's.", path)
+        else:
+            encoder = of_fields(Fingerprint, encoder, f"{str(path)!r}, 'encoder'")
+        return cls(arrays["vectors"], arrays["identities"], arrays["cameras"], tuple(arrays["paths"].tolist()), encoder)
+
+
+def check_sides(query: Embeddings, gallery: Embeddings) -> None:
+    """Raises an `InputError` where queries and gallery are of different encoders."""
+    check_same_encoder("The queries", query.encoder, "the gallery", gallery.encoder)
 
 
 def row_blocks(count: int, size: int = _ROWS_AT_ONCE) -> Iterator[slice]:
@@ -149,4 +199,6 @@ def _as_integers(name: str, values: np.ndarray, count: int) -> np.ndarray:
             f"Embeddings need one whole number per row of vectors as {name}, shape [{count}]. Received: shape "
             f"{integers.shape}, {integers.dtype}."
         )
+    if integers.dtype == np.uint64 and count and integers.max() >= 2**63:
+        raise InputError(f"Embeddings need {name} of at most 63 bits and a sign. Received: {integers.max()}.")
     return np.ascontiguousarray(integers, np.int64)

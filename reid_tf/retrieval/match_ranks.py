@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from reid_tf.retrieval.distances import distance_blocks
-from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.embeddings import Embeddings, check_sides
 from reid_tf.retrieval.pairs import Pairs, same_identity_pairs
 from reid_tf.retrieval.protocols import ignored_pairs
 from reid_tf.retrieval.threads import row_threads
@@ -47,6 +47,7 @@ def match_ranks(
         InputError: the distance or the protocol is unknown, or the embeddings are not
             fit for them.
     """
+    check_sides(query, gallery)
     pairs = same_identity_pairs(query, gallery)
     ignored = ignored_pairs(query, gallery, pairs, protocol)
     distances = np.empty(len(pairs.queries), np.float32)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.match_ranks import MatchRanks, match_ranks
 from reid_tf.retrieval.protocols import SINGLE_SHOT
@@ -134,7 +135,8 @@ def evaluate(
 
     Raises:
         InputError: query or gallery is empty, holds the identity -1 or another number
-            of dimensions, an option is unknown, or no query has a match.
+            of dimensions, they are of different encoders, an option is unknown, or no
+            query has a match.
 
     References:
         Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC,
@@ -142,8 +144,7 @@ def evaluate(
         Network for Person Re-identification, CVPR 2014 (single shot). Ye et al., Deep
         Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021 (mINP).
     """
-    if max_rank < 1:
-        raise InputError(f"max_rank must be at least 1. Received: {max_rank!r}.")
+    max_rank = whole_number("max_rank", max_rank)
     _refuse_junk("query", query)
     _refuse_junk("gallery", gallery)
     if protocol == SINGLE_SHOT:

@@ -1,5 +1,6 @@
 """One descriptor from several images of a person under one camera."""
 
+import dataclasses
 import logging
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ import numpy as np
 from reid_tf.errors import InputError
 from reid_tf.options import unknown
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.fingerprint import check_same_encoder
 
 POOLINGS: dict[str, Callable[..., np.ndarray]] = {"mean": np.mean, "max": np.max}
 
@@ -35,7 +37,8 @@ def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Emb
         paths.
 
     Raises:
-        InputError: `how` is unknown, `extra` is empty, or the dimensions differ.
+        InputError: `how` is unknown, `extra` is empty, or the dimensions or encoders
+            differ.
 
     References:
         Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015, section
@@ -48,6 +51,7 @@ def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Emb
             f"Pooling needs images of the queries' {query.vectors.shape[1]} dimensions. Received: {len(extra)} images "
             f"of {extra.vectors.shape[1]} dimensions."
         )
+    check_same_encoder("The queries", query.encoder, "the images pooled with them", extra.encoder)
     members: dict[tuple[int, int], list[int]] = {}
     for index, key in enumerate(_keys(extra)):
         members.setdefault(key, []).append(index)
@@ -56,7 +60,7 @@ def pool_queries(query: Embeddings, extra: Embeddings, how: str = "mean") -> Emb
     if alone:
         _logger.warning("%d of %d queries have no further image and keep their own descriptor", alone, len(query))
     vectors = [pooled.get(key, own) for key, own in zip(_keys(query), query.vectors, strict=True)]
-    return Embeddings(np.reshape(vectors, query.vectors.shape), query.identities, query.cameras, query.paths)
+    return dataclasses.replace(query, vectors=np.reshape(vectors, query.vectors.shape))
 
 
 def _keys(embeddings: Embeddings) -> list[tuple[int, int]]:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.retrieval.distances import distance_blocks
-from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.embeddings import Embeddings, check_sides
 from reid_tf.retrieval.threads import row_threads
 
 
@@ -24,11 +25,13 @@ def rank(query: Embeddings, gallery: Embeddings, k: int, distance: str = "cosine
         (indices int64 [Q, k] into the gallery, distances float32 [Q, k]).
 
     Raises:
-        InputError: k is outside 1 .. G, the distance is unknown, a side is empty or the
-            dimensions differ.
+        InputError: k is outside 1 .. G, the distance is unknown, a side is empty, or the
+            dimensions or encoders differ.
     """
-    if not 1 <= k <= len(gallery):
-        raise InputError(f"k must be between 1 and the {len(gallery)} images of the gallery. Received: {k!r}.")
+    k = whole_number("k", k)
+    if k > len(gallery):
+        raise InputError(f"k must be at most {len(gallery)}, the images of the gallery. Received: k={k}.")
+    check_sides(query, gallery)
     indices = np.empty((len(query), k), np.int64)
     distances = np.empty((len(query), k), np.float32)
     with row_threads() as over_rows:

@@ -5,9 +5,9 @@ import functools
 
 import numpy as np
 
-from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.retrieval.distances import distance_blocks
-from reid_tf.retrieval.embeddings import Embeddings, row_blocks
+from reid_tf.retrieval.embeddings import Embeddings, check_sides, row_blocks
 from reid_tf.retrieval.threads import row_threads
 
 # Distances of one query that are looked at together: so few that they stay in a processor's cache.
@@ -79,8 +79,8 @@ def single_shot_ranks(
         InputError: draws or seed is too small, the distance is unknown, or the
             embeddings are not fit for it.
     """
-    if draws < 1 or seed < 0:
-        raise InputError(f"draws must be at least 1 and seed at least 0. Received: draws={draws!r}, seed={seed!r}.")
+    draws, seed = whole_number("draws", draws), whole_number("seed", seed, least=0)
+    check_sides(query, gallery)
     ranks = np.zeros((len(query), draws), np.int64)
     order = np.argsort(query.cameras, kind="stable")  # camera after camera, so that one camera's draws are held
     cameras, identities = query.cameras[order], query.identities[order]

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.retrieval.distances import distance_blocks
 from reid_tf.retrieval.embeddings import row_blocks
 
@@ -51,9 +52,9 @@ def verification_pairs(
         `VerificationPairs`.
 
     Raises:
-        InputError: there is no genuine or no impostor pair.
+        InputError: there is no genuine or no impostor pair, or `most` is no count.
     """
-    count = len(identities)
+    count, most = len(identities), whole_number("most", most)
     genuine_share, impostor_share = _shares(identities, cameras, across_cameras, most)
     generator = np.random.default_rng(0)  # one number per pair, in their order
     parts = []

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.serving.client_images import ClientImage, called
 from reid_tf.serving.rest import RestModel, ServerError
 from reid_tf.serving.sending import send
@@ -78,9 +79,7 @@ class Client:
         retries: int = 3,
         batch_size: int = 32,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"batch_size must be at least 1. Received: batch_size={batch_size}.")
-        self._address, self._batch_size = (url, model_name, version), batch_size
+        self._address, self._batch_size = (url, model_name, version), whole_number("batch_size", batch_size)
         self._model = RestModel(*self._address, timeout_s, retries)
 
     def embed(

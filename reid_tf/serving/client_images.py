@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from reid_tf.datasets.readers.image_file import as_jpeg_or_png
 from reid_tf.errors import InputError
 
 ClientImage = str | Path | bytes | np.ndarray
@@ -17,8 +18,9 @@ def image_bytes(image: ClientImage) -> bytes:
     """The bytes of an image file: those of a path, those given, or a PNG of an array.
 
     Args:
-        image: path of a JPEG or PNG file, its bytes, or an RGB array uint8 [height,
-            width, 3].
+        image: path of an image file, which is sent as PNG where it is neither JPEG nor
+            PNG, the bytes of a JPEG or PNG file, or an RGB array uint8 [height, width,
+            3].
 
     Returns:
         bytes.
@@ -31,7 +33,7 @@ def image_bytes(image: ClientImage) -> bytes:
         return image
     if isinstance(image, str | Path):
         try:
-            return Path(image).read_bytes()
+            return as_jpeg_or_png(Path(image).read_bytes(), "the image")
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from None
     try:

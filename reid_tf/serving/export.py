@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reid_tf.checksums import checksums
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset
@@ -19,7 +20,8 @@ from reid_tf.encoder.runtimes.base import Arrays
 from reid_tf.encoder.verifier import load_verifier
 from reid_tf.errors import InputError
 from reid_tf.files import claimed, folder_written_beside, write_json
-from reid_tf.options import unknown
+from reid_tf.keras_file import MANIFEST_FILE
+from reid_tf.options import unknown, whole_number
 from reid_tf.pipeline.build import input_batches
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.serving.formats.litert import write_litert
@@ -189,6 +191,8 @@ def write_export(source: Source, format: str, folder: Path, run: str) -> dict[st
         **WRITERS[format](source, folder),
         "versions": versions(),
     }
+    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    description["checksums"] = checksums(folder, [path.relative_to(folder).as_posix() for path in written])
     write_json(folder / EXPORT_FILE, description)
     return description
 
@@ -208,8 +212,7 @@ def representative_inputs(encoder: Encoder, records: Sequence[Record], count: in
         InputError: `count` is negative, an image cannot be read, or lacks landmarks
             that the encoder needs.
     """
-    if count < 0:
-        raise InputError(f"The number of representative images must not be negative. Received: {count}.")
+    count = whole_number("representative_images", count, least=0)
     seen: Counter[int] = Counter()
     turns = []
     for index in np.random.default_rng(0).permutation(len(records)):
@@ -241,7 +244,7 @@ def embed_exported(folder: Path, format: str, records: Sequence[Record]) -> np.n
 
 def _target(out: Path, format: str) -> Path:
     """The folder that the export is to become."""
-    if (out / "manifest.json").exists():
+    if (out / MANIFEST_FILE).exists():
         raise InputError(f"An export needs a folder of its own. Received: {str(out)!r}, a run directory.")
     if format == "savedmodel" and out.is_dir() and not (out / EXPORT_FILE).exists():
         numbers = [int(path.name) for path in out.iterdir() if path.name.isdecimal()]

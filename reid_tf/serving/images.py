@@ -9,9 +9,9 @@ import functools
 
 import tensorflow as tf
 
-from reid_tf.pipeline.decode import ImageSize, decode, resize
+from reid_tf.datasets.readers.image_file import JPEG, PNG
+from reid_tf.pipeline.decode import ImageSize, begins_with, count_pixels, decode, resize
 
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # what such files begin with
 _SHOWN = [chr(byte) if 32 <= byte < 127 else f"<{byte:02x}>" for byte in range(256)]  # bytes, as an error shows them
 
 
@@ -22,7 +22,8 @@ def decode_images(encoded: tf.Tensor, image_size: ImageSize, max_pixels: int) ->
 
     Args:
         encoded: string [batch]. Each the bytes of a JPEG or PNG file: grey, colour,
-            CMYK, with transparency (which is ignored), of 8 or 16 bits.
+            CMYK, with transparency (which is ignored), of 8 or 16 bits, lying or
+            upright.
         image_size: (int, int). Height and width wanted.
         max_pixels: int. The most pixels of an image.
 
@@ -74,37 +75,28 @@ def _read(
     position: tf.Tensor, encoded: tf.Tensor, image_size: ImageSize, max_pixels: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Position, error and pixels of an image; fails where it cannot be decoded."""
-    is_jpeg = tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
-    is_png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
     refused = functools.partial(_refused, image_size=image_size)
 
     def known() -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.cond(is_jpeg, lambda: _jpeg_pixels(encoded), lambda: _png_pixels(encoded))
+        pixels = count_pixels(encoded)
         return tf.cond(
             pixels > max_pixels,
             lambda: refused("has ", tf.strings.as_string(pixels), f" pixels, more than the {max_pixels} allowed"),
-            lambda: (tf.constant(""), resize(decode(encoded), image_size)),
+            lambda: (tf.constant(""), resize(decode(encoded, max_pixels), image_size)),
         )
 
     begins = tf.gather(_SHOWN, tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, 8), tf.uint8), tf.int32))
     unknown = "is neither JPEG nor PNG; it begins with: "
-    error, pixels = tf.cond(is_jpeg | is_png, known, lambda: refused(unknown, tf.strings.reduce_join(begins)))
+    error, pixels = tf.cond(
+        begins_with(encoded, JPEG) | begins_with(encoded, PNG),
+        known,
+        lambda: refused(unknown, tf.strings.reduce_join(begins)),
+    )
     return position, error, pixels
 
 
 def _refused(*words: tf.Tensor | str, image_size: ImageSize) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.strings.join(words), tf.zeros((*image_size, 3), tf.uint8)
-
-
-def _jpeg_pixels(encoded: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64))
-
-
-def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
-    """Width times height, big-endian in the chunk IHDR, which is always the first."""
-    places = tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
-    digits = tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.uint8)
-    return tf.reduce_prod(tf.reduce_sum(tf.reshape(tf.cast(digits, tf.int64), (2, 4)) * places, axis=1))
 
 
 def _options() -> tf.data.Options:

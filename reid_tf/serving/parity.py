@@ -10,6 +10,7 @@ from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.retrieval.metrics import evaluate
 
 EmbedRecords = Callable[[Sequence[Record]], np.ndarray]
@@ -168,6 +169,7 @@ def whole_identities(dataset: ReIDDataset, max_images: int) -> ReIDDataset:
     Raises:
         InputError: fewer than two identities with a query fit.
     """
+    max_images = whole_number("max_images", max_images)
     images = dataset.query + dataset.gallery
     identities, counts = np.unique([record.identity for record in images], return_counts=True)
     queried = np.isin(identities, [record.identity for record in dataset.query])

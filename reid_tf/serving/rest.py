@@ -11,6 +11,7 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from reid_tf.errors import InputError, one_line
+from reid_tf.options import whole_number
 
 # Too many requests, and a server or a proxy before it that is busy or not ready: they pass.
 _PASSING = (429, 502, 503, 504)
@@ -41,8 +42,7 @@ class RestModel:
             raise InputError(f"A server's URL must begin with 'http://' or 'https://' and a host. Received: {url!r}.")
         if not timeout_s > 0:
             raise InputError(f"timeout_s must be positive. Received: timeout_s={timeout_s}.")
-        if retries < 0:
-            raise InputError(f"retries must not be negative. Received: retries={retries}.")
+        retries = whole_number("retries", retries, least=0)
         at = f"/versions/{version}" if version is not None else ""
         self.model_name = model_name
         self.url = f"{url.rstrip('/')}/v1/models/{model_name}{at}"

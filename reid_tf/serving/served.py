@@ -8,18 +8,18 @@ import tensorflow as tf
 
 from reid_tf.datasets.readers.encoded import read_encoded
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.runtimes.saved_model import open_saved_model
 from reid_tf.errors import InputError
-from reid_tf.pipeline.decode import decode, naming_broken_images
+from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.pose.fields import landmark_table
 from reid_tf.progress import progress_bar
-from reid_tf.serving.images import JPEG, PNG
 
 
 def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) -> np.ndarray:
     """Embeds the files of records with the `serving_default` signature of a SavedModel.
 
-    A file that is neither JPEG nor PNG, which a server takes, is sent as PNG, which
-    keeps its pixels.
+    A file that is neither JPEG nor PNG, which a server takes, is sent as PNG, see
+    `read_encoded`.
 
     Args:
         folder: Path. The version folder of an export.
@@ -32,7 +32,7 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
     Raises:
         InputError: a file is missing, or the model refuses it.
     """
-    model = tf.saved_model.load(str(folder))  # it holds the weights that the signature uses
+    model = open_saved_model(folder)  # it holds the weights that the signature uses
     embed = model.signatures["serving_default"]
     takes_landmarks = "landmarks" in embed.structured_input_signature[1]
     vectors = []
@@ -42,7 +42,7 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
         chosen = records[start : start + batch_size]
         paths = [record.path for record in chosen]
         with naming_broken_images(paths):
-            request = {"image": tf.constant([_as_served(encoded) for encoded in read_encoded(paths)])}
+            request = {"image": tf.constant(read_encoded(paths))}
         if takes_landmarks:
             request["landmarks"] = tf.constant(landmark_table(chosen))
         answer = embed(**request)
@@ -51,7 +51,3 @@ def embed_served(folder: Path, records: Sequence[Record], batch_size: int = 64) 
                 raise InputError(f"The exported model refuses {path!r}: {error.decode()}.")
         vectors.append(answer["embedding"].numpy())
     return np.concatenate(vectors)
-
-
-def _as_served(encoded: bytes) -> bytes:
-    return encoded if encoded.startswith((JPEG, PNG)) else tf.io.encode_png(decode(tf.constant(encoded))).numpy()

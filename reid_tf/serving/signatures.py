@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from reid_tf.datasets.record import NUM_LANDMARKS
 from reid_tf.encoder.encoder import Encoder
-from reid_tf.errors import InputError
+from reid_tf.options import whole_number
 from reid_tf.pose.fields import as_inputs, mirrored
 from reid_tf.retrieval.calibration import Calibration
 from reid_tf.retrieval.distances import distance_of_pairs
@@ -73,8 +73,7 @@ def build_serving_module(
     Raises:
         InputError: `max_pixels` is below 1.
     """
-    if max_pixels < 1:
-        raise InputError(f"max_pixels must be at least 1. Received: max_pixels={max_pixels}.")
+    max_pixels = whole_number("max_pixels", max_pixels)
     folded, verifier = encoder.folded(), None if calibration else verifier
     answers = _Answers(folded, verifier, calibration, normalize, max_pixels)
     beside = {"landmarks": _LANDMARKS} if folded.needs_landmarks else {}

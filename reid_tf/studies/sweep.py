@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from reid_tf.config import ExperimentConfig
+from reid_tf.encoder.description import read_manifest
 from reid_tf.errors import InputError
 from reid_tf.files import claimed
 from reid_tf.report.sweep import write_sweep_report
 from reid_tf.report.sweep_rows import SweepRow
+from reid_tf.schema import read_object
 from reid_tf.studies.own_process import train_in_own_process
 from reid_tf.studies.runs import check_files, check_same, is_interrupted, overrides
 from reid_tf.studies.sweep_file import Repetitions, ReportedCurves, check_values
@@ -157,7 +159,6 @@ def _read(run: SweepRun, folder: Path) -> SweepRow:
     check_same(run.config, folder)
     if not folder.exists():
         return row
-    metrics = json.loads((folder / "metrics.json").read_text())
-    seconds = json.loads((folder / "manifest.json").read_text())["seconds"]
+    metrics, seconds = read_object(folder / "metrics.json"), read_manifest(folder).seconds
     figures = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
     return dataclasses.replace(row, figures=figures, seconds=seconds)

@@ -1,5 +1,6 @@
 """A training that is judged by validation alone, such as a trial of a search for options."""
 
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -12,6 +13,19 @@ from reid_tf.training.run_directory import RUN_FILES
 
 OBJECTIVE = "val_mAP"
 VALIDATION_FILE = "validation.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Validated:
+    """What is read of a trial's `validation.json`.
+
+    Args:
+        epoch: int. The best one.
+        val_mAP: float. At its end.
+    """
+
+    epoch: int
+    val_mAP: float  # noqa: N815 - as the file calls it
 
 
 def train_trial(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> dict[str, float]:

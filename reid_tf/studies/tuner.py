@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,15 +11,17 @@ from typing import Any
 import keras_tuner as kt
 from omegaconf import OmegaConf
 
+from reid_tf.encoder.description import read_manifest
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.report.option_values import option_text
 from reid_tf.report.tuning import TrialRow, best_first, write_tuning_report
+from reid_tf.schema import read_json
 from reid_tf.studies.oracle import make_oracle
 from reid_tf.studies.own_process import train_in_own_process
 from reid_tf.studies.plan import Search
 from reid_tf.studies.runs import check_same, is_interrupted
-from reid_tf.studies.trial import OBJECTIVE, VALIDATION_FILE, train_trial
+from reid_tf.studies.trial import OBJECTIVE, VALIDATION_FILE, Validated, train_trial
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class TrialTuner(kt.Tuner):
         if sentence:
             self.sentences[trial.trial_id] = sentence
             raise kt.errors.FailedTrialError(sentence)
-        return {OBJECTIVE: json.loads((folder / VALIDATION_FILE).read_text())[OBJECTIVE]}
+        return {OBJECTIVE: read_json(folder / VALIDATION_FILE, Validated).val_mAP}
 
     def on_trial_end(self, trial: Any) -> None:
         """Saves what has become of a trial, reports, and ends the search after failures in a row."""
@@ -131,9 +132,8 @@ class TrialTuner(kt.Tuner):
         row = dataclasses.replace(row, score=float(trial.score))
         if not folder.exists():  # somebody has removed it
             return row
-        best_epoch = json.loads((folder / VALIDATION_FILE).read_text())["epoch"]
-        seconds = json.loads((folder / "manifest.json").read_text())["seconds"]
-        return dataclasses.replace(row, best_epoch=best_epoch, seconds=seconds)
+        best_epoch = read_json(folder / VALIDATION_FILE, Validated).epoch
+        return dataclasses.replace(row, best_epoch=best_epoch, seconds=read_manifest(folder).seconds)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError, one_line
 from reid_tf.files import WeightsInMemory, write_csv, write_json
 from reid_tf.training.averaging import averaged_weights, exchange_averages
@@ -171,6 +172,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _load(self, model: keras.Model, name: str) -> None:
         path = self.run.checkpoints / name
+        refuse_other_files(path)  # a run directory may be a stranger's
         try:
             model.load_weights(path)
         except (OSError, ValueError, KeyError, RuntimeError) as error:

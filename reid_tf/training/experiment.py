@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from reid_tf.config import ExperimentConfig
 from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.datasets.summary import summarise
 from reid_tf.encoder.encoder import Encoder
@@ -205,6 +206,7 @@ def _sampler_and_steps(
 def _load_initial_weights(model: keras.Model, path: str) -> None:
     if not Path(path).is_file():
         raise InputError(f"There is no file of initial weights {path!r}.")
+    refuse_other_files(path)
     try:
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:

@@ -1,16 +1,14 @@
 """Saved Keras models of this package, opened again with everything that their files name."""
 
-import re
 from pathlib import Path
 
 import keras
 
-import reid_tf.layers
 import reid_tf.losses
 import reid_tf.metrics
 import reid_tf.training.optimizers
 import reid_tf.training.schedules  # noqa: F401 - saved models name what these modules register
-from reid_tf.errors import InputError, one_line
+from reid_tf.keras_file import load_keras
 from reid_tf.registry import load_entry_points
 
 
@@ -28,20 +26,9 @@ def load_model(path: str | Path, compile: bool = True) -> keras.Model:
         keras.Model.
 
     Raises:
-        InputError: the file is missing or damaged, or names a class that nothing has
+        InputError: the file is missing, damaged or, in a run directory, another than
+            was written, or names a class that nothing has
             registered.
     """
-    if not Path(path).is_file():
-        raise InputError(f"There is no model file {str(path)!r}.")
     load_entry_points()
-    try:
-        return keras.models.load_model(path, compile=compile)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        unknown = re.search(r"Could not locate class '([^']+)'", str(error))
-        if unknown:
-            raise InputError(
-                f"The model file {str(path)!r} names the class {unknown[1]!r}, which nothing has registered: import "
-                "the module that defines it first (with keras.saving.register_keras_serializable)."
-            ) from error
-        reason = one_line(error, 300).rstrip(".")
-        raise InputError(f"{str(path)!r} cannot be opened as a Keras model: {reason}.") from error
+    return load_keras(path, compile)

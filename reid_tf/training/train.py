@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reid_tf.checksums import checksums
 from reid_tf.config import ExperimentConfig
 from reid_tf.files import claimed, write_json, written_beside
+from reid_tf.keras_file import MANIFEST_FILE
 from reid_tf.report.learning_curves import learning_curves
 from reid_tf.retrieval.attribute_metrics import AttributeMetrics
 from reid_tf.training.evaluation import Evaluation
@@ -78,7 +80,8 @@ def _train(fitting: Fitting) -> TrainingResult:
     judgement = evaluation.judge(references, run)
     learning_curves(run.report / "learning_curves.png", history)
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
-    write_json(run.path / "manifest.json", fitting.manifest())
+    run.check(models)
+    write_json(run.path / MANIFEST_FILE, {**fitting.manifest(), "checksums": checksums(run.path, models)})
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
     return TrainingResult(
         run.finish([*RUN_FILES, "metrics.json", *models]), metrics, history, judgement.tables, judgement.attributes

@@ -6,6 +6,7 @@ import pytest
 
 from reid_tf.backbones.resnet import convert_keras_resnet, resnet50
 from reid_tf.errors import InputError
+from reid_tf.registry import BACKBONES
 
 IMAGE_SIZE = (64, 32)
 
@@ -73,3 +74,12 @@ def test_strides_and_the_input_of_their_weights(stride_on, last_stride, first, s
 def test_imagenet_weights_with_the_stride_on_3x3_are_refused():
     with pytest.raises(InputError, match=r"'resnet50': set stride_on: 1x1\. Received: stride_on='3x3'\.$"):
         resnet50(IMAGE_SIZE, stride_on="3x3", weights="imagenet")
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet101", "res2net50", "res2net101"])
+def test_a_deep_network_of_a_quarter_of_the_channels(name):
+    narrow = BACKBONES.build({"name": name, "width": 16}, image_size=IMAGE_SIZE)
+    assert narrow.output_shape[-1] == 512
+    assert narrow.get_layer("stage2").output.shape[-1] == 64
+    with pytest.raises(InputError, match="width must be above 0.*width=0"):
+        BACKBONES.build({"name": name, "width": 0}, image_size=IMAGE_SIZE)

@@ -34,7 +34,7 @@ def test_check_ends_with_one_where_there_are_errors(run, root):
     (root / "2.jpg").write_text("no image")
     result = run("check", *csv_arguments(root))
     assert result.returncode == 1, result.stderr
-    assert f"error: 1 image not an image file (JPEG, PNG, BMP or GIF): {root}/2.jpg." in result.stdout
+    assert f"error: 1 image not an image file (JPEG, PNG, BMP, GIF, WebP, TIFF): {root}/2.jpg." in result.stdout
     assert result.stdout.endswith("Errors found: 1.\n")
 
 

@@ -1,8 +1,10 @@
+import dataclasses
 import re
 
 import cv2
 import pytest
 
+from reid_tf.commands import command_line
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranked_file import read_ranked_lists
 from tests.commands.made_run import colour_encoder, plain_encoder, write_image, write_run
@@ -65,6 +67,49 @@ def test_a_gallery_may_be_embeddings(search, run, folders, tmp_path):
     assert text == expected
 
 
+def test_a_gallery_of_another_encoder_is_refused(search, run, folders, tmp_path):
+    """Of another run, and of the same run asked in another way; both are named before a query is read."""
+    kept = tmp_path / "gallery.npz"
+    for name, more, differing in (("without", [], "weights"), ("run", ["--flip"], "flip")):
+        run("embed", "--run", folders / name, *more, "--images", folders / "gallery", "--out", kept)
+        result, text = search(query=folders / "query", gallery=kept)
+        assert (result.returncode, result.stderr.count("\n"), text) == (2, 1, None)
+        assert f"The gallery '{kept}' and the run '{folders / 'run'}' are of encoders that differ in {differing}, " in (
+            result.stderr
+        )
+    result, text = search("--flip", query=folders / "query", gallery=kept)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_gallery_that_does_not_know_its_encoder_is_searched_with_a_warning(search, run, folders, tmp_path, caplog):
+    kept = tmp_path / "gallery.npz"
+    run("embed", "--run", folders / "run", "--images", folders / "gallery", "--out", kept)
+    dataclasses.replace(Embeddings.load(kept), encoder=None).save(kept)
+    caplog.clear()
+    result, _ = search(query=folders / "query", gallery=kept)
+    assert result.returncode == 0, result.stderr
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        f"{kept} does not say which encoder made its vectors; they are taken for the right one's."
+    ]
+
+
+def test_names_that_the_text_cannot_hold_are_refused_first(search, run, folders, tmp_path, monkeypatch):
+    for name, colour in GALLERY.items():
+        write_image(tmp_path / "gallery" / f"{name}, smiling.png", *colour)
+    loaded = []
+    monkeypatch.setattr(command_line, "encoder", lambda arguments: loaded.append(arguments))
+    result, text = search(query=folders / "query", gallery=tmp_path / "gallery")
+    assert (result.returncode, text, loaded) == (2, None, [])
+    assert "ends in .jsonl holds any name. Received: 'blue, smiling.png'" in result.stderr
+    monkeypatch.undo()
+    result, _ = search(query=folders / "query", gallery=tmp_path / "gallery", out=tmp_path / "ranked.jsonl", k=2)
+    assert result.returncode == 0, result.stderr
+    assert read_ranked_lists(tmp_path / "ranked.jsonl") == {
+        "1.png": ("red, smiling.png", "rose, smiling.png"),
+        "2.png": ("green, smiling.png", "wine, smiling.png"),
+    }
+
+
 def test_attributes_choose_what_is_ranked(search, folders):
     result, text = search("--attributes", "colour=red bright=no", query=folders / "query", k=2)
     assert result.returncode == 0, result.stderr
@@ -106,7 +151,7 @@ def test_draws_what_was_found(search, folders, tmp_path, by_image):
     ("options", "message"),
     [
         ({}, "Search with --query, with --attributes or with both. Received: None, []."),
-        ({"query": "query", "k": "0"}, "--k must be at least 1. Received: 0."),
+        ({"query": "query", "k": "0"}, "--k must be a whole number of at least 1. Received: --k=0."),
         ({"query": "query", "picture": "a.jpg"}, "--picture must be a .png file. Received: 'a.jpg'."),
         ({"query": "empty"}, "There are no images"),
         ({"query": "none"}, "must be a folder or a CSV file"),

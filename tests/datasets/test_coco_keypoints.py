@@ -191,7 +191,7 @@ def without_keypoints(content):
         ),
         (
             lambda content: content | {"annotations": [person(0, BOX, bbox=[1, 2])]},
-            r"must have a bbox of 4 numbers .*Received: \[1, 2\]",
+            r"bbox must be 4 numbers .*Received: \[1, 2\]",
         ),
         (
             lambda content: content | {"annotations": [person(0, (WIDTH + 30, 20, 40, 90))]},

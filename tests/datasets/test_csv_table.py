@@ -62,6 +62,45 @@ def test_columns_may_have_other_names(tmp_path):
     assert places(dataset.train) == [("x.jpg", -5, 1)]
 
 
+def test_numbers_beyond_64_bits_are_names(tmp_path):
+    huge = ("12345678901234567890", "12345678901234567891", "9" * 5000, "3")
+    rows = "".join(f"{index}.jpg,{name},1,train\n" for index, name in enumerate(huge))
+    dataset = load_dataset("csv_table", save(tmp_path, f"path,identity,camera,split\n{rows}"))
+    assert [dataset.identity_names[record.identity] for record in dataset.train] == list(huge)
+    text = "path,identity,camera,split\n1.jpg,9223372036854775807,1,train\n2.jpg,000000000000000000000005,1,train\n"
+    dataset = load_dataset("csv_table", save(tmp_path, text))
+    assert [record.identity for record in dataset.train] == [2**63 - 1, 5]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_are_found(tmp_path, delimiter):
+    assert len(load_dataset("csv_table", save(tmp_path, TABLE.replace(",", delimiter))).train) == 2
+
+
+def test_a_line_of_spaces_is_empty(tmp_path):
+    dataset = load_dataset("csv_table", save(tmp_path, TABLE.replace("\n", "\n    \n")))
+    assert len(dataset.train) == 2
+    with pytest.raises(InputError, match=r"line 6, column 'split'"):
+        load_dataset("csv_table", save(tmp_path, "path,identity,camera,split\n   \na,1,1,train\n\t\n \nb,1,1,all\n"))
+
+
+def test_paths_of_windows_are_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.jpg").touch()
+    (tmp_path / "a\\2.jpg").touch()
+    dataset = load_dataset("csv_table", save(tmp_path, TABLE.replace("/", "\\")))
+    assert [record.path for record in dataset.train] == [str(tmp_path / "a/1.jpg"), str(tmp_path / "a\\2.jpg")]
+
+
+def test_an_image_of_two_people_is_named_with_both_lines(tmp_path):
+    root = save(tmp_path, TABLE.replace("b/2.jpg", "./a/1.jpg"))
+    message = (
+        r"line 5, column 'identity': must be '7', as in line 2, since the image '.*1.jpg' is listed for two people"
+    )
+    with pytest.raises(InputError, match=message):
+        load_dataset("csv_table", root)
+
+
 def test_a_table_without_cameras(tmp_path):
     dataset = load_dataset("csv_table", save(tmp_path, "path,identity,split\nx.jpg,1,train\n"), camera_column=None)
     assert dataset.train[0].camera == 0

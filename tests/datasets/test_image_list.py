@@ -5,8 +5,10 @@ import pytest
 
 from reid_tf.datasets.image_list import image_ids, list_images
 from reid_tf.datasets.landmarks import write_landmarks
+from reid_tf.datasets.readers.pixels import load_images
 from reid_tf.errors import InputError
 from tests.datasets.made_datasets import encoded_image
+from tests.datasets.made_files import file_of, picture
 
 
 def test_a_folder_gives_its_images_sorted(tmp_path, write_images):
@@ -17,6 +19,23 @@ def test_a_folder_gives_its_images_sorted(tmp_path, write_images):
     records = list_images(tmp_path)
     assert [os.path.relpath(record.path, tmp_path) for record in records] == ["B.JPG", "a.jpg", "b.png", "c/0.bmp"]
     assert {(record.identity, record.camera) for record in records} == {(-1, -1)}
+
+
+def test_all_types_and_linked_folders_are_listed_and_read(tmp_path, caplog):
+    images = tmp_path / "images"
+    images.mkdir()
+    kinds = {"a.jpg": "jpeg", "b.JPEG": "jpeg", "c.webp": "webp", "d.tif": "tiff", "e.gif": "gif", "f.jfif": "jpeg"}
+    for name, kind in kinds.items():
+        (images / name).write_bytes(file_of(picture(), kind))
+    (images / "notes.txt").write_text("no image")
+    (images / "Thumbs.db").write_bytes(b"")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "g.png").write_bytes(file_of(picture(), "png"))
+    (images / "sub").symlink_to(tmp_path / "linked")
+    records = list_images(images)
+    assert [os.path.relpath(record.path, images) for record in records] == [*kinds, "sub/g.png"]
+    assert caplog.messages == [f"Passed over in {images}, as no images: 1 .txt."]
+    assert load_images([record.path for record in records], (8, 4)).shape == (7, 8, 4, 3)
 
 
 def test_a_csv_gives_the_images_of_all_splits(tmp_path):

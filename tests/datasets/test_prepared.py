@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_places_are_told_from_files(tmp_path):
 def test_places_that_do_not_exist_are_named(folder, tmp_path):
     with pytest.raises(InputError, match=r"has 2 images in 'query'. Received: 2"):
         read_encoded([place(folder, "query", 2)])
-    with pytest.raises(InputError, match=r"'.*none' is not a prepared data set with the split 'train'"):
+    with pytest.raises(InputError, match=r"'.*none' is not a prepared data set: it lacks features.json"):
         read_encoded([place(tmp_path / "none", "train", 0)])
     with pytest.raises(InputError, match=r"is not a prepared data set with the split 'other'"):
         read_encoded([place(folder, "other", 0)])
@@ -170,6 +171,98 @@ def test_wrong_folders_are_named(folder, file, contents, message):
         (folder / file).write_text(contents)
     with pytest.raises(InputError, match=message):
         load_dataset("prepared", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("array", "values"),
+    [
+        ("about", np.array("{")),
+        ("about", np.array("[]")),
+        ("about", np.array('{"identity_names": 5, "attribute_schema": null}')),
+        ("about", np.array('{"identity_names": null, "attribute_schema": [1]}')),
+        ("about", np.arange(3)),
+        ("train_identities", np.array([1, 2], np.int64)),
+        ("train_identities", np.array([1, 2, 2**64 - 1], np.uint64)),
+        ("train_cameras", np.array([0.5, 1, 2])),
+        ("train_identities", np.zeros((3, 2), np.int64)),
+        ("train_has_attributes", np.ones(3, bool)),
+        ("train_has_landmarks", np.ones(3, bool)),
+    ],
+)
+def test_damaged_records_are_a_sentence(folder, array, values):
+    with np.load(folder / "records.npz") as file:
+        arrays = dict(file)
+    for name in ("train_attributes", "train_landmarks"):
+        arrays[name] = arrays[name][:0]
+    arrays["train_has_attributes"] = arrays["train_has_landmarks"] = np.zeros(3, bool)
+    np.savez(folder / "records.npz", **(arrays | {array: values}))
+    with pytest.raises(InputError, match=r"records.npz' is damaged: "):
+        load_dataset("prepared", str(folder))
+
+
+EVIL = "intruder.Feature"
+LEGACY = {"type": EVIL, "content": {}}
+
+
+def rename_a_class(features):
+    features["featuresDict"]["features"]["image"]["pythonClassName"] = EVIL
+
+
+def add_a_feature(features):
+    features["featuresDict"]["features"]["more"] = {"pythonClassName": EVIL, "text": {}}
+
+
+def spell_otherwise(features):
+    feature = features["featuresDict"]["features"]["image"]
+    feature["python_class_name"] = EVIL
+
+
+def nest_text(features):
+    feature = features["featuresDict"]["features"]["image"]
+    feature["jsonFeature"] = {"json": json.dumps({"x": LEGACY})}
+
+
+def name_the_whole(features):
+    features["pythonClassName"] = EVIL
+
+
+def old_form(features):
+    features.clear()
+    features |= LEGACY
+
+
+def old_form_beside(features):
+    features |= LEGACY
+
+
+def nest_without_a_name(features):
+    inner = {"featuresDict": {"features": {"x": {"pythonClassName": EVIL}}}}
+    features["featuresDict"]["features"][""] = {"pythonClassName": features["pythonClassName"], **inner}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        nest_without_a_name,
+        rename_a_class,
+        add_a_feature,
+        spell_otherwise,
+        nest_text,
+        name_the_whole,
+        old_form,
+        old_form_beside,
+    ],
+)
+def test_a_folder_that_names_a_module_does_not_run_it(folder, change, tmp_path, monkeypatch):
+    (tmp_path / "intruder.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    features = json.loads((folder / "features.json").read_text())
+    change(features)
+    (folder / "features.json").write_text(json.dumps(features))
+    for read in (lambda: load_dataset("prepared", str(folder)), lambda: read_encoded([place(folder, "train", 0)])):
+        with pytest.raises(InputError, match=r"features.json' (must have the features that|does not describe)"):
+            read()
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.real_data

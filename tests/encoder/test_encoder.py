@@ -7,6 +7,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from reid_tf.datasets.landmarks import write_landmarks
 from reid_tf.datasets.record import Record
@@ -262,3 +263,132 @@ def test_options_change_in_a_copy():
     assert changed.runtime is encoder.runtime
     with pytest.raises(InputError, match="Unknown option of an encoder: 'normalise'. Did you mean 'normalize'"):
         encoder.with_options(normalise=True)
+
+
+def colours() -> Encoder:
+    """An encoder of the mean colour."""
+    image = keras.Input((*SIZE, 3), name="image")
+    return Encoder(keras.Model({"image": image}, {"embedding": keras.layers.GlobalAveragePooling2D()(image)}))
+
+
+def plain(count: int) -> list[np.ndarray]:
+    """Images of one colour each, which is their number."""
+    return [np.full((20 + number, 10, 3), number, np.uint8) for number in range(count)]
+
+
+def test_images_may_come_from_anywhere(tmp_path):
+    encoder, expected = colours(), np.repeat(np.float32(range(7))[:, np.newaxis], 3, axis=1)
+    resized = np.stack([np.full((*SIZE, 3), number, np.uint8) for number in range(7)])
+    for images in (
+        plain(7),
+        tuple(plain(7)),
+        iter(plain(7)),
+        (image for image in plain(7)),
+        resized,
+        [resized[:4], resized[4:]],  # as a data loader gives them
+        tf.data.Dataset.from_tensor_slices(resized).batch(3),
+        tf.data.Dataset.from_tensor_slices(resized),
+    ):
+        assert_close(encoder(images, batch_size=3), expected)
+    cv2.imwrite(str(tmp_path / "a.png"), plain(4)[3])
+    for paths in ([tmp_path / "a.png"], np.array([str(tmp_path / "a.png")]), iter([str(tmp_path / "a.png")])):
+        assert_close(encoder(paths), expected[3:4])
+    for batch_size in (1, np.int64(2), 7, 100):
+        assert_close(encoder(iter(plain(7)), batch_size=batch_size), expected)
+    assert encoder(iter([])).shape == (0, 3)
+
+
+def test_a_generator_is_not_held_in_memory():
+    alive, most = set(), []
+
+    class Image(np.ndarray):
+        def __del__(self):
+            alive.discard(id(self))
+
+    def camera():
+        for _ in range(40):
+            image = np.zeros((8, 4, 3), np.uint8).view(Image)
+            alive.add(id(image))
+            most.append(len(alive))
+            yield image
+
+    assert colours()(camera(), batch_size=4).shape == (40, 3)
+    assert max(most) < 20
+
+
+def test_what_is_no_sequence_of_images_gets_its_own_sentence():
+    encoder = colours()
+    for images, message in (
+        (
+            plain(1)[0],
+            r"A single image goes in a list, encoder\(\[image\]\).* Received: an array of shape \[20, 10, 3\]",
+        ),
+        (np.zeros((8, 4)), r"Received: an array of shape \[8, 4\]"),
+        (np.zeros(3), r"shape \(\) for image 0"),
+        ("a.png", "must be a sequence of paths or arrays. Received: 'a.png'"),
+        (3, "one after the other. Received: int"),
+        (None, "one after the other. Received: NoneType"),
+        ({"a": 1}, "one after the other. Received: dict"),
+        ([None], "Image 0 is None, which is what cv2.imread gives for a file that it cannot read"),
+        ([[[1], [1, 2]]], r"Image 0 is no array \[height, width, 3\]"),
+        ([3], r"shape \(\) for image 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            encoder(images)
+
+
+@pytest.fixture
+def seventy(tmp_path):
+    """Images of which the last but one is empty, and the bytes of the 20th are none."""
+    arrays = plain(72)
+    arrays[70] = np.zeros((0, 10, 3), np.uint8)
+    arrays[40] = None
+    paths = []
+    for number in range(72):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), plain(number + 1)[number])
+        paths.append(path)
+    paths[70].write_bytes(b"none")
+    paths[40].unlink()
+    return arrays, paths
+
+
+def test_an_image_that_cannot_be_read_is_named_by_the_callers_index(seventy):
+    arrays, paths = seventy
+    encoder = colours()
+    with pytest.raises(InputError, match="Image 40 is None"):
+        encoder(arrays, batch_size=16)
+    arrays[40] = arrays[0]
+    with pytest.raises(InputError, match=r"shape \(0, 10, 3\) for image 70\.$"):
+        encoder(iter(arrays), batch_size=16)
+    with pytest.raises(InputError, match=r"40\.png' cannot be read.* \(image 40\); so is image 70\.$"):
+        encoder(paths, batch_size=100)
+    with pytest.raises(InputError, match=r"70\.png' \(4 bytes\) is not a valid .* image \(image 6\)\.$"):
+        encoder(paths[64:])
+
+
+def test_the_others_get_their_answers(seventy, caplog):
+    encoder = colours()
+    for images in seventy:
+        for batch_size in (16, 100):
+            caplog.clear()
+            vectors = encoder(images, batch_size=batch_size, on_error="nan")
+            assert np.flatnonzero(np.isnan(vectors).any(axis=1)).tolist() == [40, 70]
+            assert_close(np.delete(vectors, [40, 70], axis=0)[:, 0], np.delete(np.arange(72), [40, 70]))
+            assert all(str(place) in caplog.text for place in (40, 70))
+            assert "Their rows are NaN." in caplog.text
+    assert np.isnan(encoder([None, None], on_error="nan")).all()
+    with pytest.raises(InputError, match="on_error must be 'raise' or 'nan'. Received: on_error='skip'"):
+        encoder(plain(1), on_error="skip")
+
+
+def test_landmarks_of_the_others_stay_theirs(make, landmarks, pixels):
+    images = [*pixels[:2], None, *pixels[3:]]
+    detector, sound = Detector(), [0, 1, 3, 4]
+    expected = make()(pixels, landmarks=landmarks)
+    assert_close(make()(images, landmarks=landmarks, on_error="nan")[sound], expected[sound])
+    expected = make(detector=Detector())(pixels)
+    found = make(detector=detector)(images, batch_size=2, on_error="nan")
+    assert_close(found[sound], expected[sound])
+    assert np.isnan(found[2]).all()
+    assert detector.calls == [["image 0", "image 1"], ["image 3"], ["image 4"]]

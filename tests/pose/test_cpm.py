@@ -75,7 +75,7 @@ def test_what_is_wrong_is_named(tmp_path):
     with pytest.raises(InputError, match=r"there is no '.*nowhere/model.keras'"):
         DETECTORS.build({"name": "cpm", "run": str(tmp_path / "nowhere")})
     (tmp_path / "broken.keras").write_bytes(b"no model at all")
-    with pytest.raises(InputError, match="broken.keras' cannot be read: "):
+    with pytest.raises(InputError, match="broken.keras' cannot be opened as a Keras model: "):
         DETECTORS.build({"name": "cpm", "run": str(tmp_path / "broken.keras")})
     image = keras.Input((*SIZE, 3), name="image")
     embedding = keras.layers.GlobalAveragePooling2D(name="embedding")(image)

@@ -104,6 +104,33 @@ def test_coco_scores(images, tmp_path, sizes):
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keypoints": [10**400, *[1] * 50]}, r"keypoints must be 51 numbers .*, all finite. Received: \[1000"),
+        ({"keypoints": [float("nan")] * 51}, r"keypoints must be 51 numbers .*Received: \[nan, nan"),
+        ({"file_name": [1]}, r"1 images have no file_name that is text"),
+        ({"width": None}, r"width and height must be 2 numbers .*Received: \[None, \d+\]"),
+        ({"height": 0}, r"width and height must be above 0. Received: \[\d+, 0\]"),
+        ({"id": [7]}, r"is not a COCO keypoint file, .*unhashable"),
+    ],
+)
+def test_senseless_values_in_a_coco_file_are_named(change, message, images, tmp_path):
+    write_coco(tmp_path / "coco.json", [("query/a.jpg", points_in_pixels(1, 17))])
+    content = json.loads((tmp_path / "coco.json").read_text())
+    for field, value in change.items():
+        content["annotations" if field == "keypoints" else "images"][0][field] = value
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        detect(tmp_path / "coco.json", "coco", images)
+
+
+def test_json_of_lists_in_lists_is_a_sentence(images, tmp_path):
+    (tmp_path / "coco.json").write_text("[" * 200_000)
+    with pytest.raises(InputError, match="is not a JSON file: .*recursion"):
+        detect(tmp_path / "coco.json", "coco", images)
+
+
 def test_coco_visibilities_become_confidences(images, tmp_path):
     points = points_in_pixels(1, 17)
     points[:, 2] = np.arange(17) % 3
@@ -172,7 +199,10 @@ def test_openpose_writes_a_file_an_image(images, tmp_path):
         ("[1]", r"not an OpenPose file with `people`. Received: \[1\]"),
         ('{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}', "must be 54 .* or 75 .* numbers. Received: 3 values"),
         ('{"people": [{"face": []}]}', "must be 54 .* numbers. Received: {'face'"),
-        ('{"people": [{"pose_keypoints_2d": [' + ", ".join(['"x"'] * 54) + "]}]}", "must be numbers. Received: .'x'"),
+        (
+            '{"people": [{"pose_keypoints_2d": [' + ", ".join(['"x"'] * 54) + "]}]}",
+            "must be 54 numbers .*Received: .'x'",
+        ),
     ],
 )
 def test_other_openpose_files_are_named(images, tmp_path, content, message):
@@ -193,7 +223,7 @@ def test_an_image_without_a_size_is_named(images, tmp_path):
     for content in (b"no image", b"\xff\xd8\xff no JPEG"):
         with open(images[0], "wb") as file:
             file.write(content)
-        with pytest.raises(InputError, match=rf"a.jpg' \({len(content)} bytes\) is not a valid image"):
+        with pytest.raises(InputError, match=rf"a.jpg' \({len(content)} bytes\) is not a valid JPEG"):
             detect(tmp_path / "json", "openpose", images)
 
 

@@ -42,8 +42,8 @@ def test_another_image_stands_above_each():
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
-        ([], {}, "Received: 0 images, columns=8"),
-        ([plain(1)], {"columns": 0}, "Received: 1 images, columns=0"),
+        ([], {}, "at least one image. Received: 0 images"),
+        ([plain(1)], {"columns": 0}, "columns must be a whole number of at least 1. Received: columns=0"),
         ([plain(1)], {"captions": ["a", "b"]}, "2 captions for 1 images"),
         ([plain(1), plain(2)], {"above": [plain(1)]}, "1 images above 2 images"),
         ([plain(1)[..., 0]], {}, r"Received: \(20, 10\)"),

@@ -8,6 +8,7 @@ from scipy.special import log_expit
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval.calibration import Calibration, fit_logistic
+from reid_tf.retrieval.fingerprint import Fingerprint
 
 THRESHOLD = float(np.float32(0.3))
 GIVEN = {"distance": "cosine", "threshold": THRESHOLD, "false_accept_rate": 0.001, "slope": 9.5, "intercept": 4.0}
@@ -25,7 +26,8 @@ def test_probability_is_logistic():
 
 
 def test_a_file_gives_back_what_was_saved(tmp_path):
-    calibration = Calibration(**GIVEN, figures={"images": 3, "compared": {"0.0001": None}})
+    encoder = Fingerprint("0123456789abcdef", (8, 4), flip=False, normalize=False, dim=3)
+    calibration = Calibration(**GIVEN, figures={"images": 3, "compared": {"0.0001": None}}, encoder=encoder)
     calibration.save(tmp_path / "calibration.json")
     assert Calibration.load(tmp_path / "calibration.json") == calibration
     assert json.loads((tmp_path / "calibration.json").read_text()) == calibration.to_dict()
@@ -38,7 +40,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
         ({"distance": "cosin"}, "Unknown distance: 'cosin'. Did you mean 'cosine'"),
         ({"false_accept_rate": 1.0}, "between 0 and 1, both excluded. Received: 1.0"),
         ({"threshold": -math.inf}, "must be finite. Received: {'threshold': -inf"),
-        ({"slope": "steep"}, "The calibration's 'slope' must be a number. Received: 'steep'"),
+        ({"slope": "steep"}, "The calibration, 'slope' must be a number. Received: 'steep'"),
         ({"rate": 0.1}, "A calibration has the fields distance, threshold, .* Received: .*'rate': 0.1"),
     ],
 )

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import zipfile
 
@@ -6,6 +7,10 @@ import pytest
 
 from reid_tf.errors import InputError
 from reid_tf.retrieval.embeddings import Embeddings, row_blocks
+from reid_tf.retrieval.fingerprint import Fingerprint
+from reid_tf.retrieval.metrics import evaluate
+from reid_tf.retrieval.multi_query import pool_queries
+from reid_tf.retrieval.ranking import rank
 
 
 def make(paths=("a.jpg", "folder/ü b.jpg", "c.jpg")):
@@ -86,6 +91,68 @@ def test_values_beyond_float32_are_not_finite():
         Embeddings(np.array([[1e300]]), [1], [1])
 
 
+ENCODER = Fingerprint("0123456789abcdef", (32, 16), flip=True, normalize=False, dim=4)
+
+
+def test_the_encoder_is_kept(tmp_path, caplog):
+    embeddings = dataclasses.replace(make(), encoder=ENCODER)
+    embeddings.save(tmp_path / "x.npz")
+    assert Embeddings.load(tmp_path / "x.npz").encoder == ENCODER
+    assert embeddings.select(np.array([1])).encoder == ENCODER
+    assert caplog.text == ""
+    make().save(tmp_path / "x.npz")
+    assert Embeddings.load(tmp_path / "x.npz").encoder is None
+    assert caplog.text.count("does not say which encoder made its vectors") == 1
+
+
+def test_parts_are_joined(tmp_path):
+    paths = ("a", "b", "c")
+    known, unknown = dataclasses.replace(make(paths), encoder=ENCODER), make(paths)
+    both = Embeddings.concatenate([unknown, known.select(np.array([2, 0]))])
+    assert (both.paths, both.encoder) == ((*paths, "c", "a"), ENCODER)
+    np.testing.assert_array_equal(both.vectors, np.concatenate([known.vectors, known.vectors[[2, 0]]]))
+    np.testing.assert_array_equal(both.identities, [5, 2, 5, 5, 5])
+    assert Embeddings.concatenate([known, make(())]).paths == ()
+    with pytest.raises(InputError, match=r"one number of dimensions. Received: \[\]"):
+        Embeddings.concatenate([])
+
+
+@pytest.mark.parametrize(
+    "change", [{"weights": "f" * 16}, {"image_size": (64, 32)}, {"flip": False}, {"normalize": True}, {"dim": 5}]
+)
+def test_vectors_of_two_encoders_do_not_meet(change):
+    one = dataclasses.replace(make(("a", "b", "c")), encoder=ENCODER)
+    other = dataclasses.replace(one, encoder=dataclasses.replace(ENCODER, **change))
+    (differing,) = change
+    message = rf"of encoders that differ in {differing}, .*Received: \(weights 0123456789abcdef, 32 x 16 -> 4, flip\)"
+    for meet in (
+        lambda: rank(one, other, 1),
+        lambda: evaluate(one, other),
+        lambda: evaluate(one, other, protocol="cuhk03_single_shot"),
+        lambda: pool_queries(one, other),
+        lambda: Embeddings.concatenate([one, other]),
+    ):
+        with pytest.raises(InputError, match=message):
+            meet()
+    assert rank(one, dataclasses.replace(one, encoder=None), 1)[0].shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ("[]", "'encoder' must be an object"),
+        ('{"weights": "a"}', "'encoder' lacks the field 'image_size'"),
+        ("{", "is not a file of embeddings"),
+    ],
+)
+def test_a_damaged_fingerprint_is_named(tmp_path, encoder, message):
+    embeddings = make()
+    arrays = {name: getattr(embeddings, name) for name in ("vectors", "identities", "cameras", "paths")}
+    np.savez(tmp_path / "x.npz", encoder=np.array(encoder), **arrays)
+    with pytest.raises(InputError, match=message):
+        Embeddings.load(tmp_path / "x.npz")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=re.escape(f"no file of embeddings at '{tmp_path / 'x.npz'}'")):
         Embeddings.load(tmp_path / "x.npz")
@@ -135,3 +202,28 @@ def test_another_file_is_refused(tmp_path, write):
 def test_row_blocks_cover_all_rows_once():
     assert [range(10)[rows] for rows in row_blocks(10, 4)] == [range(4), range(4, 8), range(8, 10)]
     assert list(row_blocks(0, 4)) == []
+
+
+def test_whole_numbers_do_not_wrap_into_junk():
+    vectors = np.zeros((2, 3))
+    for field in ("identities", "cameras"):
+        values = {"identities": [0, 0], "cameras": [0, 0], field: np.array([5, 2**64 - 1], np.uint64)}
+        with pytest.raises(
+            InputError, match=f"need {field} of at most 63 bits and a sign. Received: 18446744073709551615"
+        ):
+            Embeddings(vectors, **values)
+    kept = Embeddings(vectors, np.array([5, 2**63 - 1], np.uint64), [0, 0])
+    assert kept.identities.tolist() == [5, 2**63 - 1]
+
+
+@pytest.mark.parametrize("flag", [1, 8, 32, 33, 64, 128, 255])
+def test_an_archive_with_any_flags_is_read_or_named(flag, tmp_path):
+    path = tmp_path / "a.npz"
+    Embeddings(np.ones((2, 3)), [0, 1], [0, 0]).save(path)
+    content = bytearray(path.read_bytes())
+    content[6] = content[content.index(b"PK\x01\x02") + 8] = flag
+    path.write_bytes(content)
+    try:
+        Embeddings.load(path)
+    except InputError as error:
+        assert "is not a file of embeddings" in str(error)  # noqa: PT017

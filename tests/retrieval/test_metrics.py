@@ -155,7 +155,7 @@ def test_no_common_identity_is_said_in_a_sentence():
         (on_a_line([1], [1], [1]), on_a_line([], [], []), {}, "Received: 1 queries, 0 gallery images"),
         (on_a_line([1], [1], [1]), on_a_line([1, 2], [1, -1], [1, 2]), {}, "1 of 2 gallery rows"),
         (on_a_line([1], [-1], [1]), on_a_line([1], [1], [1]), {}, "1 of 1 query rows"),
-        (on_a_line([1], [1], [1]), on_a_line([1], [1], [2]), {"max_rank": 0}, "Received: 0"),
+        (on_a_line([1], [1], [1]), on_a_line([1], [1], [2]), {"max_rank": 0}, "Received: max_rank=0"),
         (on_a_line([1], [1], [1]), on_a_line([1], [1], [2]), {"distance": "cosin"}, "Did you mean 'cosine'"),
         (on_a_line([1], [1], [1]), on_a_line([1], [1], [2]), {"protocol": "one"}, "Unknown protocol: 'one'"),
     ],

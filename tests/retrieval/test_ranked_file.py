@@ -29,16 +29,34 @@ def test_a_published_file_is_written_back_byte_for_byte(tmp_path, real_data):
     ("lists", "message"),
     [
         ({"a.jpg": []}, r"at least one name. Received: \[\] for 'a.jpg'"),
-        ({"a: b.jpg": ["c.jpg"]}, "without ': ', ', ' and line breaks. Received: 'a: b.jpg'"),
+        ({"a: b.jpg": ["c.jpg"]}, "without ': ', ', ' and line breaks; .* Received: 'a: b.jpg'"),
         ({"a.jpg": ["b, c.jpg"]}, "Received: 'b, c.jpg'"),
         ({"a.jpg": ["b\nc.jpg"]}, re.escape(r"Received: 'b\nc.jpg'")),
         ({"a.jpg": [""]}, "Received: ''"),
+        ({"a.jpg": ["\udcff.jpg"]}, "a name in Unicode"),
     ],
 )
 def test_what_could_not_be_read_back_is_refused(tmp_path, lists, message):
     with pytest.raises(InputError, match=message):
         write_ranked_lists(tmp_path / "ranked.txt", lists)
     assert not list(tmp_path.iterdir())
+
+
+def test_json_lines_hold_any_name(tmp_path):
+    path = tmp_path / "ranked.jsonl"
+    lists = {"a: b, c.jpg": ("d, e.jpg", "f\ng.jpg"), "\udcff.jpg": ("ä.jpg",)}
+    write_ranked_lists(path, lists)
+    assert path.read_text().splitlines()[0] == '{"query": "a: b, c.jpg", "ranked": ["d, e.jpg", "f\\ng.jpg"]}'
+    assert read_ranked_lists(path) == lists
+    for line, message in (
+        ("{", "line 1: must be a JSON object"),
+        ("[]", "line 1 must be an object"),
+        ('{"query": "a"}', "line 1 lacks the field 'ranked'"),
+        ('{"query": "a", "ranked": [1]}', "line 1, 'ranked' must be text. Received: 1"),
+    ):
+        path.write_text(line)
+        with pytest.raises(InputError, match=message):
+            read_ranked_lists(path)
 
 
 @pytest.mark.parametrize(

@@ -76,14 +76,14 @@ class ServedModel:
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
         signature = request.get("signature_name", "serving_default")
-        if signature not in self.signatures:
+        if not isinstance(signature, str) or signature not in self.signatures:
             raise RefusalError(400, f'Serving signature name: "{signature}" not found in signature def')
         inputs, outputs = self.signatures[signature].inputs, self.signatures[signature].outputs
         if ("inputs" in request) == ("instances" in request):
             raise RefusalError(400, "Expecting exactly one of 'inputs' and 'instances'")
         by_rows = "instances" in request
         columns = by_name(request["inputs"], inputs) if not by_rows else from_rows(request["instances"], inputs)
-        feed = {info.name: tensor(columns[name], info.dtype, name) for name, info in inputs.items()}
+        feed = {info.name: tensor(columns[name], info, name) for name, info in inputs.items()}
         names = list(outputs)
         values = self._session.run([outputs[name].name for name in names], feed)
         answer = {name: in_json(name, value.tolist()) for name, value in zip(names, values, strict=True)}
@@ -129,27 +129,33 @@ def from_rows(rows: Any, inputs: Any) -> dict[str, Any]:
     return {name: [row[name] for row in named] for name in inputs}
 
 
-def tensor(value: Any, dtype: int, name: str) -> np.ndarray:
-    """A nested list of JSON values as an array of a type."""
-    kind = tf.dtypes.as_dtype(dtype)
+def tensor(value: Any, info: Any, name: str) -> np.ndarray:
+    """A nested list of JSON values as an array of an input's type and shape."""
+    kind, shape = tf.dtypes.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
     try:
-        if kind == tf.string:
-            return np.array(decoded(value), object)
-        if kind.is_integer and np.asarray(value).dtype.kind == "f" and np.size(value):
-            raise ValueError("numbers with a point")
-        return np.array(value, kind.as_numpy_dtype)
-    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
+        found = np.array(decoded(value, kind), object if kind == tf.string else kind.as_numpy_dtype)
+        if any(isinstance(each, list) for each in found.flat):
+            raise ValueError("rows of different lengths")
+        if found.size and not shape.is_compatible_with(found.shape):
+            raise ValueError(f"shape {list(found.shape)}, not {shape.as_list()}")
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise RefusalError(400, f"JSON Value of {name} is not of expected type: {kind.name}: {error}") from None
+    return found if found.size else found.reshape([0, *(side or 0 for side in shape.as_list()[1:])])
 
 
-def decoded(value: Any) -> Any:
+def decoded(value: Any, kind: tf.DType) -> Any:
+    """The values of a nested list, each checked to be of a kind."""
     if isinstance(value, list):
-        return [decoded(each) for each in value]
-    if is_bytes(value):
+        return [decoded(each, kind) for each in value]
+    if kind == tf.string and is_bytes(value):
         return base64.b64decode(value["b64"], validate=True)
-    if isinstance(value, str):
+    if kind == tf.string and isinstance(value, str):
         return value.encode()
-    raise TypeError(f"{type(value).__name__} where text or bytes are wanted")
+    if kind != tf.string and isinstance(value, int | float) and not isinstance(value, bool):
+        if kind.is_integer and not (isinstance(value, int) and kind.min <= value <= kind.max):
+            raise ValueError(f"{value!r} where {kind.name} is wanted")
+        return value
+    raise TypeError(f"{type(value).__name__} where {kind.name} is wanted")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -174,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.model.metadata() if found[3] else self.model.status()
 
     def _ask(self) -> dict[str, Any]:
-        length = int(self.headers.get("Content-Length", 0))
+        length = self._length()
         if length > MOST_BYTES:
             self.close_connection = True  # the body stays unread
             raise RefusalError(413, f"The request has {length} bytes, more than {MOST_BYTES}")
@@ -184,11 +190,18 @@ class Handler(BaseHTTPRequestHandler):
         self.model.check(found[1], found[2])
         try:
             request = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RefusalError(400, f"JSON Parse error: {error}") from None
         if not isinstance(request, dict):
             raise RefusalError(400, "JSON Value: Is not object")
         return self.model.predict(request)
+
+    def _length(self) -> int:
+        given = self.headers.get("Content-Length", "0")
+        if not given.isascii() or not given.isdigit() or len(given) > 18 or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # nobody knows where the body ends
+            raise RefusalError(400, f"Malformed request: Content-Length: {given}")
+        return int(given)
 
     def _answer(self, work: Any) -> None:
         try:

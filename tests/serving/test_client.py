@@ -2,6 +2,7 @@ import base64
 import importlib
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -258,8 +259,8 @@ def test_a_server_that_does_not_answer_in_time():
     [
         ({"url": "localhost:8501"}, "must begin with 'http://' or 'https://' and a host. Received: 'localhost:8501'"),
         ({"timeout_s": 0}, "timeout_s must be positive. Received: timeout_s=0"),
-        ({"retries": -1}, "retries must not be negative. Received: retries=-1"),
-        ({"batch_size": 0}, "batch_size must be at least 1. Received: batch_size=0"),
+        ({"retries": -1}, "retries must be a whole number of at least 0. Received: retries=-1"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1. Received: batch_size=0"),
     ],
 )
 def test_options_that_are_wrong(options, message):
@@ -314,3 +315,49 @@ def test_the_client_needs_neither_tensorflow_nor_keras():
 def test_one_image_is_no_sequence(server_url, image_files):
     with pytest.raises(InputError, match="image must be a sequence of images. Received: one "):
         Client(server_url).embed(image_files[0])
+
+
+PNG = {"b64": base64.b64encode(encode(drawn(0, 20, 10), ".png")).decode()}
+MALFORMED = [
+    *("", "{", "null", "[]", "3", '"a"', "\xff", "[" * 100_000, '{"inputs": {"image": [' + "[" * 50_000, "NaN"),
+    *({}, {"inputs": None}, {"inputs": {}}, {"inputs": {"images": []}}, {"inputs": [PNG], "instances": [PNG]}),
+    *({"instances": []}, {"instances": PNG}, {"instances": None}, {"instances": [None]}, {"instances": [{"a": 1}]}),
+    *({"instances": [{"image": 3}]}, {"inputs": 3}, {"inputs": [3]}, {"inputs": [None]}, {"inputs": [True]}),
+    *({"inputs": [[PNG]]}, {"inputs": [PNG, [PNG]]}, {"inputs": [[PNG], [PNG, PNG]]}, {"inputs": PNG}),
+    *(
+        {"inputs": [{"b64": "***"}]},
+        {"inputs": [{"b64": 3}]},
+        {"inputs": [{"b64": "é"}]},
+        {"inputs": [{"b64": "a", "c": 1}]},
+    ),
+    *({"inputs": [PNG], "signature_name": name} for name in (None, 3, [], {}, "none", "embed_image", "verify")),
+    *(
+        {"signature_name": "verify", "inputs": values}
+        for values in ({"image_a": [PNG]}, {"image_a": PNG, "image_b": 1})
+    ),
+    {"signature_name": "verify", "inputs": {"image_a": [PNG], "image_b": [PNG, PNG]}},
+    *(
+        {"signature_name": "embed_image", "inputs": values}
+        for values in (
+            *([], [1], [[[1, 2, 3]]], [[[[1, 2]]]], [[[[1, 2, 3], [1, 2]]]], [[[[1, 2, 256]]]], [[[[1, 2, -1]]]]),
+            *([[[[1, 2, 2.5]]]], [[[["a", "b", "c"]]]], [[[[1, 2, None]]]], [[[[1, 2, 10**30]]]], [[[[1, 2, True]]]]),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("request_", MALFORMED, ids=lambda value: repr(value)[:60])
+def test_malformed_requests_are_the_callers_fault(server_url, request_):
+    body = request_.encode("latin-1") if isinstance(request_, str) else json.dumps(request_).encode()
+    answer = requests.post(f"{server_url}/v1/models/reid:predict", data=body, timeout=60)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("length", ["-1", "a", "1_0", "", "9" * 30, "²"])
+def test_a_body_of_no_length_is_the_callers_fault(server_url, length):
+    host, port = server_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        head = f"POST /v1/models/reid:predict HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")

@@ -91,7 +91,11 @@ def test_what_is_given_wrongly_is_said_before_anything_is_written(run, data, tmp
         ((run, "litert", tmp_path / "taken"), {}, "taken' exists already; give another name or remove it"),
         ((run, "savedmodel", tmp_path / "export"), {}, "export' exists already"),
         ((run, "savedmodel", run), {}, "needs a folder of its own. Received: .*, a run directory"),
-        ((run, "litert-int8", tmp_path / "x"), {"representative_images": -1}, "must not be negative. Received: -1"),
+        (
+            (run, "litert-int8", tmp_path / "x"),
+            {"representative_images": -1},
+            "at least 0. Received: representative_images=-1",
+        ),
         ((tmp_path / "export", "litert", tmp_path / "x"), {}, "is an export already; name the run"),
         ((tmp_path / "cold", "litert", tmp_path / "x"), {}, "is not a finished run"),
         ((moved, "litert", tmp_path / "x"), {}, "images of 'csv_table', whose folder --data names: .*gone' for the"),

@@ -88,6 +88,20 @@ def test_ports_version_and_timeout(service, flags):
     assert float(flags["rest_api_timeout_in_ms"]) == 1000 * default("timeout_s")
 
 
+def test_the_server_can_read_and_calculate_and_nothing_else(service):
+    user, group = service["user"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"] == service["memswap_limit"] == "${REID_TF_MEMORY:-4g}"
+    assert service["cpus"] == "${REID_TF_CPUS:-2}"
+    assert 0 < service["pids_limit"] <= 1024
+    assert all(volume.endswith(":ro") for volume in service["volumes"])
+    assert [folder.partition(":")[0] for folder in service["tmpfs"]] == ["/tmp"]
+    assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & set(service)
+
+
 def test_the_clients_batches_fit(flags):
     batching = fields((FOLDER / "batching.config").read_text())
     assert set(batching) <= BATCHING

@@ -9,17 +9,18 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
-from PIL import Image
+from PIL import Image, ImageOps
 from tensorflow.python.tools import saved_model_cli
 
 from reid_tf.datasets.record import Record
 from reid_tf.encoder.embed import embed_with_attributes
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
-from reid_tf.pipeline.decode import read_image
+from reid_tf.pipeline.decode import read_image, resize_images
 from reid_tf.retrieval.distances import DISTANCES, distance_blocks, distance_of_pairs
 from reid_tf.serving.images import decode_images
 from reid_tf.serving.signatures import build_serving_module, describe_signatures
+from tests.datasets.made_files import lying
 from tests.made_batches import SIZE
 from tests.serving.request_images import drawn, encode
 
@@ -67,6 +68,17 @@ def test_a_saved_model_embeds_files_as_the_encoder_does(signatures, make_encoder
     assert_close(signatures["serving_default"](image=tf.constant(encoded))["embedding"], expected)
     one_by_one = [signatures["serving_default"](image=tf.constant([image]))["embedding"][0] for image in encoded]
     assert_close(np.stack(one_by_one), expected)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_a_saved_model_turns_lying_images_upright(signatures, make_encoder, kind, tmp_path):
+    files = [lying(drawn(0), kind, orientation) for orientation in range(1, 9)]
+    (tmp_path / "lying").write_bytes(files[5])
+    upright = [np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(file)))) for file in files]
+    embeddings = signatures["serving_default"](image=tf.constant(files))["embedding"]
+    assert_close(embeddings, make_encoder()(upright))
+    assert_close(make_encoder()([tmp_path / "lying"]), embeddings[5:6].numpy())
+    np.testing.assert_array_equal(decoder(SIZE)(files)[0], resize_images(upright, SIZE))
 
 
 def test_decoded_images_of_any_size(signatures, make_encoder):
@@ -346,7 +358,7 @@ def test_what_the_signatures_take_and_give(pose_module, uncalibrated, make_encod
     assert set(described) == {"serving_default", "embed_image", "verify"}  # it knows no attributes
     assert described["verify"]["inputs"]["landmarks_a"] == {"dtype": "float32", "shape": [None, 18, 3]}
     assert described["verify"]["outputs"]["same"] == {"dtype": "bool", "shape": [None]}
-    with pytest.raises(InputError, match="max_pixels must be at least 1. Received: max_pixels=0"):
+    with pytest.raises(InputError, match="max_pixels must be a whole number of at least 1. Received: max_pixels=0"):
         build_serving_module(make_encoder(), None, None, False, 0)
 
 

@@ -138,3 +138,18 @@ def test_an_interval_without_validation_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"'evaluation.every' does nothing without .* Received: every=3"):
         train(config, tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+def test_watching_the_test_people_leaves_the_training_as_it_is(tmp_path):
+    kept = []
+    for validation in ("null", "{name: test}"):
+        every = 1 if "test" in validation else "null"
+        config = load_config(
+            ROOT / "configs" / "multitask_synthetic.yaml",
+            [*SMALL, *PEOPLE, FEW, "epochs=2", f"evaluation.validation={validation}", f"evaluation.every={every}"],
+        )
+        result = train(config, tmp_path / str(len(kept)))
+        assert ("val_mAP" in result.history[-1]) == (every == 1)
+        kept.append(keras.saving.load_model(result.run_directory / "encoder.keras", compile=False).get_weights())
+    for alone, watched in zip(*kept, strict=True):
+        np.testing.assert_array_equal(alone, watched)

@@ -90,14 +90,14 @@ IMAGENET: Mapping[str, PublishedFile] = {
         url=f"{RES2NET}/res2net50_26w_4s-06e79181.pth",
         checksum="sha256:06e79181",
         licence="CC BY-NC-SA 4.0",
-        options={"group_width": 26, "scale": 4},
+        options={"width": 64, "group_width": 26, "scale": 4},
     ),
     "res2net101": PublishedFile(
         source="Res2Net-PretrainedModels' res2net101_26w_4s",
         url=f"{RES2NET}/res2net101_26w_4s-02a759a1.pth",
         checksum="sha256:02a759a1",
         licence="CC BY-NC-SA 4.0",
-        options={"group_width": 26, "scale": 4},
+        options={"width": 64, "group_width": 26, "scale": 4},
     ),
     "resnet18": PublishedFile(
         source="torchvision's resnet18",
@@ -112,7 +112,7 @@ IMAGENET: Mapping[str, PublishedFile] = {
         checksum="md5:4d473c1dd8becc155b73f8504c6f6626",
         licence="MIT",
         preprocessing=caffe_normalization,
-        options={"stride_on": "1x1"},
+        options={"width": 64, "stride_on": "1x1"},
     ),
     "resnet101": PublishedFile(
         source="He et al.'s ResNet-101, as Keras keeps it",
@@ -120,7 +120,7 @@ IMAGENET: Mapping[str, PublishedFile] = {
         checksum="md5:88cf7a10940856eca736dc7b7e228a21",
         licence="MIT",
         preprocessing=caffe_normalization,
-        options={"stride_on": "1x1"},
+        options={"width": 64, "stride_on": "1x1"},
     ),
     "vgg16": PublishedFile(
         source="Simonyan and Zisserman's VGG-16, as Keras keeps it",

@@ -14,6 +14,7 @@ from reid_tf.backbones.weights.download import download
 from reid_tf.backbones.weights.imagenet import IMAGENET, converted_weights
 from reid_tf.backbones.weights.provenance import Provenance, read_provenance
 from reid_tf.backbones.weights.torch_tables import TABLES
+from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError, one_line
 from reid_tf.files import user_path
 from reid_tf.layers.preprocessing import STORED
@@ -174,6 +175,7 @@ def _array_shapes(path: Path) -> list[tuple[int, ...]]:
         if isinstance(item, h5py.Dataset) and not is_other:
             shapes.append(tuple(item.shape))
 
+    refuse_other_files(path)
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)

@@ -1,12 +1,15 @@
 """How a model's attribute output is to be read: which numbers belong to which class of which group."""
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
 from reid_tf.datasets.attributes.schema import AttributeGroup, AttributeSchema
 from reid_tf.errors import InputError
+from reid_tf.options import unknown
+from reid_tf.schema import of_fields
 
 Kind = Literal["binary", "classes"]
 
@@ -19,10 +22,17 @@ class AttributeCoding:
         schema: `AttributeSchema`.
         kind: "binary", one sigmoid for each of `schema.binary_names`; or "classes", one
             softmax per group, one after the other in the order of the groups.
+
+    Raises:
+        InputError: the kind is unknown.
     """
 
     schema: AttributeSchema
     kind: Kind
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise InputError(unknown("kind of attribute outputs", self.kind, get_args(Kind)))
 
     @property
     def size(self) -> int:
@@ -75,10 +85,23 @@ class AttributeCoding:
         return {"kind": self.kind, "groups": groups}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "AttributeCoding":
-        """Reads what `to_dict` gave."""
-        groups = tuple(AttributeGroup(group["name"], tuple(group["classes"])) for group in values["groups"])
-        return cls(AttributeSchema(groups), values["kind"])
+    def from_dict(cls, values: Mapping[str, Any]) -> "AttributeCoding":
+        """Reads what `to_dict` gave.
+
+        Args:
+            values: mapping with `kind` and `groups`.
+
+        Raises:
+            InputError: a field is missing or wrong.
+        """
+        saved = of_fields(_Saved, values, "'attributes'")
+        return cls(AttributeSchema(saved.groups), cast(Kind, saved.kind))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Saved:
+    kind: str
+    groups: tuple[AttributeGroup, ...]
 
 
 def _from_sigmoids(group: AttributeGroup, sigmoids: np.ndarray) -> np.ndarray:

@@ -9,17 +9,19 @@ References:
     Pattern Recognition 2019.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from reid_tf.datasets.attributes.fields import DUKEMTMC_FIELDS, MARKET1501_FIELDS, AttributeFields
-from reid_tf.datasets.readers.mat import read_mat, strings
+from reid_tf.datasets.readers.mat import mat_variables, read_mat, strings
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 
 _MARKET, _DUKE = "market_attribute", "duke_attribute"
+_IDENTITY = re.compile(r"0*\d{1,18}")
 _FIELDS = {_MARKET: MARKET1501_FIELDS, _DUKE: DUKEMTMC_FIELDS}
 
 
@@ -95,9 +97,9 @@ def _read(path: str | Path, variable: str) -> dict[int, tuple[int, ...]]:
         if file.dtype.names is None or split not in file.dtype.names:
             raise InputError(f"{str(path)!r} lacks the struct '{variable}.{split}'; it has: {file.dtype.names}.")
         where = f"{str(path)!r}, struct {split!r}"
-        names, values = _columns(file[split].item(), _FIELDS[variable], where)
+        names, values = _columns(_only(file, split, str(path)), _FIELDS[variable], where)
         for name, answers in zip(names, _FIELDS[variable].decode(values), strict=True):
-            if not name.isdecimal():
+            if not _IDENTITY.fullmatch(name):
                 raise InputError(f"{where}: image_index must hold numbers. Received: {name!r}.")
             if int(name) in attributes:
                 raise InputError(f"{str(path)!r} holds the attributes of identity {int(name)} twice.")
@@ -106,10 +108,7 @@ def _read(path: str | Path, variable: str) -> dict[int, tuple[int, ...]]:
 
 
 def _struct(path: str | Path, variable: str) -> np.ndarray:
-    read_mat(path, ())  # says what it is where it is not such a file at all
-    import scipy.io
-
-    found = {name for name, _, _ in scipy.io.whosmat(path, appendmat=False)}
+    found = set(mat_variables(path))
     others = sorted(found & set(_FIELDS) - {variable})
     if variable not in found and others:
         raise InputError(
@@ -125,17 +124,26 @@ def _columns(struct: np.ndarray, fields: AttributeFields, where: str) -> tuple[l
     missing = [name for name in (*fields.sizes, "image_index") if name not in found]
     if missing:
         raise InputError(f"{where} lacks the field {missing[0]!r}; it has: {', '.join(found) or 'none'}.")
-    names = strings(struct["image_index"].item())
+    names = strings(_only(struct, "image_index", where))
     values = {}
     for field, size in fields.sizes.items():
-        column = struct[field].item().ravel()
+        column = _only(struct, field, where).ravel()
         if len(column) != len(names):
             raise InputError(f"{where}: the field {field!r} has {len(column)} values for {len(names)} identities.")
-        wrong = [value for value in column if value not in range(1, size + 1)]
+        wrong = column.dtype.kind not in "iuf" or not np.isin(column, range(1, size + 1)).all()
         if wrong:
-            raise InputError(f"{where}: the field {field!r} must hold 1 to {size}. Received: {wrong[0]!r}.")
+            received = next(value for value in column.tolist() if value not in range(1, size + 1))
+            raise InputError(f"{where}: the field {field!r} must hold 1 to {size}. Received: {received!r}.")
         values[field] = column.astype(np.int64) - 1
     return names, values
+
+
+def _only(struct: np.ndarray, field: str, where: str) -> np.ndarray:
+    """What a field of a struct holds, which must not be one of several structs."""
+    if struct.size != 1:
+        raise InputError(f"{where}: the struct with the field {field!r} must be one. Received: {struct.size}.")
+    value: np.ndarray = struct[field].item()
+    return value
 
 
 def _write(

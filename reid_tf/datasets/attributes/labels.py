@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 
 Answers = tuple[int, ...]
+_IDENTITY = re.compile(r"0*\d{1,18}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +53,9 @@ def annotation_labels(path: str | Path) -> AttributeLabels:
         InputError: as `read_annotations()`.
     """
     attributes = read_annotations(path)
-    identities = {int(name): answers for name, answers in attributes.items() if name.isdecimal()}
-    images = {name: answers for name, answers in attributes.items() if not name.isdecimal()}
+    numbers = {name: int(name) for name in attributes if _IDENTITY.fullmatch(name)}
+    identities = {numbers[name]: answers for name, answers in attributes.items() if name in numbers}
+    images = {name: answers for name, answers in attributes.items() if name not in numbers}
     return AttributeLabels(Path(path), MARKET1501_SCHEMA, identities, images)
 
 

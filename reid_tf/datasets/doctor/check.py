@@ -88,12 +88,17 @@ def _names_nobody(dataset: ReIDDataset) -> bool:
 def _check_paths(dataset: ReIDDataset) -> Iterator[Finding]:
     # The multi-query images may repeat the queries: the query is one of a person's boxes.
     splits: dict[str, list[str]] = defaultdict(list)
+    people: dict[str, set[int]] = defaultdict(set)
     for split in ("train", "query", "gallery"):
         for record in dataset.splits()[split]:
             splits[record.path].append(split)
+            people[record.path].add(record.identity)
     shared = [path for path, where in splits.items() if len(set(where)) > 1]
     if shared:
         yield Finding("error", f"{counted(len(shared), 'image file')} in more than one split: {named(shared)}.")
+    torn = [path for path, identities in people.items() if len(identities) > len(set(splits[path])) == 1]
+    if torn:
+        yield Finding("error", f"{counted(len(torn), 'image file')} listed for two people: {named(torn)}.")
     repeated = [path for path, where in splits.items() if len(where) > len(set(where))]
     if repeated:
         yield Finding("warning", f"{counted(len(repeated), 'image file')} listed twice in a split: {named(repeated)}.")

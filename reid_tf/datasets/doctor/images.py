@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from reid_tf.datasets.doctor.findings import Finding, counted, named
-from reid_tf.datasets.readers.encoded import is_prepared, read_encoded
+from reid_tf.datasets.readers.encoded import is_prepared, read_stored
+from reid_tf.datasets.readers.image_file import (
+    FORMATS,
+    JPEG,
+    PNG,
+    as_jpeg_or_png,
+    begins_like_an_image,
+    read_header,
+    too_large,
+)
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.progress import progress_bar
@@ -22,19 +31,22 @@ def check_images(dataset: ReIDDataset) -> Iterator[Finding]:
         dataset: `ReIDDataset`.
 
     Yields:
-        `Finding`: errors that name images that are missing or are not images, a warning
-        for copies of one file in different splits.
+        `Finding`: errors that name images that are missing, are not images or have too
+        many pixels, a note on those that a decoder turns upright, a warning for copies
+        of one file in different splits.
     """
     paths = sorted({record.path for records in dataset.splits().values() for record in records})
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     problems: dict[str, list[str]] = defaultdict(list)
-    digests = {}
+    digests, lying = {}, []
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
         progress_bar(what="checking", unit="image", total=len(paths)) as progress,
     ):
         for batch, results in zip(batches, pool.map(_examine, batches), strict=True):
-            for path, (problem, digest) in zip(batch, results, strict=True):
+            for path, (problem, digest, orientation) in zip(batch, results, strict=True):
+                if orientation != 1:
+                    lying.append(path)
                 if problem:
                     problems[problem].append(path)
                 else:
@@ -42,31 +54,45 @@ def check_images(dataset: ReIDDataset) -> Iterator[Finding]:
             progress.update(len(batch))
     for problem, found in sorted(problems.items()):
         yield Finding("error", f"{counted(len(found), 'image')} {problem}: {named(found)}.")
+    if lying:
+        yield Finding(
+            "note",
+            f"{counted(len(lying), 'image')} not stored upright (EXIF's orientation is not 1) and turned when read; "
+            f"boxes and landmarks must be those of the upright picture: {named(lying)}.",
+        )
     yield from _check_copies(dataset, digests)
 
 
-def _examine(paths: Sequence[str]) -> list[tuple[str, bytes]]:
-    """Returns what is wrong with each image ("" for nothing), and a digest of its bytes."""
-    import tensorflow as tf  # the decoder that training uses: another one reads files that this one refuses
-
+def _examine(paths: Sequence[str]) -> list[tuple[str, bytes, int]]:
+    """Returns what is wrong with each image ("" for nothing), a digest of its bytes, and its orientation."""
     results = []
     for encoded in _read(paths):
         if isinstance(encoded, str):
-            results.append((encoded, b""))
+            results.append((encoded, b"", 1))
             continue
-        problem = ""
-        try:
-            tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        except tf.errors.InvalidArgumentError:
-            problem = _kind(encoded)
-        results.append((problem, hashlib.blake2b(encoded, digest_size=16).digest()))
+        header = read_header(encoded)
+        digest = hashlib.blake2b(encoded, digest_size=16).digest()
+        results.append((too_large(header) or _damage(encoded), digest, header.orientation if header else 1))
     return results
+
+
+def _damage(encoded: bytes) -> str:
+    import tensorflow as tf  # the decoder that training uses: another one reads files that this one refuses
+
+    image = as_jpeg_or_png(encoded)
+    try:
+        if image.startswith((JPEG, PNG)):
+            tf.io.decode_image(image, channels=3)
+            return ""
+    except tf.errors.InvalidArgumentError:
+        return _kind(encoded)
+    return _kind(encoded)
 
 
 def _read(paths: Sequence[str]) -> list[bytes | str]:
     """Returns each image's bytes, or what keeps them from being read."""
     try:
-        return list(read_encoded(paths))
+        return list(read_stored(paths))
     except InputError:
         if len(paths) > 1:  # find out which
             return [result for path in paths for result in _read([path])]
@@ -77,9 +103,9 @@ def _kind(encoded: bytes) -> str:
     """Returns what bytes are that do not decode."""
     if not encoded:
         return "empty (0 bytes)"
-    if encoded.startswith((b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8")):
+    if begins_like_an_image(encoded):
         return "cut off or damaged"
-    return "not an image file (JPEG, PNG, BMP or GIF)"
+    return f"not an image file ({', '.join(FORMATS)})"
 
 
 def _check_copies(dataset: ReIDDataset, digests: dict[str, bytes]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reid_tf.datasets.readers.json import read_json
+from reid_tf.datasets.readers.json import json_numbers, read_json
 from reid_tf.errors import InputError
 
 _VISIBLE = 2.0
@@ -47,11 +47,11 @@ def read_coco_people(path: Path) -> CocoPeople:
         described = {image["id"]: image for image in content["images"]}
         annotations = tuple(entry for entry in content["annotations"] if "keypoints" in entry)
         images = tuple(described[entry["image_id"]] for entry in annotations)
-        nameless = sum("file_name" not in image for image in images)
-    except (KeyError, TypeError) as error:
+        unnamed = sum(not isinstance(image.get("file_name"), str) for image in images)
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(_other_file(path, repr(error))) from error
-    if nameless:
-        raise InputError(_other_file(path, f"{nameless} images have no file_name"))
+    if unnamed:
+        raise InputError(_other_file(path, f"{unnamed} images have no file_name that is text"))
     if content["annotations"] and not annotations:
         raise InputError(
             f"None of the {len(content['annotations']):,} annotations in {str(path)!r} has keypoints, which is so in "
@@ -70,13 +70,8 @@ def _other_file(path: Path, reason: str) -> str:
 def _keypoints(path: Path, annotations: Sequence[Mapping[str, Any]]) -> np.ndarray:
     values = np.zeros((len(annotations), 17, 3), np.float32)
     for position, entry in enumerate(annotations):
-        try:
-            values[position] = np.asarray(entry["keypoints"], np.float32).reshape(17, 3)
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"{str(path)!r}: keypoints must be 51 numbers (17 x, y and visibility). Received: "
-                f"{str(entry['keypoints'])[:80]}."
-            ) from error
+        points = json_numbers(path, "keypoints", entry["keypoints"], 51, "17 x, y and visibility")
+        values[position] = points.reshape(17, 3)
     if np.isin(values[..., 2], (0.0, 1.0, _VISIBLE)).all() and (values[..., 2] == _VISIBLE).any():
         values[..., 2] /= _VISIBLE
     return values

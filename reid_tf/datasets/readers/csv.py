@@ -1,6 +1,7 @@
 """CSV files, and a sentence with line and column for a cell that is not what it should be."""
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from reid_tf.errors import InputError
 
+_DELIMITERS = (",", ";", "\t")
 Line = tuple[int, list[str]]  # its number in the file as an editor counts, its cells
 
 
@@ -44,9 +46,14 @@ class CsvTable:
         return column
 
     def numbers(self, name: str, whole: bool = False) -> np.ndarray:
-        """Returns a column as float64 [rows], all of which must be finite, or int64 where they must be whole."""
+        """Returns a column as float64 [rows], all of which must be finite, or int64 where they must be whole.
+
+        A whole number of 2^53 or more, which a float does not hold exactly, is none.
+        """
         values = np.array([_number(cell) for cell in self.column(name)], np.float64)
-        right = np.isfinite(values) & (values == np.round(values)) if whole else np.isfinite(values)
+        right = np.isfinite(values)
+        if whole:
+            right &= (values == np.round(values)) & (np.abs(values) < 2**53)
         if not right.all():
             raise self.wrong(int(right.argmin()), name, f"must be a {'whole ' if whole else ''}number")
         return values.astype(np.int64) if whole else values
@@ -59,14 +66,17 @@ class CsvTable:
 
 
 def read_csv(
-    path: Path, required: Sequence[str], delimiter: str = ",", header: Sequence[str] | None = None
+    path: Path, required: Sequence[str], delimiter: str | None = None, header: Sequence[str] | None = None
 ) -> CsvTable:
     """Reads a CSV file in UTF-8; empty lines are passed over and the cells' outer spaces are cut.
+
+    A line of spaces is empty.
 
     Args:
         path: Path.
         required: sequence of str. Columns that must be there.
-        delimiter: str. What separates the columns: one character.
+        delimiter: str, or None. What separates the columns: one character; None takes
+            the comma, semicolon or tab that the first row shows.
         header: sequence of str, or None. The columns' names of a file that does not say
             them; None takes its first row.
 
@@ -77,7 +87,8 @@ def read_csv(
         InputError: the file cannot be read as CSV, has no row, lacks a column or has
             its name twice, or a row has another number of cells than the header.
     """
-    lines = _read_lines(path, delimiter)
+    text = _read_text(path)
+    lines = _split(path, text, delimiter or _delimiter(text, required if header is None else header, header is None))
     if len(lines) < (2 if header is None else 1):
         needed = "a header and at least one row" if header is None else "at least one row"
         raise InputError(f"{str(path)!r} must hold {needed}. Received: {len(lines)} lines.")
@@ -92,16 +103,39 @@ def read_csv(
     return CsvTable(path, names, lines[1:])
 
 
-def _read_lines(path: Path, delimiter: str) -> list[Line]:
-    if len(delimiter) != 1:
-        raise InputError(f"The delimiter of a CSV file must be one character. Received: {delimiter!r}.")
+def _read_text(path: Path) -> str:
     try:
         # utf-8-sig: spreadsheet programs put a byte-order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{str(path)!r} cannot be read as a CSV file in UTF-8: {error}.") from error
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _delimiter(text: str, columns: Sequence[str], named: bool) -> str:
+    """What separates the columns: by which the first row has the most of those wanted, or as many cells."""
+    first = text.lstrip().partition("\n")[0]
+
+    def fit(delimiter: str) -> int:
+        cells = [cell.strip() for row in csv.reader([first], delimiter=delimiter) for cell in row]
+        return len(set(columns) & set(cells)) if named else len(cells) == len(columns)
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _split(path: Path, text: str, delimiter: str) -> list[Line]:
+    if len(delimiter) != 1:
+        raise InputError(f"The delimiter of a CSV file must be one character. Received: {delimiter!r}.")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise _unreadable(path, error) from error
+    return [(number, cells) for number, cells in rows if cells not in ([], [""])]
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{str(path)!r} cannot be read as a CSV file in UTF-8: {error}.")
 
 
 def _number(cell: str) -> float:

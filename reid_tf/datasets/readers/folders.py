@@ -1,16 +1,24 @@
 """Folders of images whose names say who is shown and which camera saw it."""
 
+import logging
 import os
 import re
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from reid_tf.datasets.readers.image_file import IMAGE_SUFFIXES
 from reid_tf.datasets.record import JUNK, Record
 from reid_tf.errors import InputError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 SPLIT_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
 Split = tuple[Record, ...]
+
+# What file managers, archives and disks of other systems leave in folders, besides hidden files.
+_LEFT_OVER = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information"}
+_READ_BY_OTHERS = {"landmarks.npz", "keypoints.npz", "crops.json", "release.json"}  # this package's own beside images
+
+_LOG = logging.getLogger(__name__)
 
 
 def existing_root(root: str | None, name: str) -> Path:
@@ -70,13 +78,75 @@ def contents(folder: Path, limit: int = 8) -> str:
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
-def image_names(folder: Path) -> list[str]:
-    """Returns the names of the image files in a folder, sorted; other and hidden files are passed over."""
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.lower().endswith(IMAGE_SUFFIXES) and not entry.name.startswith(".")
-    )
+def image_names(folder: Path, subfolders: bool = False) -> list[str]:
+    """Returns the images in a folder, sorted; the log says what else is there, by kind.
+
+    Args:
+        folder: Path.
+        subfolders: bool. Whether the images in its folders are listed too, as
+            `file_names()` does.
+
+    Returns:
+        list of str: names from the folder on, with "/" between their parts.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    names, others = [], Counter[str]()
+    for name in file_names(folder, subfolders):
+        if name.lower().endswith(IMAGE_SUFFIXES):
+            names.append(name)
+        elif PurePosixPath(name).name not in _READ_BY_OTHERS:
+            others["folder" if name.endswith("/") else PurePosixPath(name).suffix.lower() or "without a suffix"] += 1
+    if others:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(others.items()))
+        _LOG.warning("Passed over in %s, as no images: %s.", folder, kinds)
+    return names
+
+
+def file_names(folder: Path, subfolders: bool = True) -> list[str]:
+    """Returns what is in a folder, sorted; what file managers leave and hidden names are passed over.
+
+    Links to folders are followed. Every folder is read once, however many links lead to
+    it, so that none leads in a circle.
+
+    Args:
+        folder: Path.
+        subfolders: bool. Whether the files in its folders are listed, or its folders'
+            names, which end in "/".
+
+    Returns:
+        list of str: names from the folder on, with "/" between their parts.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    names: list[str] = []
+    folders, links, read = deque([""]), deque[str](), set[str]()
+    while folders or links:
+        inside = folders.popleft() if folders else links.popleft()  # a folder goes by its own name if it has one here
+        path = os.path.realpath(os.path.join(folder, inside))
+        if path in read:
+            continue
+        read.add(path)
+        try:
+            entries = [entry for entry in os.scandir(path) if not _is_left_over(entry.name)]
+        except OSError as error:
+            raise InputError(
+                f"The folder {os.path.join(folder, inside)!r} cannot be read: {error.strerror}."
+            ) from error
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if not entry.is_dir():
+                names.append(inside + entry.name)
+            elif not subfolders:
+                names.append(f"{entry.name}/")
+            else:
+                (links if entry.is_symlink() else folders).append(f"{inside}{entry.name}/")
+    return sorted(names, key=lambda name: name.split("/"))
+
+
+def _is_left_over(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LEFT_OVER
 
 
 def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> Split:

@@ -1,5 +1,6 @@
 """MATLAB's `.mat` files of the formats 5 to 7.2, and a sentence for what is saved under that name without being one."""
 
+import struct
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.errors import InputError, require_package
+from reid_tf.datasets.readers.mat5 import mat5_names, read_mat5
+from reid_tf.errors import InputError
 
 HDF5_SIGNATURE = b"\x89HDF"
 
@@ -20,17 +22,8 @@ _OTHER_KINDS = {
 }
 _NEWER_KINDS = {b"MATLAB 7.3": "a MATLAB 7.3 file (HDF5): save it again with '-v7'"}
 
-# What scipy raises for files that end early or hold nonsense; it has no error class of its own for them.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    NotImplementedError,
-    OverflowError,
-    MemoryError,
-    zlib.error,
-)
+# What is raised for files that end early or hold nonsense.
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError, struct.error, zlib.error)
 
 
 def read_mat(path: str | Path, variables: tuple[str, ...]) -> dict[str, Any]:
@@ -41,23 +34,43 @@ def read_mat(path: str | Path, variables: tuple[str, ...]) -> dict[str, Any]:
         variables: tuple of str. The variables that must be there.
 
     Returns:
-        dict from variable to what `scipy.io.loadmat` makes of it.
+        dict from variable to array, see `read_mat5`.
 
     Raises:
         InputError: the file is missing, is of another kind, is cut off, or lacks a
-            variable; or SciPy is missing, as on a small device.
+            variable.
     """
-    require_package("scipy", f"The .mat file {str(path)!r}")
-    import scipy.io  # loaded where such a file is read
-
-    path = Path(path)
-    start = first_bytes(path, "MATLAB file that can be read", _NEWER_KINDS)
+    content, start = _content(path)
     try:
-        contents = scipy.io.loadmat(path, appendmat=False)
-    except (scipy.io.matlab.MatReadError, *_UNREADABLE) as error:
-        raise InputError(unreadable(path, start, error)) from error
-    check_variables(path, variables, [name for name in contents if not name.startswith("__")])
-    return {name: contents[name] for name in variables}
+        names, contents = mat5_names(content), read_mat5(content, variables)
+    except _UNREADABLE as error:
+        raise InputError(unreadable(Path(path), start, error)) from error
+    check_variables(Path(path), variables, names)
+    return contents
+
+
+def mat_variables(path: str | Path) -> list[str]:
+    """Lists the variables of a `.mat` file.
+
+    Args:
+        path: str or Path. A file of MATLAB's formats 5 to 7.2.
+
+    Returns:
+        list of str.
+
+    Raises:
+        InputError: the file is missing, is of another kind or is cut off.
+    """
+    content, start = _content(path)
+    try:
+        return mat5_names(content)
+    except _UNREADABLE as error:
+        raise InputError(unreadable(Path(path), start, error)) from error
+
+
+def _content(path: str | Path) -> tuple[bytes, bytes]:
+    start = first_bytes(Path(path), "MATLAB file that can be read", _NEWER_KINDS)
+    return Path(path).read_bytes(), start
 
 
 def first_bytes(path: Path, wanted: str, other_formats: Mapping[bytes, str]) -> bytes:

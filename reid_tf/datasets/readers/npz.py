@@ -1,5 +1,7 @@
 """NumPy's `.npz` files, and a sentence for what is saved under that name without being one."""
 
+import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -7,6 +9,23 @@ from pathlib import Path
 import numpy as np
 
 from reid_tf.errors import InputError
+
+# What NumPy and zipfile raise for files that end early, hold nonsense or claim more than there is memory for.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_npz(path: str | Path, arrays: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
@@ -35,7 +54,7 @@ def read_npz(path: str | Path, arrays: tuple[str, ...], optional: tuple[str, ...
         with np.load(path, allow_pickle=False) as file:
             found = sorted(file.files)
             contents = {name: file[name] for name in (*arrays, *optional) if name in found}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise InputError(f"{str(path)!r} cannot be read as an .npz file: {str(error).rstrip('.')}.") from error
     for name in arrays:
         if name not in contents:

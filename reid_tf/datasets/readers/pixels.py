@@ -1,35 +1,19 @@
 """From encoded image to pixels without TensorFlow, for machines that only embed: OpenCV decodes, NumPy resizes.
 
-`pipeline.decode` is the decoder wherever TensorFlow is installed. The resize here gives
-the same pixels. So does the decoder for lossless files; TensorFlow decodes JPEG by a
-faster transform, up to 15 grey values from this one.
+`pipeline.decode` is the decoder wherever TensorFlow is installed. Decoder and resize here
+give the same pixels, to the bit.
 """
 
 import functools
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from reid_tf.datasets.readers.encoded import read_encoded
+from reid_tf.datasets.readers.image_file import decode, not_an_image
 from reid_tf.errors import InputError
 
 ImageSize = tuple[int, int]
-
-
-def decode(encoded: bytes) -> np.ndarray | None:
-    """Decodes an image as it is stored: a note of the camera's orientation is ignored, as TensorFlow does.
-
-    Args:
-        encoded: bytes. The file's content.
-
-    Returns:
-        uint8 [height, width, 3], RGB; None where these are not the bytes of an image.
-    """
-    if not encoded:
-        return None
-    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return None if image is None else np.ascontiguousarray(image[..., ::-1])
 
 
 def resize(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
@@ -50,6 +34,25 @@ def resize(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     return np.rint(_interpolated(pixels, image_size) if grows else _filtered(pixels, image_size)).astype(np.uint8)
 
 
+def read_image(path: str) -> np.ndarray:
+    """Reads one image in its own size, as `pipeline.decode.read_image` does.
+
+    Args:
+        path: str. An image file, or a place in a prepared data set.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+
+    Raises:
+        InputError: the file is missing, is not an image or has too many pixels.
+    """
+    encoded = read_encoded([path])[0]
+    image = decode(encoded, f"The file {path!r}")
+    if image is None:
+        raise InputError(not_an_image(path, encoded))
+    return image
+
+
 def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
     """Reads images and brings them to one size, as `pipeline.decode.load_images` does.
 
@@ -61,15 +64,11 @@ def load_images(paths: Sequence[str], image_size: ImageSize) -> np.ndarray:
         uint8 [N, *image_size, 3], RGB.
 
     Raises:
-        InputError: a file is missing or is not an image.
+        InputError: a file is missing, is not an image or has too many pixels.
     """
     images = np.empty((len(paths), *image_size, 3), np.uint8)
     for position, path in enumerate(paths):
-        encoded = read_encoded([path])[0]
-        image = decode(encoded)
-        if image is None:
-            raise InputError(not_an_image(path, encoded))
-        images[position] = resize(image, image_size)
+        images[position] = resize(read_image(path), image_size)
     return images
 
 
@@ -124,11 +123,6 @@ def check_image(image: np.ndarray, position: int) -> np.ndarray:
             f"{position}."
         )
     return image.astype(np.float32)
-
-
-def not_an_image(path: str, encoded: bytes) -> str:
-    """Returns the sentence for a file that cannot be decoded."""
-    return f"The file {path!r} ({len(encoded)} bytes) is not a valid JPEG, PNG, BMP, GIF or WebP image."
 
 
 def _interpolated(pixels: np.ndarray, image_size: ImageSize) -> np.ndarray:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from reid_tf.datasets.readers.folders import image_names
+from reid_tf.datasets.readers.pixels import read_image
 from reid_tf.errors import InputError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".mpg", ".mpeg", ".m4v")
@@ -71,7 +72,4 @@ def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
                 f"The folder {str(folder)!r} with {len(names)} frames lacks frame {number} (counted from 0), but "
                 f"frames up to {wanted[-1]} are needed."
             )
-        frame = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
-        if frame is None:
-            raise InputError(f"The frame {str(folder / name)!r} cannot be read as an image.")
-        yield frame
+        yield read_image(str(folder / name))[..., ::-1]

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
+import tensorflow as tf
 
-from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime
+from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, Shape
+from reid_tf.encoder.runtimes.operations import check_operations
 from reid_tf.errors import InputError, one_line
+
+_NEEDED = ("embed_image", "serving_default")
 
 
 class SavedModelRuntime(ExportedRuntime):
@@ -17,41 +20,71 @@ class SavedModelRuntime(ExportedRuntime):
 
     Args:
         folder: Path. The version folder.
-        dim: int. Width of the embeddings.
+        identity: str, or None. As in `Runtime`.
+        flips: bool. As in `Runtime`.
 
     Raises:
-        InputError: the SavedModel is missing or broken.
+        InputError: the SavedModel is missing, broken or can do more than calculate, see
+            `check_operations`.
     """
 
-    def __init__(self, folder: Path, dim: int) -> None:
-        super().__init__(dim)
-        self._folder = folder
-        self._signatures = {"embedding": _Signature.load(folder, "embed_image")}
+    def __init__(self, folder: Path, identity: str | None = None, flips: bool = False) -> None:
+        super().__init__(identity, flips)
+        self._model = open_saved_model(folder)  # it holds the weights that the signatures use
+        self._signatures = self._model.signatures
 
-    def __call__(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> Arrays:
+    @property
+    def input_shapes(self) -> Mapping[str, Shape]:
+        """The shape of each input; images may have any size."""
+        inputs = self._signatures["embed_image"].structured_input_signature[1]
+        return {name: tuple(spec.shape) for name, spec in inputs.items()}
+
+    @property
+    def output_widths(self) -> Mapping[str, int]:
+        """The width of each output."""
+        signatures = {"embedding": "embed_image", "attributes": "attributes"}
+        return {
+            output: int(self._signatures[name].structured_outputs[output].shape[-1])
+            for output, name in signatures.items()
+            if name in self._signatures
+        }
+
+    def _run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> Arrays:
         """Runs one batch, which has the encoder's own size already."""
         return {name: self._output(name, inputs) for name in outputs}
 
     def _output(self, name: str, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         if name == "embedding":
-            return self._signatures[name](inputs)[name].numpy()
-        if name not in self._signatures:
-            self._signatures[name] = _Signature.load(self._folder, name)
+            return _called(self._signatures["embed_image"], inputs)[name].numpy()
         # This signature takes files alone; PNG keeps every pixel.
         encoded = [cv2.imencode(".png", image[..., ::-1])[1].tobytes() for image in inputs["image"]]
-        return self._signatures[name]({**inputs, "image": np.array(encoded, object)})[name].numpy()
+        return _called(self._signatures[name], {**inputs, "image": np.array(encoded, object)})[name].numpy()
 
 
-class _Signature(keras.layers.TFSMLayer):
-    """A signature that takes its inputs by name."""
+def open_saved_model(folder: Path) -> Any:
+    """Opens the SavedModel of an encoder.
 
-    @classmethod
-    def load(cls, folder: Path, name: str) -> "_Signature":
-        try:
-            return cls(str(folder), call_endpoint=name)
-        except (OSError, ValueError) as error:
-            reason = one_line(error).rstrip(".")
-            raise InputError(f"{str(folder)!r} is not a valid SavedModel of an encoder ({reason}).") from error
+    Args:
+        folder: Path. The version folder.
 
-    def call(self, inputs: Any) -> Any:
-        return self.call_endpoint_fn(**inputs)
+    Returns:
+        What `tf.saved_model.load` gives.
+
+    Raises:
+        InputError: the SavedModel is missing, broken or no encoder's, or can do more
+            than calculate.
+    """
+    check_operations(folder)
+    try:
+        model = tf.saved_model.load(str(folder))
+        for name in _NEEDED:
+            model.signatures[name]
+    except Exception as error:  # of a damaged file it can be anything
+        reason = one_line(error).rstrip(".")
+        raise InputError(f"{str(folder)!r} is not a valid SavedModel of an encoder ({reason}).") from error
+    return model
+
+
+def _called(signature: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
+    """What a signature answers; it takes its inputs by name."""
+    return signature(**{name: tf.constant(values) for name, values in inputs.items()})

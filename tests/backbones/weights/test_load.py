@@ -121,6 +121,7 @@ def test_no_published_weights_is_said(name, side, options):
         ("res2net101", {"group_width": 14}, r"res2net101_26w_4s\).*set group_width: 26\. Received: group_width=14\.$"),
         ("resnet18", {"stem": "light"}, r"torchvision's resnet18\).*set stem: imagenet\. Received: stem='light'\.$"),
         ("resnet18", {"width": 32}, r"torchvision's resnet18\).*set width: 64\. Received: width=32\.$"),
+        ("resnet50", {"width": 16}, r"ResNet-50, as.*set width: 64\. Received: width=16\.$"),
         ("resnet101", {"stride_on": "3x3"}, r"ResNet-101, as.*set stride_on: 1x1\. Received: stride_on='3x3'\.$"),
         (
             "vgg16",

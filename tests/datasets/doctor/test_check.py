@@ -12,6 +12,7 @@ from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
 from reid_tf.datasets.record import Record, ReIDDataset
 from tests.datasets.made_datasets import dataset_of, encoded_image, records_of
+from tests.datasets.made_files import bomb, lying, picture
 
 GOOD = {"train": [(1, 1), (1, 2), (2, 1), (2, 2)], "query": [(5, 1)], "gallery": [(5, 2), (0, 1)]}
 
@@ -49,6 +50,13 @@ def test_identities_in_train_and_test_are_errors():
     assert "2 identities of the training split are in the test splits too" in only(both)[1]
     named_as_text = dataclasses.replace(both, identity_names={5: "anna"})
     assert only(named_as_text)[1].endswith(": 0, anna.")
+
+
+def test_an_image_listed_for_two_people_is_an_error():
+    dataset = made()
+    torn = dataclasses.replace(dataset.train[0], identity=2)
+    findings = found(dataclasses.replace(dataset, train=(*dataset.train, torn)))
+    assert ("error", "1 image file listed for two people: train/000.jpg.") in findings
 
 
 def test_junk_is_an_error():
@@ -200,7 +208,7 @@ def test_bad_images_are_named(csv_root):
     assert problems == {
         "1 image missing: 0.jpg.",
         "2 images cut off or damaged: 1.jpg, 7.png.",
-        "1 image not an image file (JPEG, PNG, BMP or GIF): 2.jpg.",
+        "1 image not an image file (JPEG, PNG, BMP, GIF, WebP, TIFF): 2.jpg.",
         "1 image empty (0 bytes): 3.jpg.",
         "1 image unreadable: 4.jpg.",
     }
@@ -213,6 +221,20 @@ def test_more_than_ten_missing_images_are_counted(tmp_path):
     (missing,) = [sentence for sentence in sentences if "missing" in sentence]
     assert missing.startswith("13 images missing: ")
     assert missing.endswith("09.jpg and 3 more.")
+
+
+def test_lying_and_huge_images_are_counted(csv_root):
+    for index, kind in enumerate(("jpeg", "png", "webp", "tiff")):
+        (csv_root / f"{index}.jpg").write_bytes(lying(picture(index), kind, 6))
+    (csv_root / "4.jpg").write_bytes(lying(picture(4), "jpeg", 1))
+    sentences = [sentence for _, sentence in found(load_dataset("csv_table", str(csv_root)), read_images=True)]
+    assert len(sentences) == 1
+    assert sentences[0].startswith("4 images not stored upright (EXIF's orientation is not 1) and turned when read")
+    (csv_root / "5.jpg").write_bytes(bomb("gif"))
+    findings = found(load_dataset("csv_table", str(csv_root)), read_images=True)
+    assert ("error", "1 image has 529,000,000 pixels, more than the 25,000,000 allowed") in [
+        (severity, sentence.partition(" (")[0]) for severity, sentence in findings
+    ]
 
 
 def test_copies_of_one_image_in_two_splits_are_found(csv_root):

@@ -39,6 +39,28 @@ def test_wrong_cells_are_named(path):
         table.filled("name")
 
 
+def test_the_delimiter_is_the_one_that_gives_the_columns(path):
+    path.write_text("name;size, in cm\nx;1\n")
+    assert read_csv(path, ("name",)).header == ["name", "size, in cm"]
+    assert read_csv(path, ("size, in cm",), ";").column("name") == ["x"]
+    with pytest.raises(InputError, match=r"lacks the column 'weight'; its columns are: name, size, in cm"):
+        read_csv(path, ("name", "weight"))
+    path.write_text("1;2,5\n3;4,5\n")
+    assert read_csv(path, (), ";", header=("a", "b")).column("b") == ["2,5", "4,5"]
+    path.write_text("1\t2\n3\t4\n")
+    assert read_csv(path, (), header=("a", "b")).column("b") == ["2", "4"]
+
+
+def test_whole_numbers_are_exact(path):
+    for number, right in ((2**53 - 1, True), (2**53, False), (10**30, False)):
+        path.write_text(f"name,size\nx,{number}\n")
+        if right:
+            assert read_csv(path, ()).numbers("size", whole=True).tolist() == [number]
+        else:
+            with pytest.raises(InputError, match=f"column 'size': must be a whole number. Received: '{number}'"):
+                read_csv(path, ()).numbers("size", whole=True)
+
+
 def test_wrong_files_are_named(path):
     with pytest.raises(InputError, match=r"lacks the column 'weight'; its columns are: name, size"):
         read_csv(path, ("name", "weight"))

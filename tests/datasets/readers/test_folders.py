@@ -1,8 +1,11 @@
+import logging
+import os
 import re
 
 import pytest
 
-from reid_tf.datasets.readers.folders import contents, existing_root, find_root, image_names, read_folder
+from reid_tf.datasets.readers.folders import contents, existing_root, file_names, find_root, image_names, read_folder
+from reid_tf.datasets.readers.image_file import IMAGE_SUFFIXES
 from reid_tf.errors import InputError
 
 NAME = re.compile(r"(?P<identity>-1|\d+)_c(?P<camera>\d+)\.jpg")
@@ -20,6 +23,51 @@ def test_only_images_count(tmp_path, write_images):
     (tmp_path / "c.JPEG").write_bytes(b"")
     (tmp_path / "readme.txt").write_text("no image")
     assert image_names(tmp_path) == ["a.jpg", "b.png", "c.JPEG"]
+
+
+def test_every_type_that_is_decoded_is_listed(tmp_path):
+    for suffix in IMAGE_SUFFIXES:
+        (tmp_path / f"a{suffix.upper()}").touch()
+        (tmp_path / f"a{suffix}").touch()
+    assert len(image_names(tmp_path)) == 2 * len(IMAGE_SUFFIXES)
+
+
+def test_what_is_passed_over_is_counted_by_kind(tmp_path, write_images, caplog):
+    write_images(tmp_path, ["a.jpg", "sub/b.jpg"])
+    left_over = ("Thumbs.db", "desktop.ini", ".DS_Store", "._a.jpg", "__MACOSX/._a.jpg", "@eaDir/a.jpg", ".git/a.jpg")
+    for name in (*left_over, "landmarks.npz", "crops.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert image_names(tmp_path, subfolders=True) == ["a.jpg", "sub/b.jpg"]
+    assert not caplog.records
+    for name in ("notes.txt", "sub/more.TXT", "c.heic", "README"):
+        (tmp_path / name).touch()
+    assert image_names(tmp_path, subfolders=True) == ["a.jpg", "sub/b.jpg"]
+    assert image_names(tmp_path) == ["a.jpg"]
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == f"Passed over in {tmp_path}, as no images: 1 .heic, 2 .txt, 1 without a suffix."
+    assert second == f"Passed over in {tmp_path}, as no images: 1 .heic, 1 .txt, 1 folder, 1 without a suffix."
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_links_are_followed_and_every_folder_is_read_once(tmp_path, write_images):
+    write_images(tmp_path, ["here/z/a.jpg", "elsewhere/b.jpg"])
+    here = tmp_path / "here"
+    (here / "link").symlink_to(tmp_path / "elsewhere")
+    (here / "again").symlink_to(here / "z")  # its own name goes before a link's
+    (here / "z" / "up").symlink_to(here)
+    (tmp_path / "elsewhere" / "round").symlink_to(here / "link")
+    (here / "c.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
+    assert image_names(here, subfolders=True) == ["c.jpg", "link/b.jpg", "z/a.jpg"]
+    (here / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")  # an image that cannot be read will be named
+    assert file_names(here)[1] == "gone.jpg"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.raises(InputError, match=r"The folder '.*locked.' cannot be read: Permission denied"):
+        image_names(tmp_path, subfolders=True)
 
 
 def test_an_image_that_is_named_otherwise_is_not_left_out_silently(tmp_path, write_images):

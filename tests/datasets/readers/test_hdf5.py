@@ -1,9 +1,12 @@
+import json
+import zipfile
+
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 
-from reid_tf.datasets.readers.hdf5 import open_hdf5_mat
+from reid_tf.datasets.readers.hdf5 import open_hdf5_mat, refuse_other_files
 from reid_tf.errors import InputError
 
 
@@ -103,3 +106,120 @@ def test_a_real_file(real_data):
     path = real_data / "market1501-body-point" / "market1501_14point_train.mat"
     with open_hdf5_mat(path, ("pp",)) as opened:
         assert opened.read("pp").shape == (28, 12936)
+
+
+def secret(folder):
+    path = folder / "secret.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((3, 2))
+    return path
+
+
+def external_link(file, folder):
+    file["elsewhere"] = h5py.ExternalLink(secret(folder), "layers/dense/vars/0")
+
+
+def external_storage(file, folder):
+    file.create_dataset("layers/stored", (4,), "u1", external=[(folder / "secret.h5", 0, 4)])
+
+
+def virtual(file, folder):
+    layout = h5py.VirtualLayout((3, 2), "f8")
+    layout[:] = h5py.VirtualSource(secret(folder), "layers/dense/vars/0", (3, 2))
+    file.create_virtual_dataset("layers/deep/inside", layout)
+
+
+def soft_link(file, folder):
+    external_link(file, folder)
+    file["a/b"] = h5py.SoftLink("/elsewhere")
+
+
+ELSEWHERE = [external_link, external_storage, virtual, soft_link]
+
+
+@pytest.mark.parametrize("wrap", ["weights", "archive", "compressed archive", "both at once"])
+@pytest.mark.parametrize("make", ELSEWHERE)
+def test_weights_and_models_that_name_other_files_are_refused(make, wrap, tmp_path):
+    path = tmp_path / "model.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/own"] = np.ones(3)
+        file["layers/again"] = file["layers"]  # a circle
+    refuse_other_files(path)
+    with h5py.File(path, "a") as file:
+        make(file, tmp_path)
+    if "archive" in wrap:
+        kind = zipfile.ZIP_DEFLATED if "compressed" in wrap else zipfile.ZIP_STORED
+        with zipfile.ZipFile(tmp_path / "model.keras", "w", kind) as archive:
+            archive.write(path, path.name)
+        path = tmp_path / "model.keras"
+    elif wrap == "both at once":
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("a.txt", "")
+    with pytest.raises(InputError, match=rf"'.*{path.name}' must hold its data itself, and names another file"):
+        refuse_other_files(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n" + bytes(99)])
+def test_what_is_no_hdf5_file_passes_to_its_reader(content, tmp_path):
+    (tmp_path / "a.h5").write_bytes(content)
+    refuse_other_files(tmp_path / "a.h5")
+    refuse_other_files(tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize("make", ELSEWHERE)
+def test_a_mat_file_that_names_other_files_is_refused(make, tmp_path):
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        make(file, tmp_path)
+        found = list(file)
+    with pytest.raises(InputError, match=r"'.*a.mat' must hold its data itself"), open_hdf5_mat(path, ()) as mat:
+        for name in found:
+            mat.read("layers/stored" if make is external_storage else "layers/deep/inside" if make is virtual else name)
+
+
+def test_arrays_that_claim_more_than_is_stored_are_damaged(tmp_path):
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("much", (10**6, 10**6), "f8", chunks=(100, 100), compression="gzip")
+        file["empty"] = np.array([10**6, 10**6])
+        file["empty"].attrs["MATLAB_empty"] = np.uint8(1)
+    with open_hdf5_mat(path, ()) as mat:
+        for name, message in (("much", "bytes are claimed, and 0 stored"), ("empty", "an empty array has the lengths")):
+            with pytest.raises(InputError, match=f"damaged at '{name}' .*{message}"):
+                mat.read(name)
+
+
+@pytest.mark.parametrize(
+    "door", ["model", "encoder", "verifier", "detector", "initial weights", "backbone", "checkpoint"]
+)
+def test_every_door_for_weights_and_models_refuses_such_a_file(door, tmp_path):
+    import keras
+
+    from reid_tf.backbones.weights.load import load_weights
+    from reid_tf.encoder.load import load_encoder
+    from reid_tf.encoder.verifier import load_verifier
+    from reid_tf.pose.cpm import cpm
+    from reid_tf.training import callbacks, experiment, saved
+
+    weights = tmp_path / "a.weights.h5"
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="tiny")
+    model.save_weights(weights)
+    with h5py.File(weights, "a") as file:
+        external_link(file, tmp_path)
+    for name in ("model.keras", "encoder.keras", "verifier.keras"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.write(weights, "model.weights.h5")
+    described = {"inputs": {"image": "image"}, "image_size": [32, 16], "distance": "cosine", "flip": False, "dim": 3}
+    manifest = {"encoder": {**described, "attributes": None, "normalize": True}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    doors = {
+        "model": lambda: saved.load_model(tmp_path / "model.keras"),
+        "encoder": lambda: load_encoder(tmp_path),
+        "verifier": lambda: load_verifier(tmp_path),
+        "detector": lambda: cpm(run=str(tmp_path / "model.keras")),
+        "initial weights": lambda: experiment._load_initial_weights(model, str(weights)),
+        "backbone": lambda: load_weights(model, str(weights)),
+        "checkpoint": lambda: callbacks._load(model, weights),
+    }
+    with pytest.raises(InputError, match="must hold its data itself, and names another file or place at 'elsewhere'"):
+        doors[door]()

@@ -1,12 +1,12 @@
 """Pixels without TensorFlow against those of `pipeline.decode`."""
 
-import cv2
 import numpy as np
 import pytest
 
 from reid_tf.datasets.readers import pixels
 from reid_tf.errors import InputError
 from reid_tf.pipeline import decode
+from tests.datasets.made_files import bomb, file_of, lying
 
 # Growing, shrinking, both at once, one row, one column, whole multiples, and the size itself.
 SIZES = [(7, 5), (200, 90), (20, 90), (90, 20), (1, 40), (40, 1), (64, 32), (16, 8), (32, 16), (333, 217)]
@@ -32,13 +32,18 @@ def test_float_images_and_the_size_itself():
     )
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".jpg"])
-def test_decoded_as_tensorflow_does(tmp_path, suffix):
-    """Lossless files to the bit; JPEG as near as two transforms of one smooth picture are."""
-    path = str(tmp_path / f"a{suffix}")
-    cv2.imwrite(path, cv2.resize(picture(5, 3), (30, 50), interpolation=cv2.INTER_CUBIC))
-    ours, theirs = (reader.load_images([path], (50, 30)).astype(int) for reader in (pixels, decode))
-    assert np.abs(ours - theirs).max() <= (15 if suffix == ".jpg" else 0)
+@pytest.mark.parametrize("kind", ["jpeg", "png", "bmp", "gif", "webp", "tiff"])
+def test_decoded_as_tensorflow_does(tmp_path, kind):
+    """To the bit, JPEG too, grey and coloured, upright and lying."""
+    images = {"plain": file_of(picture(50, 30), kind), "grey": file_of(picture(50, 30)[..., 0], kind)}
+    if kind not in ("bmp", "gif"):
+        images |= {f"lying{orientation}": lying(picture(50, 30), kind, orientation) for orientation in (0, 2, 6, 7, 9)}
+    for name, content in images.items():
+        (tmp_path / name).write_bytes(content)
+    paths = [str(tmp_path / name) for name in images]
+    for path in paths:
+        np.testing.assert_array_equal(pixels.read_image(path), decode.read_image(path))
+    np.testing.assert_array_equal(pixels.load_images(paths, (32, 16)), decode.load_images(paths, (32, 16)))
 
 
 def test_what_is_no_image_is_named(tmp_path):
@@ -48,3 +53,16 @@ def test_what_is_no_image_is_named(tmp_path):
             pixels.load_images([str(tmp_path / name)], (4, 4))
     with pytest.raises(InputError, match=r"shape \(4, 4\) for image 1"):
         pixels.resize_images([picture(4, 4), np.zeros((4, 4), np.uint8)], (4, 4))
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "gif", "webp", "tif"])
+def test_both_readers_refuse_an_image_with_too_many_pixels(kind, tmp_path):
+    path = tmp_path / f"bomb.{kind}"
+    path.write_bytes(bomb(kind))
+    message = (
+        rf"The file '.*bomb\.{kind}' has \d+,000,000 pixels, more than the 25,000,000 allowed \(REID_TF_MAX_PIXELS"
+    )
+    for reader in (pixels, decode):
+        for read in (reader.read_image, lambda name, reader=reader: reader.load_images([name], (4, 4))):
+            with pytest.raises(InputError, match=message):
+                read(str(path))
