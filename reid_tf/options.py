@@ -84,10 +84,10 @@ class Within:
 
     def __str__(self) -> str:
         if self.above is not None:
-            return f"above {self.above:g}" + ("" if self.most is None else f" and at most {self.most:g}")
+            return f"above {self.above}" + ("" if self.most is None else f" and at most {self.most}")
         if self.most is None:
-            return f"at least {self.least:g}"
-        return f"between {self.least:g} and {self.most:g}"
+            return f"at least {self.least}"
+        return f"between {self.least} and {self.most}"
 
     def check(self, value: Any) -> Any:
         """Returns the number; one outside raises `ValueError`."""

@@ -23,7 +23,7 @@ DRAWING_VERSION = (
 )
 
 _LOG = logging.getLogger(__name__)
-_LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2, "twins": 1, "seed": 0}
+_LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2}
 
 
 @DATASETS.register("synthetic")
