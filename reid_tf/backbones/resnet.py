@@ -245,7 +245,7 @@ def bottleneck_resnet(
 def resnet50(
     image_size: tuple[int, int],
     *,
-    width: int = 64,
+    width: Count = 64,
     last_stride: Literal[1, 2] = 2,
     stride_on: StrideOn = "1x1",
     weights: str | None = None,
@@ -286,7 +286,7 @@ def resnet50(
 def resnet101(
     image_size: tuple[int, int],
     *,
-    width: int = 64,
+    width: Count = 64,
     last_stride: Literal[1, 2] = 2,
     stride_on: StrideOn = "1x1",
     weights: str | None = None,
