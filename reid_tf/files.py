@@ -34,6 +34,22 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _held: set[tuple[int, Path]] = set()  # what the threads of this process have claimed
 
 
+def user_path(path: str | Path, instead: str) -> Path:
+    """Returns a path in which `~` stands for the user's home folder.
+
+    Args:
+        path: str or Path.
+        instead: str. What to do where there is no home folder.
+
+    Raises:
+        InputError: there is none, as in some containers.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{str(path)!r} needs a home folder, and this user has none: {instead}.") from error
+
+
 def check_output(path: str | Path, folder: bool = False) -> Path:
     """Says before the work what would keep its result from being written.
 

@@ -84,10 +84,10 @@ class Within:
 
     def __str__(self) -> str:
         if self.above is not None:
-            return f"above {self.above:.15g}" + ("" if self.most is None else f" and at most {self.most:.15g}")
+            return f"above {self.above}" + ("" if self.most is None else f" and at most {self.most}")
         if self.most is None:
-            return f"at least {self.least:.15g}"
-        return f"between {self.least:.15g} and {self.most:.15g}"
+            return f"at least {self.least}"
+        return f"between {self.least} and {self.most}"
 
     def check(self, value: Any) -> Any:
         """Returns the number; one outside raises `ValueError`."""

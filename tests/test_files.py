@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from reid_tf import files
+from reid_tf.backbones.weights.download import cache_folder
+from reid_tf.backbones.weights.state_dict import read_state_dict
+from reid_tf.datasets.load import load_dataset
 from reid_tf.errors import InputError
 from reid_tf.files import (
     WeightsInMemory,
@@ -245,3 +248,18 @@ def test_weights_in_memory_are_the_file_that_keras_writes_and_a_full_disk_keeps_
     model.load_weights(old)
     for array, loaded in zip(first, model.get_weights(), strict=True):
         np.testing.assert_array_equal(array, loaded)
+
+
+def test_without_a_home_folder_a_sentence_names_the_variable(monkeypatch):
+    def nobody(_):
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    for variable in ("HOME", "REID_TF_CACHE", "KERAS_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(InputError, match=r"'~/.cache/reid_tf' needs a home folder, .* variable REID_TF_CACHE"):
+        load_dataset("synthetic")
+    with pytest.raises(InputError, match=r"'~/.keras' needs a home folder, .* variable KERAS_HOME"):
+        cache_folder()
+    with pytest.raises(InputError, match=r"'~/a.pth' needs a home folder, .*: give the whole path"):
+        read_state_dict("~/a.pth")

@@ -13,7 +13,6 @@ import argparse
 
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
-from reid_tf.options import whole_number
 
 
 def main() -> None:
@@ -79,12 +78,13 @@ def parse() -> argparse.Namespace:
     command_line.add_output(
         parser, "--ranked", metavar="TXT_OR_JSONL", help="also write the images that are most like each of --queries"
     )
-    parser.add_argument("--k", type=int, default=50, help="images per ranked list (default: %(default)s)")
+    parser.add_argument(
+        "--k", type=command_line.COUNT, default=50, help="images per ranked list (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     if (arguments.queries is None) != (arguments.ranked is None):
         raise InputError(
             f"Ranked lists need both --queries and --ranked. Received: --queries {arguments.queries} and "
             f"--ranked {arguments.ranked}."
         )
-    whole_number("--k", arguments.k)
     return arguments

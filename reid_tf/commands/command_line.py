@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import difflib
 import logging
+import math
 import os
 import re
 import shlex
@@ -23,6 +24,7 @@ from reid_tf.config import ExperimentConfig, check_new_run, load_config
 from reid_tf.config_file import read_value
 from reid_tf.errors import InputError
 from reid_tf.files import check_output
+from reid_tf.options import Within
 from reid_tf.registry import DATASETS, MODELS
 
 if TYPE_CHECKING:
@@ -42,6 +44,30 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def number(kind: type[int] | type[float], bounds: Within = Within()) -> Callable[[str], int | float]:  # noqa: B008
+    """Returns the `type` of an argument that takes a finite number within bounds."""
+
+    def read(text: str) -> int | float:
+        try:
+            value = kind(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"it must be a number. Received: {text!r}") from error
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"it must be finite. Received: {text}")
+        try:
+            bounds.check(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return value
+
+    return read
+
+
+COUNT = number(int, Within(1))
+WHOLE = number(int, Within(0))
+NOT_NEGATIVE = number(float, Within(0))
 
 
 def add_output(arguments: argparse.ArgumentParser, flag: str, *, folder: bool = False, **options: Any) -> None:

@@ -32,7 +32,11 @@ def main() -> None:
         parser, "--out", required=True, metavar="FILE", help="the .weights.h5 (detector: .keras) file to write"
     )
     parser.add_argument(
-        "--image-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of a detector (default: 368 184)"
+        "--image-size",
+        type=command_line.COUNT,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="of a detector (default: 368 184)",
     )
     command_line.add_output(
         parser, "--report", metavar="TXT", help="write what became of every tensor, even where they do not fit"

@@ -26,7 +26,9 @@ def main() -> None:
     command_line.add_encoder_arguments(parser)
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--protocol", choices=get_args(Protocol), help="default: the run's own")
-    parser.add_argument("--draws", type=int, metavar="N", help="how often cuhk03_single_shot draws a gallery")
+    parser.add_argument(
+        "--draws", type=command_line.COUNT, metavar="N", help="how often cuhk03_single_shot draws a gallery"
+    )
     parser.add_argument("--distance", choices=tuple(DISTANCES), help="default: the run's own")
     parser.add_argument(
         "--multi-query", choices=("mean", "max"), help="pool all images of a query's identity and camera"

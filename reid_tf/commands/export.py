@@ -21,30 +21,32 @@ def main() -> None:
     )
     parser.add_argument("--normalize", action="store_true", help="scale embeddings to unit length")
     command_line.add_data_argument(parser)
-    parser.add_argument("--max-images", type=int, default=1000, metavar="N", help="images compared (%(default)s)")
+    parser.add_argument(
+        "--max-images", type=command_line.COUNT, default=1000, metavar="N", help="images compared (%(default)s)"
+    )
     parser.add_argument(
         "--representative-images",
-        type=int,
+        type=command_line.WHOLE,
         default=128,
         metavar="N",
         help="training images that litert-int8 is quantised with (%(default)s)",
     )
     parser.add_argument(
         "--max-pixels",
-        type=int,
+        type=command_line.COUNT,
         default=25_000_000,
         metavar="N",
         help="pixels of the largest image that savedmodel decodes (%(default)s)",
     )
     parser.add_argument(
         "--max-difference",
-        type=float,
+        type=command_line.NOT_NEGATIVE,
         metavar="SHARE",
         help="largest difference of an embedding, as a share of the mean length (default: 0.001)",
     )
     parser.add_argument(
         "--max-points-lost",
-        type=float,
+        type=command_line.NOT_NEGATIVE,
         metavar="POINTS",
         help="largest loss of mAP (default: 0.1, or 1 in 8 or 16 bits)",
     )

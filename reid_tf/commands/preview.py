@@ -13,7 +13,6 @@ from reid_tf.commands import command_line
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.record import Record, ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
-from reid_tf.options import whole_number
 
 
 def main() -> None:
@@ -24,10 +23,11 @@ def main() -> None:
     command_line.add_experiment_arguments(parser)
     command_line.add_dataset_arguments(parser, default=None)
     parser.add_argument("--split", default="train", help="split that samples are drawn from (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=32, help="images to draw (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples (default: %(default)s)")
+    parser.add_argument("--images", type=command_line.COUNT, default=32, help="images to draw (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=command_line.WHOLE, default=0, help="seed of the choice of samples (default: %(default)s)"
+    )
     arguments = command_line.parse_with_overrides(parser)
-    whole_number("--images", arguments.images)
     images, captions, originals = batch(arguments) if arguments.what == "batch" else (*samples(arguments), None)
 
     from reid_tf.report.image_grid import image_grid

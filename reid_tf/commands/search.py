@@ -16,7 +16,6 @@ import numpy as np
 
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
-from reid_tf.options import whole_number
 
 if TYPE_CHECKING:
     from reid_tf.datasets.attributes.coding import AttributeCoding
@@ -93,7 +92,7 @@ def parse() -> argparse.Namespace:
         metavar="GROUP=CLASS",
         help="attributes wanted, such as: gender=female upper_colour=red backpack=yes",
     )
-    parser.add_argument("--k", type=int, default=50, help="images per list (default: %(default)s)")
+    parser.add_argument("--k", type=command_line.COUNT, default=50, help="images per list (default: %(default)s)")
     command_line.add_output(parser, "--out", required=True, metavar="TXT_OR_JSONL", help="the file to write")
     command_line.add_output(
         parser, "--picture", metavar="PNG", help="also draw the first 10 results of the first 8 lists"
@@ -108,7 +107,6 @@ def parse() -> argparse.Namespace:
             f"--attributes needs the gallery's images, as an .npz file holds no attributes. "
             f"Received: {arguments.gallery!r}."
         )
-    whole_number("--k", arguments.k)
     if arguments.picture and Path(arguments.picture).suffix.lower() != ".png":
         raise InputError(f"--picture must be a .png file. Received: {arguments.picture!r}.")
     return arguments

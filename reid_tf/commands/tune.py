@@ -20,7 +20,9 @@ def main() -> None:
     parser.add_argument(
         "--config", required=True, metavar="YAML", help="a tuning file, such as those in configs/tuning/"
     )
-    parser.add_argument("--trials", required=True, type=int, metavar="N", help="trials of the whole search")
+    parser.add_argument(
+        "--trials", required=True, type=command_line.COUNT, metavar="N", help="trials of the whole search"
+    )
     parser.add_argument(
         "--method", default="random", metavar="NAME", help="random, bayesian or hyperband (default: %(default)s)"
     )

@@ -12,7 +12,7 @@ from reid_tf.datasets.pedestrians.population import Parameters
 from reid_tf.datasets.pedestrians.writing import write_pedestrians
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
-from reid_tf.files import made_once, write_json
+from reid_tf.files import made_once, user_path, write_json
 from reid_tf.options import Count, Whole
 from reid_tf.registry import DATASETS
 
@@ -23,7 +23,7 @@ DRAWING_VERSION = (
 )
 
 _LOG = logging.getLogger(__name__)
-_LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2, "twins": 1, "seed": 0}
+_LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2}
 
 
 @DATASETS.register("synthetic")
@@ -93,7 +93,12 @@ def _check(parameters: Parameters) -> None:
 
 def _cache(root: str | None) -> Path:
     if root is None:
-        root = os.environ.get(CACHE_VARIABLE) or str(Path("~/.cache/reid_tf").expanduser())
+        root = str(
+            user_path(
+                os.environ.get(CACHE_VARIABLE) or "~/.cache/reid_tf",
+                f"name a folder with the environment variable {CACHE_VARIABLE}, or with --data",
+            )
+        )
     if Path(root).is_file():
         raise InputError(f"The cache of the synthetic pedestrians must be a folder. Received the file {root!r}.")
     return Path(root)

@@ -24,7 +24,7 @@ def cpm(
     *,
     stages: Count = 6,
     width: Count = 128,
-    refinement_convolutions: Whole = 5,
+    refinement_convolutions: Count = 5,
     refinement_kernel: Count = 7,
     feature_channels: tuple[Count, ...] | None = None,
     first_stage_width: Count | None = None,
@@ -82,12 +82,8 @@ def cpm(
         Wei et al., Convolutional Pose Machines; Cao et al., Realtime Multi-Person 2D
         Pose Estimation using Part Affinity Fields (the sizes of the convolutions).
     """
-    for option, count in (("stages", stages), ("width", width), ("refinement_convolutions", refinement_convolutions)):
-        require_positive(count, option)
     if refinement_kernel < 1 or refinement_kernel % 2 == 0:
         raise InputError(f"refinement_kernel must be odd. Received: refinement_kernel={refinement_kernel}.")
-    if affinity_fields < 0:
-        raise InputError(f"affinity_fields must be at least 0. Received: affinity_fields={affinity_fields}.")
     image = keras.Input(backbone.input_shape[1:], name="image")
     # Every stage reads these again: as wide as the stages are, whatever the backbone.
     features = backbone(image)

@@ -16,6 +16,7 @@ from reid_tf.retrieval.fingerprint import Fingerprint
 from reid_tf.schema import of_fields
 
 CALIBRATION_FILE = "calibration.json"
+_LARGEST = {"cosine": 2.00001}  # 2 and what rounding may add
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Calibration:
             files of version 0.1.0.
 
     Raises:
-        InputError: the distance is unknown, a number is not finite, or the rate is
-            outside (0, 1).
+        InputError: the distance is unknown, a number is not finite, the rate is outside
+            (0, 1), the slope not positive, or the threshold no distance.
     """
 
     distance: str
@@ -56,6 +57,16 @@ class Calibration:
         numbers = {name: getattr(self, name) for name in ("threshold", "slope", "intercept")}
         if not np.isfinite([*numbers.values()]).all():
             raise InputError(f"A calibration's threshold, slope and intercept must be finite. Received: {numbers}.")
+        if self.slope <= 0:
+            raise InputError(
+                f"A calibration's slope must be above 0, as images of one person are nearer. Received: {self.slope:g}."
+            )
+        largest = _LARGEST.get(self.distance, float(np.finfo(np.float32).max))
+        if not 0 <= self.threshold <= largest:
+            raise InputError(
+                f"A calibration's threshold must be a {self.distance} distance, between 0 and {largest:.5g}. "
+                f"Received: {self.threshold:g}."
+            )
 
     def same(self, distances: np.ndarray) -> np.ndarray:
         """Decides which distances are those of one person.

@@ -9,6 +9,7 @@ from reid_tf.config import ExperimentConfig
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.summary import data_hash
 from reid_tf.errors import InputError
+from reid_tf.files import user_path
 from reid_tf.training.run_directory import RunDirectory, check_same_data, check_same_recipe
 
 
@@ -44,7 +45,7 @@ def check_files(configs: Sequence[ExperimentConfig]) -> None:
         InputError: a weights file is missing, or a data set cannot be read.
     """
     for path in {path for config in configs for path in (config.backbone.get("weights"), config.initial_weights)}:
-        if path not in (None, "imagenet") and not Path(path).expanduser().is_file():
+        if path not in (None, "imagenet") and not user_path(path, "give the whole path").is_file():
             raise InputError(f"The runs begin with a weights file that does not exist. Received: {path!r}.")
     for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
         load_dataset(**json.loads(text))

@@ -47,13 +47,26 @@ class RunDirectory:
             folder.mkdir(parents=True, exist_ok=True)
         self._begun = self.path.stat()
 
-    def check(self) -> None:
-        """Raises an `InputError` where the folder has been moved or removed since `make()`."""
+    def check(self, files: Iterable[str] = ()) -> None:
+        """Makes sure that nobody has moved or removed the folder since `make()`.
+
+        Args:
+            files: names of files that must be in it.
+
+        Raises:
+            InputError: the folder or a file is gone.
+        """
         if self._begun and not (self.path.exists() and os.path.samestat(self._begun, self.path.stat())):
             raise InputError(
                 f"The folder that the run writes, {str(self.path)!r}, was moved or removed meanwhile: put it back and "
                 "go on with --resume, or begin again."
             )
+        for name in files:
+            if not (self.path / name).is_file():
+                raise InputError(
+                    f"The run cannot be finished, as {str(self.path / name)!r} was removed or moved meanwhile: put it "
+                    "back and go on with --resume, or begin again."
+                )
 
     @property
     def checkpoints(self) -> Path:
@@ -84,13 +97,7 @@ class RunDirectory:
         Raises:
             InputError: one is not there, or the folder has been moved or removed.
         """
-        self.check()
-        for name in files:
-            if not (self.path / name).is_file():
-                raise InputError(
-                    f"The run cannot be finished, as {str(self.path / name)!r} was removed or moved meanwhile: put it "
-                    "back and go on with --resume, or begin again."
-                )
+        self.check(files)
         os.replace(self.path, self.final)
         return self.final
 

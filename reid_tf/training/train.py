@@ -80,6 +80,7 @@ def _train(fitting: Fitting) -> TrainingResult:
     judgement = evaluation.judge(references, run)
     learning_curves(run.report / "learning_curves.png", history)
     write_json(run.path / "metrics.json", {**judgement.figures, "references": references})
+    run.check(models)
     write_json(run.path / MANIFEST_FILE, {**fitting.manifest(), "checksums": checksums(run.path, models)})
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
     finished = run.finish([*RUN_FILES, "metrics.json", *models])

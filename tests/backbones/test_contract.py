@@ -186,12 +186,15 @@ def test_registry_names_a_wrong_option(component, message):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        ({"name": "tiny", "width": 0}, "above 0.*width=0"),
-        ({"name": "resnet18", "width": -8}, "above 0.*width=-8"),
+        ({"name": "tiny", "width": 0}, "'width' .* at least 1. Received: 0"),
+        ({"name": "resnet18", "width": -8}, "'width' .* at least 1. Received: -8"),
         ({"name": "pose_inception", "width": 0.0}, "above 0.*width=0.0"),
         ({"name": "caffenet", "width_multiplier": 0.0}, "above 0.*width_multiplier=0.0"),
         ({"name": "vgg_front", "stackwise_channels": [4, 8]}, r"channels for each.*stackwise_channels=\(4, 8\)"),
-        ({"name": "vgg_front", "stackwise_num_convolutions": [0] * 4}, "above 0.*stackwise_num_convolutions=0"),
+        (
+            {"name": "vgg_front", "stackwise_num_convolutions": [0] * 4},
+            "convolutions' .* at least 1. Received: 0",
+        ),
         ({"name": "vgg16", "dropout": 1.0, "width_multiplier": 0.05}, "dropout.*below 1.*dropout=1.0"),
         ({"name": "caffenet", "dropout": -0.1, "width_multiplier": 0.05}, "dropout.*at least 0.*dropout=-0.1"),
     ],

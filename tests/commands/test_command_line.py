@@ -112,3 +112,42 @@ def test_a_stopped_training_says_how_it_goes_on(run, tmp_path, monkeypatch, epoc
     result = run("train", *words[words.index("--model") :])
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "runs" / "multitask_synthetic" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("search", "--run", "r", "--gallery", "g", "--query", "q", "--out", "o", "--k", "-1"),
+            "--k: it must be at least",
+        ),
+        (("export", "--run", "r", "--format", "onnx", "--max-images", "0"), "--max-images: it must be at least 1"),
+        (("export", "--run", "r", "--format", "onnx", "--max-points-lost", "nan"), "it must be finite. Received: nan"),
+        (("export", "--run", "r", "--format", "onnx", "--max-difference", "-1"), "it must be at least 0. Received: -1"),
+        (("calibrate", "--run", "r", "--false-accept-rate", "nan"), "between 0 and 1, both excluded. Received: nan"),
+        (("preview", "--what", "samples", "--out", "o", "--seed", "-1"), "--seed: it must be at least 0. Received: -1"),
+        (
+            ("tune", "--config", "c", "--out", "o", "--trials", "many"),
+            "--trials: it must be a number. Received: 'many'",
+        ),
+        (("train", "--model", "multitask", "--set", "schedule.warmup_epochs=1000"), "warmup_epochs' must be at most"),
+        (("train", "--model", "multitask", "--set", "seed=-1"), "it must be between 0 and 4294967295. Received: -1"),
+        (("train", "--model", "multitask", "--set", "seed=4294967296"), "must be between 0 and 4294967295"),
+        (
+            ("train", "--model", "multitask", "--set", "load_size=[0,0]"),
+            "'load_size'][0] is wrong: it must be at least 1",
+        ),
+        (("train", "--model", "multitask", "--set", "optimizer.learning_rate=.inf"), "should be a finite number"),
+        (
+            ("train", "--model", "multitask", "--set", "evaluation.ranked_lists=-1"),
+            "it must be at least 1. Received: -1",
+        ),
+        (("train", "--model", "multitask", "--set", "model.name=[1]"), "name of the model must be text. Received: [1]"),
+        (("train", "--model", "multitask", "--set", "loss_weights.identity_a=.nan"), "should be a finite number"),
+        (("train", "--model", "multitask", "--set", "stages=[{name: a, share: .nan}]"), "should be a finite number"),
+    ],
+)
+def test_senseless_numbers_are_a_sentence(run, words, sentence):
+    result = run(*words)
+    assert result.returncode == 2
+    assert sentence in result.stderr

@@ -188,7 +188,7 @@ def test_landmarks_by_crop(root):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"every": 0}, "every must be at least 1. Received: every=0"),
+        ({"every": 0}, "'every' .* must be at least 1. Received: 0"),
         ({"quality": 101}, "quality must be at most 100. Received: quality=101"),
         ({"train_share": 1.0}, "train_share must be at least 0 and less than 1. Received: train_share=1.0"),
         ({"query_share": 0.0}, "query_share must be between 0 and 1, both excluded. Received: query_share=0.0"),

@@ -48,5 +48,5 @@ def test_joint_accuracy_is_an_images_right_answers_over_all():
 def test_what_is_wrong_is_named():
     with pytest.raises(InputError, match="'attribute' learns from attribute labels.*attribute_schema=None"):
         build("attribute", schema=None)
-    with pytest.raises(InputError, match="dimensions of an embedding must be at least 1. Received: 0"):
+    with pytest.raises(InputError, match="'feature_dim' .* must be at least 1. Received: 0"):
         build("attribute", feature_dim=0)

@@ -160,9 +160,8 @@ def test_saved_with_its_fork(tmp_path):
     ("options", "message"),
     [
         ({"alpha": -0.1}, "alpha must not be negative. Received: alpha=-0.1"),
-        ({"alpha": float("nan")}, "alpha must not be negative. Received: alpha=nan"),
         ({"embedding_dim": 0}, "must be at least 1. Received: 0"),
-        ({"attribute_parts": True, "part_grid": [0, 2]}, r"at least 1, \(rows, columns\). Received: grid=\(0, 2\)"),
+        ({"attribute_parts": True, "part_grid": [0, 2]}, "'part_grid' .* must be at least 1. Received: 0"),
         ({"shared_layers": 3}, "shared_layers must be 1 to 2, .* Received: 3"),
         (
             {"triplet": {"reduction": "mean"}},

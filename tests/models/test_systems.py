@@ -132,7 +132,7 @@ def test_batches_of_the_wrong_form():
 
 
 def test_no_embedding_dimensions():
-    with pytest.raises(InputError, match="dimensions of an embedding must be at least 1. Received: 0"):
+    with pytest.raises(InputError, match="'embedding_dim' .* must be at least 1. Received: 0"):
         build("multitask", embedding_dim=0)
 
 

@@ -97,7 +97,7 @@ def test_replicas_get_equal_shares_of_full_batches(name):
 @pytest.mark.parametrize("batch_size", [0, 301])
 @pytest.mark.parametrize("name", ["images", "pairs"])
 def test_an_impossible_batch_size_is_refused(name, batch_size):
-    with pytest.raises(InputError, match=rf"between 1 and the 300 training images\. Received: {batch_size}"):
+    with pytest.raises(InputError, match=rf"(at least 1|the 300 training images)\. Received: {batch_size}"):
         build({"name": name, "batch_size": batch_size})
 
 

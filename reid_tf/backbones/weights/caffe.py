@@ -9,6 +9,7 @@ import numpy as np
 
 from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.errors import InputError, one_line, require_package
+from reid_tf.files import user_path
 
 BLOBS = ("weight", "bias")  # what PyTorch calls the first two arrays of a layer; Caffe only numbers them
 PACKAGE = "reid_tf_caffe"
@@ -47,7 +48,7 @@ def read_caffemodel(path: str | Path) -> StateDict:
             an array has more or fewer numbers than its shape says, or there is no
             `protobuf`.
     """
-    path = Path(path).expanduser()
+    path = user_path(path, "give the whole path")
     require_package("google.protobuf", f"Reading {str(path)!r}", "protobuf")
     if not path.is_file():
         raise InputError(f"There is no weights file {str(path)!r}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reid_tf.errors import InputError
-from reid_tf.files import claimed, written_beside
+from reid_tf.files import claimed, user_path, written_beside
 from reid_tf.progress import progress_bar
 
 TIMEOUT = 30.0  # seconds without an answer: a firewall that swallows packets should not stop a run for ever
@@ -32,7 +32,8 @@ ALGORITHMS = {"md5": Algorithm("MD5", 32), "sha256": Algorithm("SHA-256", 64)}
 
 def cache_folder() -> Path:
     """Returns the folder of Keras' own downloads, so that both find what either fetched."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
+    folder = os.environ.get("KERAS_HOME") or "~/.keras"
+    return user_path(folder, "name a folder for downloads with the environment variable KERAS_HOME") / "models"
 
 
 def download(url: str, checksum: str) -> Path:

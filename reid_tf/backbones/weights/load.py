@@ -16,6 +16,7 @@ from reid_tf.backbones.weights.provenance import Provenance, read_provenance
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError, one_line
+from reid_tf.files import user_path
 from reid_tf.layers.preprocessing import STORED
 
 # What h5py and Keras raise for a damaged file, or one of another network.
@@ -81,7 +82,7 @@ def load_weights(
                 f"Received: weights={weights!r}, allowed: {allowed}."
             )
         return _load_imagenet(model, published, options or {})
-    path = Path(weights).expanduser()
+    path = user_path(weights, "give the whole path")
     if not path.is_file():
         hint = _CONVERTS if model.name in (*TABLES, *CAFFE_TABLES) else ""
         raise InputError(

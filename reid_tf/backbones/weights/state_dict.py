@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from reid_tf.backbones.weights.torch_file import read_torch_file, with_fractions_as_float32
 from reid_tf.errors import InputError, one_line
+from reid_tf.files import user_path
 
 ENVELOPE = "state_dict"  # the key under which torchreid and many others keep it, beside an optimizer's state
 PREFIX = "module."  # what torch's DataParallel puts before every name
@@ -50,7 +51,7 @@ def read_state_dict(path: str | Path) -> StateDict:
         InputError: the file is missing, damaged, of another kind, or holds code or no
             tensors.
     """
-    path = Path(path).expanduser()
+    path = user_path(path, "give the whole path")
     if not path.is_file():
         raise InputError(f"There is no weights file {str(path)!r}.")
     if path.suffix in (".caffemodel", ".prototxt"):  # the one is often taken for the other

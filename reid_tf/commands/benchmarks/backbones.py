@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.step import take_turns
 from reid_tf.registry import BACKBONES
 
@@ -39,11 +40,18 @@ Steps = dict[str, Callable[[], object]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the backbones and the lengths of the measurement to a parser."""
     parser.add_argument("--backbones", nargs="+", metavar="NAME", help="registered backbones (all)")
-    parser.add_argument("--image-size", type=int, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)")
-    parser.add_argument("--batch", type=int, default=32, help="images per batch (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=1, help="measured turns of a backbone's steps (%(default)s)")
     parser.add_argument(
-        "--peer-rounds", type=int, default=3, help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)"
+        "--image-size", type=command_line.COUNT, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)"
+    )
+    parser.add_argument("--batch", type=command_line.COUNT, default=32, help="images per batch (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=command_line.COUNT, default=1, help="measured turns of a backbone's steps (%(default)s)"
+    )
+    parser.add_argument(
+        "--peer-rounds",
+        type=command_line.WHOLE,
+        default=3,
+        help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)",
     )
     parser.add_argument("--no-training", action="store_true", help="leave out the training steps")
 

@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
+from reid_tf.commands import command_line
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.embeddings import Embeddings, row_blocks
 from reid_tf.retrieval.metrics import evaluate
@@ -30,14 +31,18 @@ ROWS_AT_ONCE = 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the sizes and the number of repeats to a parser."""
-    parser.add_argument("--queries", type=int, default=3368, help="number of queries (%(default)s)")
-    parser.add_argument("--gallery", type=int, default=15913, help="number of gallery images (%(default)s)")
-    parser.add_argument("--dimensions", type=int, default=2048, help="length of a descriptor (%(default)s)")
+    parser.add_argument("--queries", type=command_line.COUNT, default=3368, help="number of queries (%(default)s)")
+    parser.add_argument(
+        "--gallery", type=command_line.COUNT, default=15913, help="number of gallery images (%(default)s)"
+    )
+    parser.add_argument(
+        "--dimensions", type=command_line.COUNT, default=2048, help="length of a descriptor (%(default)s)"
+    )
     parser.add_argument("--distance", default="cosine", choices=tuple(DISTANCES), help="default: %(default)s")
-    parser.add_argument("--repeats", type=int, default=7, help="repeats of each side (%(default)s)")
+    parser.add_argument("--repeats", type=command_line.COUNT, default=7, help="repeats of each side (%(default)s)")
     parser.add_argument(
         "--distractors",
-        type=int,
+        type=command_line.WHOLE,
         default=0,
         help="also measure, once, with this many more gallery images; 500000 take 4.3 GB and some minutes",
     )

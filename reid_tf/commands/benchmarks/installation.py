@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from reid_tf.commands import command_line
+
 COMMAND = "from reid_tf.commands.main import main; main()"
 STARTS = {
     "the bare interpreter": ["pass"],
@@ -27,8 +29,12 @@ STARTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the number of rounds and of packages to a parser."""
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="processes per line (%(default)s)")
-    parser.add_argument("--largest", type=int, default=5, metavar="N", help="packages to name (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=command_line.COUNT, default=5, metavar="N", help="processes per line (%(default)s)"
+    )
+    parser.add_argument(
+        "--largest", type=command_line.COUNT, default=5, metavar="N", help="packages to name (%(default)s)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:

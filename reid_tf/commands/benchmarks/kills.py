@@ -27,6 +27,7 @@ from typing import Any
 import h5py
 from tqdm import tqdm
 
+from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig, parse_config
 from reid_tf.errors import InputError
 
@@ -51,14 +52,14 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the number of kills and the seed to a parser."""
-    parser.add_argument("--kills", type=int, default=50, metavar="N", help="processes killed (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the moments (%(default)s)")
+    parser.add_argument(
+        "--kills", type=command_line.COUNT, default=50, metavar="N", help="processes killed (%(default)s)"
+    )
+    parser.add_argument("--seed", type=command_line.WHOLE, default=0, metavar="N", help="of the moments (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Kills, goes on, compares and prints the counts."""
-    if arguments.kills < 1:
-        raise InputError(f"--kills must be at least 1. Received: {arguments.kills}.")
     with tempfile.TemporaryDirectory() as temporary:
         counts = kill(Path(temporary), arguments.kills, random.Random(arguments.seed))
     print(f"{arguments.kills} processes killed")
@@ -155,7 +156,8 @@ def contents(run: Path) -> dict[str, bytes]:
 
 def _start(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["reid_tf.training.train"])  # imported once, and nothing of it called
+    # Imported once, and nothing of it called; the first one keeps TensorFlow's start quiet.
+    context.set_forkserver_preload(["reid_tf.commands.command_line", "reid_tf.training.train"])
     process = context.Process(target=function, args=arguments)
     process.start()
     return process

@@ -36,8 +36,10 @@ print(json.dumps([first - float(sys.argv[3]), time.time() - first]))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the encoder and the number of rounds to a parser."""
     parser.add_argument("--run", required=True, metavar="DIR", help="a finished run, or an export of any format")
-    parser.add_argument("--crops", type=int, default=200, metavar="N", help="after the first one (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="processes (%(default)s)")
+    parser.add_argument(
+        "--crops", type=command_line.WHOLE, default=200, metavar="N", help="after the first one (%(default)s)"
+    )
+    parser.add_argument("--rounds", type=command_line.COUNT, default=3, metavar="N", help="processes (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:

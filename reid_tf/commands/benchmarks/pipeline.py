@@ -35,8 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the experiment and the lengths of the measurements to a parser."""
     command_line.add_experiment_arguments(parser)
     command_line.add_data_argument(parser)
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement (%(default)s)")
-    parser.add_argument("--steps", type=int, default=60, help="training steps, 0 for none (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=command_line.NOT_NEGATIVE, default=3.0, help="length of one measurement (%(default)s)"
+    )
+    parser.add_argument("--steps", type=command_line.WHOLE, default=60, help="training steps, 0 for none (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:

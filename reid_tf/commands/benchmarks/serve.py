@@ -49,10 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="DIR", help="a finished run; without it, --backbone with random weights")
     command_line.add_data_argument(parser)
     parser.add_argument("--backbone", default="tiny", metavar="NAME", help="registered backbone (%(default)s)")
-    parser.add_argument("--image-size", type=int, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)")
-    parser.add_argument("--batch", type=int, default=32, help="images per batch (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=40, help="turns of every row (%(default)s)")
-    parser.add_argument("--max-images", type=int, default=1000, help="images that mAP is measured on (%(default)s)")
+    parser.add_argument(
+        "--image-size", type=command_line.COUNT, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)"
+    )
+    parser.add_argument("--batch", type=command_line.COUNT, default=32, help="images per batch (%(default)s)")
+    parser.add_argument("--rounds", type=command_line.COUNT, default=40, help="turns of every row (%(default)s)")
+    parser.add_argument(
+        "--max-images", type=command_line.COUNT, default=1000, help="images that mAP is measured on (%(default)s)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:

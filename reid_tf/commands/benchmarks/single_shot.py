@@ -9,17 +9,24 @@ import statistics
 
 import numpy as np
 
+from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.evaluate import MATCHABLE, embeddings, seconds
 from reid_tf.retrieval.metrics import evaluate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the sizes, the number of draws and the number of repeats to a parser."""
-    parser.add_argument("--queries", type=int, default=3368, help="number of queries (%(default)s)")
-    parser.add_argument("--gallery", type=int, default=15913, help="number of gallery images (%(default)s)")
-    parser.add_argument("--dimensions", type=int, default=2048, help="length of a descriptor (%(default)s)")
-    parser.add_argument("--draws", type=int, nargs="+", default=[10, 100], help="numbers of draws (10 100)")
-    parser.add_argument("--repeats", type=int, default=5, help="repeats of each side (%(default)s)")
+    parser.add_argument("--queries", type=command_line.COUNT, default=3368, help="number of queries (%(default)s)")
+    parser.add_argument(
+        "--gallery", type=command_line.COUNT, default=15913, help="number of gallery images (%(default)s)"
+    )
+    parser.add_argument(
+        "--dimensions", type=command_line.COUNT, default=2048, help="length of a descriptor (%(default)s)"
+    )
+    parser.add_argument(
+        "--draws", type=command_line.COUNT, nargs="+", default=[10, 100], help="numbers of draws (10 100)"
+    )
+    parser.add_argument("--repeats", type=command_line.COUNT, default=5, help="repeats of each side (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command_line.add_experiment_arguments(parser)
     command_line.add_data_argument(parser)
     parser.add_argument(
-        "--identities", type=int, default=16, help="identities per batch, four images each (%(default)s)"
+        "--identities", type=command_line.COUNT, default=16, help="identities per batch, four images each (%(default)s)"
     )
-    parser.add_argument("--rounds", type=int, default=15, help="turns of every row (%(default)s)")
-    parser.add_argument("--steps", type=int, default=5, help="training steps per turn (%(default)s)")
+    parser.add_argument("--rounds", type=command_line.COUNT, default=15, help="turns of every row (%(default)s)")
+    parser.add_argument("--steps", type=command_line.WHOLE, default=5, help="training steps per turn (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -35,8 +35,6 @@ def random_crop(
         InputError: the padding is negative, a fill value lies outside 0..255, or, at
             the first batch, the images are smaller than the window.
     """
-    if padding is not None and padding < 0:
-        raise InputError(f"The padding of random_crop must not be negative. Received: {padding}.")
     if not all(0.0 <= value <= 255.0 for value in fill):
         raise InputError(f"The fill values of random_crop must lie in 0..255. Received: {fill}.")
 
