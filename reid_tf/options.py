@@ -7,6 +7,7 @@ that values are converted to.
 import dataclasses
 import difflib
 import inspect
+import math
 import operator
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -65,6 +66,7 @@ class ComponentOf:
         return self.table.build(component | {key: value for key, value in settled.items() if key in allowed})
 
 
+_MOST = {int: 2**31 - 1, float: 3.4028234663852886e38}
 FINITE: Any = {"allow_inf_nan": False}  # of a dataclass that `convert` makes, as its `__pydantic_config__`
 
 
@@ -74,7 +76,8 @@ class Within:
 
     Args:
         least: number, or None for no bound.
-        most: number, or None for no bound.
+        most: number, or None for the most that TensorFlow counts to, 2^31 - 1, or that
+            float32 holds.
         above: number that the value must exceed, or None.
     """
 
@@ -94,6 +97,8 @@ class Within:
         low = value >= self.least if self.least is not None else self.above is None or value > self.above
         if not (low and (self.most is None or value <= self.most)):
             raise ValueError(f"it must be {self}. Received: {value}")
+        if self.most is None and value > (most := _MOST.get(type(value), math.inf)):
+            raise ValueError(f"it must be at most {most}. Received: {value}")
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:

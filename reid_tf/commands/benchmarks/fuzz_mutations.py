@@ -12,10 +12,14 @@ import numpy as np
 from reid_tf.datasets.readers.image_file import EXIF, JPEG, ORIENTATION, PNG
 
 _NUMBERS = (0, 1, 2, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
-_SIZES: tuple[Any, ...] = (float("nan"), float("inf"), -1, 0, 1, 2, 0.5, 1e-300, 1e300, 2**63, 10**30, -0.0)
+_LIKELY: dict[type, tuple[Any, ...]] = {  # what stands for a value of its own type
+    bool: (True, False),
+    int: (-1, 0, 1, 2, 3, 100, 2**63, 10**30),
+    float: (-1.0, -0.0, 1e-300, 0.5, 1.0, 2.0, 1e30, 1e300, float("nan"), float("inf")),
+}
 _NONSENSE: tuple[Any, ...] = (
     *("", "nonsense", "nan", "\0", "${oc.env:HOME}", None, True, [], [1], [[1]], [-1, 1], ["nonsense"], {}, {1: 2}),
-    *({"name": "nonsense"}, {"name": [1]}, {"name": "tiny", "width": 1}, *_SIZES),
+    *({"name": "nonsense"}, {"name": [1]}, {"name": "tiny", "width": 1}, 0, 0.5, -1, 2**63, 1e300, float("nan")),
 )
 _LINES = (
     *("base: case.yaml", "base: [1]", "<<: *a", "epochs: &a [*a]", "epochs: 2", "'': 1", "? [1]", "\t"),
@@ -125,7 +129,7 @@ def misconfigured(tree: dict[str, Any], chance: random.Random) -> str:
 
     for _ in range(chance.choice((1, 1, 1, 2))):
         owner, key = chance.choice([*_places(tree)])
-        likely = _SIZES if isinstance(owner[key], int | float) and chance.random() < 0.8 else _NONSENSE
+        likely = _LIKELY.get(type(owner[key]), _NONSENSE) if chance.random() < 0.8 else _NONSENSE
         owner[key] = chance.choice(likely)
         if chance.random() < 0.1:
             del owner[key]
