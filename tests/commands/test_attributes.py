@@ -99,7 +99,7 @@ def test_one_command_writes_the_attributes_and_the_ranked_lists(run, images, tmp
         (["--ranked", "r.txt"], "Received: --queries None and --ranked r.txt."),
         (
             ["--queries", "q", "--ranked", "r.txt", "--k", "0"],
-            "argument --k: it must be at least 1. Received: 0",
+            "Argument --k: it must be at least 1. Received: 0.",
         ),
         (["--queries", "q", "--ranked", "r.txt"], "must be a folder or a CSV file. Received: 'q'"),
     ],
