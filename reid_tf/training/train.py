@@ -83,9 +83,8 @@ def _train(fitting: Fitting) -> TrainingResult:
     run.check(models)
     write_json(run.path / MANIFEST_FILE, {**fitting.manifest(), "checksums": checksums(run.path, models)})
     metrics = {f"trained_{evaluation.judged}": judgement.figures, **references}
-    return TrainingResult(
-        run.finish([*RUN_FILES, "metrics.json", *models]), metrics, history, judgement.tables, judgement.attributes
-    )
+    finished = run.finish([*RUN_FILES, "metrics.json", *models])
+    return TrainingResult(finished, metrics, history, judgement.tables, judgement.attributes)
 
 
 def _references(evaluation: Evaluation, run: RunDirectory) -> dict[str, dict[str, Any]]:

@@ -111,8 +111,8 @@ def test_other_published_forms_of_the_50_layer_net(group_width, scale, millions)
     ("options", "message"),
     [
         ({"scale": 1}, "scale must be at least 2.*Received: scale=1"),
-        ({"group_width": 0}, "group_width must be above 0.*group_width=0"),
-        ({"width": -64}, "width must be above 0.*width=-64"),
+        ({"group_width": 0}, "'group_width' .*must be at least 1. Received: 0"),
+        ({"width": -64}, "'width' .*must be at least 1. Received: -64"),
     ],
 )
 def test_option_out_of_range_is_named(options, message):

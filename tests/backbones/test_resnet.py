@@ -81,5 +81,5 @@ def test_a_deep_network_of_a_quarter_of_the_channels(name):
     narrow = BACKBONES.build({"name": name, "width": 16}, image_size=IMAGE_SIZE)
     assert narrow.output_shape[-1] == 512
     assert narrow.get_layer("stage2").output.shape[-1] == 64
-    with pytest.raises(InputError, match="width must be above 0.*width=0"):
+    with pytest.raises(InputError, match="'width' .*must be at least 1. Received: 0"):
         BACKBONES.build({"name": name, "width": 0}, image_size=IMAGE_SIZE)

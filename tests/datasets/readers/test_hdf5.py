@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 
 import h5py
@@ -200,6 +201,7 @@ def test_every_door_for_weights_and_models_refuses_such_a_file(door, tmp_path):
     from reid_tf.encoder.verifier import load_verifier
     from reid_tf.pose.cpm import cpm
     from reid_tf.training import callbacks, experiment, saved
+    from reid_tf.training.run_directory import RunDirectory
 
     weights = tmp_path / "a.weights.h5"
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="tiny")
@@ -209,6 +211,9 @@ def test_every_door_for_weights_and_models_refuses_such_a_file(door, tmp_path):
     for name in ("model.keras", "encoder.keras", "verifier.keras"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.write(weights, "model.weights.h5")
+    run = RunDirectory(tmp_path / "run")
+    run.make()
+    shutil.copy(weights, run.checkpoints)
     described = {"inputs": {"image": "image"}, "image_size": [32, 16], "distance": "cosine", "flip": False, "dim": 3}
     manifest = {"encoder": {**described, "attributes": None, "normalize": True}}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
@@ -219,7 +224,7 @@ def test_every_door_for_weights_and_models_refuses_such_a_file(door, tmp_path):
         "detector": lambda: cpm(run=str(tmp_path / "model.keras")),
         "initial weights": lambda: experiment._load_initial_weights(model, str(weights)),
         "backbone": lambda: load_weights(model, str(weights)),
-        "checkpoint": lambda: callbacks._load(model, weights),
+        "checkpoint": lambda: callbacks.Checkpoints(run, "val_mAP")._load(model, weights.name),
     }
     with pytest.raises(InputError, match="must hold its data itself, and names another file or place at 'elsewhere'"):
         doors[door]()
