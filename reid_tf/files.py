@@ -109,7 +109,7 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
     if me in _held:
         yield
         return
-    made = [folder for folder in path.parents if not folder.exists()]
+    made = [above for above in path.parents if not above.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path, wait)
@@ -132,8 +132,8 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
                 _claim_file(path).unlink()
             lock.close()
         with contextlib.suppress(OSError):  # what was made for nothing is empty
-            for folder in made:
-                folder.rmdir()
+            for above in made:
+                above.rmdir()
 
 
 @contextlib.contextmanager
