@@ -138,8 +138,9 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.train_function = _after(self.state["step"], self.model)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves where it is time."""
-        if time.monotonic() - self._saved >= 60 * MINUTES and batch >= self.state["step"]:
+        """Saves where it is time, but not after the last step, as the epoch's own checkpoint follows."""
+        due = time.monotonic() - self._saved >= 60 * MINUTES
+        if due and self.state["step"] <= batch < self.params["steps"] - 1:
             metrics = [keras.ops.convert_to_numpy(variable).tolist() for variable in _metric_variables(self.model)]
             name = f"epoch-{self.state['epoch'] + 1:04d}-step-{batch + 1:06d}.weights.h5"
             self._save(name, step=batch + 1, metrics=metrics)

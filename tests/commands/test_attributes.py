@@ -99,7 +99,7 @@ def test_one_command_writes_the_attributes_and_the_ranked_lists(run, images, tmp
         (["--ranked", "r.txt"], "Received: --queries None and --ranked r.txt."),
         (
             ["--queries", "q", "--ranked", "r.txt", "--k", "0"],
-            "argument --k: it must be at least 1. Received: 0",
+            "Argument --k: it must be at least 1. Received: 0.",
         ),
         (["--queries", "q", "--ranked", "r.txt"], "must be a folder or a CSV file. Received: 'q'"),
     ],
@@ -122,7 +122,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(run, images, tmp_path):
     for given, folder, message in (
         (without, images, "predicts no attributes; take a run of the model attribute"),
         (tmp_path / "no", images, "is not a finished run"),
-        (directory, tmp_path / "empty", f"There are no images (.jpg, .jpeg, .png, .bmp) in '{tmp_path}/empty'"),
+        (directory, tmp_path / "empty", f".webp, .tif, .tiff) in '{tmp_path}/empty'"),
         (directory, tmp_path / "no", "must be a folder or a CSV file"),
         (directory, broken, "1.png' (40 bytes) is not a valid"),
     ):

@@ -151,7 +151,7 @@ def test_draws_what_was_found(search, folders, tmp_path, by_image):
     ("options", "message"),
     [
         ({}, "Search with --query, with --attributes or with both. Received: None, []."),
-        ({"query": "query", "k": "0"}, "argument --k: it must be at least 1. Received: 0"),
+        ({"query": "query", "k": "0"}, "Argument --k: it must be at least 1. Received: 0."),
         ({"query": "query", "picture": "a.jpg"}, "--picture must be a .png file. Received: 'a.jpg'."),
         ({"query": "empty"}, "There are no images"),
         ({"query": "none"}, "must be a folder or a CSV file"),

@@ -36,7 +36,7 @@ def test_cuhk03_is_evaluated_by_single_shots(run, root, tmp_path):
 
     for draws, protocol, message in (
         ("7", "market1501", "--draws belongs to the protocol 'cuhk03_single_shot'. Received: --draws 7 with 'market"),
-        ("0", "cuhk03_single_shot", "argument --draws: it must be at least 1"),
+        ("0", "cuhk03_single_shot", "Argument --draws: it must be at least 1"),
     ):
         result = run("evaluate", *arguments, "--protocol", protocol, "--draws", draws)
         assert result.returncode == 2

@@ -85,6 +85,22 @@ def assert_same_run(resumed, finished):
         np.testing.assert_allclose(array, expected, rtol=1e-3, atol=1e-5)
 
 
+def test_the_last_step_of_an_epoch_is_saved_with_the_epoch(recipe, tmp_path, monkeypatch):
+    """Nothing would be left of the last epoch to go on with."""
+    saved = []
+    save = callbacks.Checkpoints._save
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks, "MINUTES", 0.0)
+        patched.setattr(
+            callbacks.Checkpoints, "_save", lambda self, name, **state: (saved.append(name), save(self, name, **state))
+        )
+        train(recipe, tmp_path / "a")
+    assert saved == [
+        "epoch-0001-step-000001.weights.h5", "epoch-0001-step-000002.weights.h5", "epoch-0001.weights.h5",
+        "epoch-0002-step-000001.weights.h5", "epoch-0002-step-000002.weights.h5", "epoch-0002.weights.h5",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("after", [1, 2, 4])
 def test_an_epoch_goes_on_inside_it(recipe, finished, tmp_path, monkeypatch, after):
     """Equal but for the order of sums on several cores; `reid-tf benchmark kills` compares bits, on one."""
