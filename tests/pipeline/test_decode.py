@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from reid_tf.datasets.load import load_dataset
 from reid_tf.datasets.prepare import prepare
+from reid_tf.datasets.readers import pixels
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import evaluation_batches
@@ -235,3 +236,25 @@ def test_a_png_without_a_header_is_named(tmp_path, length):
     for read in (read_image, lambda path: load_images([path], (8, 4))):
         with pytest.raises(InputError, match=rf"a.png' \({length} bytes\) is not a valid JPEG"):
             read(str(tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "is_image"),
+    [
+        (lambda jpeg: jpeg[:20] + b"\0\1\2" + jpeg[20:], True),
+        (lambda jpeg: jpeg[:4] + b"\0\0" + jpeg[6:], True),  # a segment that says it has no length
+        (lambda jpeg: jpeg[:-90] + b"\xff\xd9", True),
+        (lambda jpeg: jpeg[:-90] + b"\xff\x7f" + jpeg[-90:], False),
+        (lambda jpeg: jpeg[:-90] + b"\xff\xc3" + jpeg[-90:], False),
+        (lambda jpeg: jpeg[:100], False),
+    ],
+)
+def test_both_decoders_accept_the_same_damaged_files(tmp_path, damage, is_image):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(damage(file_of(draw(3), "jpeg")))
+    if is_image:
+        np.testing.assert_array_equal(read_image(str(path)), pixels.read_image(str(path)))
+        return
+    for read in (read_image, pixels.read_image):
+        with pytest.raises(InputError, match="a.jpg' .* is not a valid JPEG"):
+            read(str(path))

@@ -56,7 +56,7 @@ MAX_PIXELS_VARIABLE = "REID_TF_MAX_PIXELS"
 # Markers of JPEG: of a frame's header; without a length; of a segment that has one; and how the next one is found.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _BARE = {0x00, 0x01, *range(0xD0, 0xD8)}
-_SEGMENTS = {0xC4, 0xCC, *range(0xDA, 0xDE), *range(0xE0, 0xF0), 0xFE}
+_SEGMENTS = {0xC4, 0xCC, *range(0xDA, 0xDD), *range(0xE0, 0xF0), 0xFE}
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 
 _SHORT, _LONG = 3, 4  # types of numbers in TIFF
@@ -198,6 +198,8 @@ def _jpeg(encoded: bytes) -> tuple[int, int, int]:
     orientation, at = None, 2
     for _ in range(LONGEST_WALK):
         start = encoded.find(b"\xff", at)
+        if start < 0:
+            break
         if start != at:  # other bytes between two segments are passed over, but no note counts after them
             orientation = orientation or 1
         marker, at = encoded[start + 1], start
@@ -222,7 +224,7 @@ def _is_torn(jpeg: bytes) -> bool:
     at, frames = 2, 0
     for _ in range(LONGEST_WALK):
         found = _MARKER.search(jpeg, at)
-        if found is None or found[1] == b"\xd9":
+        if found is None or found[1] in (b"\xd9", b"\xdd"):  # the end; intervals, in which decoders find the way back
             return False
         marker, at = found[1][0], found.end()
         if marker in _BARE:

@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -82,6 +83,9 @@ NOTES = {
     "cut off in the entry": ([segment(block((TAG, 3, 1, 6))[:-6])], 1),
     "cut off in the order": ([segment(b"Exif\0\0MM")], 1),
     "nothing": ([segment(b"Exif\0\0")], 1),
+    "other bytes first": ([segment(b"a", 0xE2), b"\0\1\2", segment(block((TAG, 3, 1, 6)))], 1),
+    "other bytes then": ([segment(block((TAG, 3, 1, 6))), b"\0\1\2"], 6),
+    "a marker without length first": ([b"\xff\xd0", segment(block((TAG, 3, 1, 6)))], 1),
     "too short a segment": ([b"\xff\xe1\0\x03E"], 1),
 }
 
@@ -106,6 +110,26 @@ def test_a_walk_through_segments_ends():
     jpeg = file_of(picture(), "jpeg")
     for filler in (b"\xff" * 10_000_000, segment(b"") * 2_500_000):
         assert read_header(jpeg[:2] + filler + jpeg[2:]) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=repr)
+def test_a_jpeg_that_goes_on_as_none_does_is_no_image(options):
+    """OpenCV gives what it has decoded up to there, TensorFlow and Pillow nothing."""
+    jpeg = file_of(picture(), "jpeg", **options)
+    assert decode(jpeg) is not None
+    middle = (jpeg.rindex(b"\xff\xda") + len(jpeg)) // 2
+    for marker in (0x7F, 0xC0, 0xC3, 0xD8):
+        torn = jpeg[:middle] + bytes([0xFF, marker]) + jpeg[middle:]
+        given = cv2.imdecode(np.frombuffer(torn, np.uint8), cv2.IMREAD_COLOR)
+        assert given is not None or "progressive" in options
+        assert decode(torn) is None
+    assert decode(jpeg[:middle] + b"\xff\xd9") is not None  # cut off and closed: grey from there on
+
+
+def test_a_jpeg_with_restarts_goes_on_after_what_is_no_marker():
+    jpeg = file_of(picture(), "jpeg", restart_marker_rows=1)
+    middle = (jpeg.rindex(b"\xff\xda") + len(jpeg)) // 2
+    assert decode(jpeg[:middle] + b"\xff\x7f" + jpeg[middle:]) is not None
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "gif", "webp", "tif"])
