@@ -109,6 +109,7 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
     if me in _held:
         yield
         return
+    missing = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path, wait)
@@ -130,6 +131,9 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
             with contextlib.suppress(OSError):  # the folder may have been moved meanwhile
                 _claim_file(path).unlink()
             lock.close()
+        for folder in missing:
+            with contextlib.suppress(OSError):  # it holds something now
+                folder.rmdir()
 
 
 @contextlib.contextmanager
