@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from reid_tf.datasets.readers.image_file import EXIF, JPEG, ORIENTATION, PNG
+from reid_tf.datasets.readers.image_file import EXIF, JPEG, ORIENTATION, PNG, read_header
 
 _NUMBERS = (0, 1, 2, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
-_SIZES: tuple[Any, ...] = (float("nan"), float("inf"), -1, 0, 1, 2, 0.5, 1e-300, 1e300, 2**63, 10**30, -0.0)
+_LIKELY: dict[type, tuple[Any, ...]] = {  # what stands for a value of its own type
+    bool: (True, False),
+    int: (-1, 0, 1, 2, 3, 5, 100, 2**63, 10**30),
+    float: (-1.0, -0.0, 1e-300, 0.01, 0.5, 0.9, 1.0, 2.0, 1e30, 1e300, float("nan"), float("inf")),
+}
 _NONSENSE: tuple[Any, ...] = (
     *("", "nonsense", "nan", "\0", "${oc.env:HOME}", None, True, [], [1], [[1]], [-1, 1], ["nonsense"], {}, {1: 2}),
-    *({"name": "nonsense"}, {"name": [1]}, {"name": "tiny", "width": 1}, *_SIZES),
+    *({"name": "nonsense"}, {"name": [1]}, {"name": "tiny", "width": 1}, 0, 0.5, -1, 2**63, 1e300, float("nan")),
 )
 _LINES = (
     *("base: case.yaml", "base: [1]", "<<: *a", "epochs: &a [*a]", "epochs: 2", "'': 1", "? [1]", "\t"),
@@ -69,7 +73,7 @@ def spoilt_image(encoded: bytes, chance: random.Random) -> bytes:
     """Returns an image file that is spoilt, or notes an orientation in a block of EXIF of any sense, or both.
 
     Args:
-        encoded: bytes. Of any format; JPEG, PNG and lossy WebP may get the block.
+        encoded: bytes. Of any format; JPEG, PNG and WebP may get the block.
         chance: random.Random.
     """
     noted = chance.random() < 0.3
@@ -124,11 +128,16 @@ def misconfigured(tree: dict[str, Any], chance: random.Random) -> str:
     import yaml
 
     for _ in range(chance.choice((1, 1, 1, 2))):
-        owner, key = chance.choice([*_places(tree)])
-        likely = _SIZES if isinstance(owner[key], int | float) and chance.random() < 0.8 else _NONSENSE
-        owner[key] = chance.choice(likely)
-        if chance.random() < 0.1:
-            del owner[key]
+        places = [*_places(tree)]
+        numbers = [(owner, key) for owner, key in places if type(owner[key]) in _LIKELY]
+        if chance.random() < 0.6 and numbers:
+            owner, key = chance.choice(numbers)
+            owner[key] = chance.choice(_LIKELY[type(owner[key])])
+        else:
+            owner, key = chance.choice(places)
+            owner[key] = chance.choice(_NONSENSE)
+            if chance.random() < 0.2:
+                del owner[key]
     lines = yaml.safe_dump(tree).splitlines()
     if chance.random() < 0.3:
         lines[chance.randrange(len(lines) + 1) :][:0] = [chance.choice(_LINES)]
@@ -163,9 +172,9 @@ def _with_exif(encoded: bytes, block: bytes) -> bytes:
         return encoded[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + encoded[2:]
     if encoded.startswith(PNG):
         return encoded[:33] + struct.pack(">I", len(block) - 6) + b"eXIf" + block[6:] + bytes(4) + encoded[33:]
-    if encoded[12:16] == b"VP8 ":
-        width, height = struct.unpack_from("<HH", encoded, 26)
-        size = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
+    header = read_header(encoded)
+    if header and header.format == "WebP":
+        size = b"".join((side - 1).to_bytes(3, "little") for side in (header.width, header.height))
         wide = b"WEBPVP8X" + struct.pack("<II", 10, 8) + size + encoded[12:]
         wide += b"EXIF" + struct.pack("<I", len(block)) + block + bytes(len(block) % 2)
         return b"RIFF" + struct.pack("<I", len(wide)) + wide
