@@ -11,6 +11,9 @@ class InputError(ValueError):
     program and keeps its traceback.
     """
 
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())  # a value shown may have lines
+
 
 def require_package(package: str, needed_by: str, install: str | None = None) -> None:
     """Says at once, not after a minute's work, that a package is missing.

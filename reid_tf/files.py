@@ -109,7 +109,7 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
     if me in _held:
         yield
         return
-    missing = [folder for folder in path.parents if not folder.exists()]
+    made = [above for above in path.parents if not above.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path, wait)
@@ -131,9 +131,9 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
             with contextlib.suppress(OSError):  # the folder may have been moved meanwhile
                 _claim_file(path).unlink()
             lock.close()
-        for folder in missing:
-            with contextlib.suppress(OSError):  # it holds something now
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # what was made for nothing is empty
+            for above in made:
+                above.rmdir()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import difflib
 import inspect
 import operator
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from reid_tf.errors import InputError
@@ -65,12 +65,13 @@ class ComponentOf:
         return self.table.build(component | {key: value for key, value in settled.items() if key in allowed})
 
 
+_MOST = {int: 2**32 - 1, float: 3.4028234663852886e38}  # of any option: what seeds and float32 hold
 FINITE: Any = {"allow_inf_nan": False}  # of a dataclass that `convert` makes, as its `__pydantic_config__`
 
 
 @dataclasses.dataclass(frozen=True)
 class Within:
-    """Marks the bounds of a number: `Annotated[int, Within(1)]`; no number is NaN or infinite, marked or not.
+    """Marks the bounds of a number: `Annotated[int, Within(1)]`; any number is finite and of 32 bits, marked or not.
 
     Args:
         least: number, or None for no bound.
@@ -200,9 +201,24 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
 
     try:
         config = None if dataclasses.is_dataclass(annotation) else FINITE
-        return pydantic.TypeAdapter(annotation, config=config).validate_python(value)
+        converted = pydantic.TypeAdapter(annotation, config=config).validate_python(value)
     except pydantic.ValidationError as error:
         raise InputError(f"{what}{_reason(error)}.") from None
+    for where, number in _numbers(converted):
+        if abs(number) > (most := _MOST[float if isinstance(number, float) else int]):
+            raise InputError(f"{what}{where} is wrong: it must be at most {most}. Received: {number}.")
+    return converted
+
+
+def _numbers(value: Any, where: str = "") -> Iterator[tuple[str, int | float]]:
+    """Yields the numbers at any depth of a value, each with its place."""
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, Mapping | list | tuple):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _numbers(part, f"{where}[{key!r}]")
+    elif isinstance(value, int | float):
+        yield where, value
 
 
 def _reason(error: "pydantic.ValidationError") -> str:

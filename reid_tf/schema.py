@@ -6,6 +6,7 @@ installed.
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -48,12 +49,39 @@ def read_object(path: Path) -> dict[str, Any]:
         InputError: the file cannot be read, or is no JSON object.
     """
     try:
-        values = json.loads(path.read_bytes())
+        values = parse_json(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{str(path)!r} cannot be read as JSON: {error}.") from None
     if not isinstance(values, dict):
         raise InputError(f"{str(path)!r} must be an object. Received: {_shown(values)}.")
     return values
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Returns what a JSON text holds, whose numbers are finite, and of 64 bits where they are whole.
+
+    Args:
+        text: str, or bytes in UTF-8.
+
+    Raises:
+        ValueError: it is not JSON, or has another number.
+        RecursionError: it has lists in lists without an end.
+    """
+    return json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text} is not finite")
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number.bit_length() > 63:  # and the sign
+        raise ValueError(f"the number {_shown(number)} has more than 64 bits")
+    return number
 
 
 def of_fields(kind: type[Kind], values: Any, what: str) -> Kind:

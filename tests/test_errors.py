@@ -28,3 +28,7 @@ def test_a_package_inside_another_is_named(package):
     require_package("google.protobuf", "reading", "protobuf")
     with pytest.raises(InputError, match=rf"^reading needs the package '{package}', .*: pip install such\.$"):
         require_package(package, "reading", "such")
+
+
+def test_a_message_is_one_line():
+    assert str(InputError("Received: 'a\n\nb\u2028c'.")) == "Received: 'a  b c'."

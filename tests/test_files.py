@@ -85,6 +85,17 @@ def test_nothing_stays_after_an_error(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_folders_that_were_made_for_nothing_go_again(tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(InputError, match="no"), claimed(tmp_path / "there" / "a" / "b" / "c", folder=True):
+        raise InputError("no")
+    assert list(tmp_path.iterdir()) == [tmp_path / "there"]
+    assert not list((tmp_path / "there").iterdir())
+    with claimed(tmp_path / "there" / "a" / "b" / "c", folder=True):
+        (tmp_path / "there" / "a" / "b" / "c").mkdir()
+    assert (tmp_path / "there" / "a" / "b" / "c").is_dir()
+
+
 def test_a_folder_with_something_in_it_is_kept(tmp_path):
     final = tmp_path / "b"
     final.mkdir()

@@ -55,14 +55,14 @@ def test_every_option_is_typed_and_documented(table, name):
 
 @pytest.mark.parametrize(("table", "name"), ENTRIES, ids=lambda value: getattr(value, "kind", value))
 def test_every_number_is_finite_and_every_count_is_not_negative(table, name):
-    """Before anything is read or built: NaN, infinity and -1 mean nothing to any option."""
+    """Before anything is read or built: NaN, infinity, -1 and what no tensor holds mean nothing to any option."""
     function = table.get(name)
     hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
     given = {"name": name, **required(table, name)}
     for option in options_of(function):
         text = str(hints[option])
-        senseless = [float("nan"), float("inf"), -float("inf")] if "float" in text else []
-        senseless += [-1] if "int" in text else []
+        senseless = [float("nan"), float("inf"), -float("inf"), 1e300] if "float" in text else []
+        senseless += [-1, 2**63] if "int" in text else []
         for value in senseless:
             wrong = value if not any(kind in text for kind in ("tuple", "Sequence")) else [value] * text.count("int")
             with pytest.raises(InputError, match=option):

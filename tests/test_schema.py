@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reid_tf.errors import InputError
-from reid_tf.schema import of_fields, read_json
+from reid_tf.schema import of_fields, parse_json, read_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,3 +71,22 @@ def test_files(tmp_path):
             read_json(tmp_path / "a.json", Size)
     with pytest.raises(InputError, match="b.json' cannot be read as JSON: .*No such file"):
         read_json(tmp_path / "b.json", Size)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1e999]", "the number 1e999 is not finite"),
+        ("[NaN]", "the number NaN is not finite"),
+        ("[-Infinity]", "the number -Infinity is not finite"),
+        (f"[{2**63}]", f"the number {2**63} has more than 64 bits"),
+        (f"[-{10**30}]", f"the number -{10**30} has more than 64 bits"),
+    ],
+)
+def test_numbers_of_json_are_finite_and_of_64_bits(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_json(text)
+    (tmp_path / "a.json").write_text(f'{{"name": {text}}}')
+    with pytest.raises(InputError, match=f"a.json' cannot be read as JSON: {message}"):
+        read_json(tmp_path / "a.json", Made)
+    assert parse_json(f"[1.5, {2**63 - 1}, 1e300]") == [1.5, 2**63 - 1, 1e300]

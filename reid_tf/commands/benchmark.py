@@ -4,6 +4,7 @@ from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import (
     backbones,
     evaluate,
+    fuzz,
     installation,
     kills,
     load,
@@ -17,6 +18,7 @@ from reid_tf.commands.benchmarks import (
 SUBCOMMANDS = {
     "backbones": backbones,
     "evaluate": evaluate,
+    "fuzz": fuzz,
     "installation": installation,
     "kills": kills,
     "load": load,

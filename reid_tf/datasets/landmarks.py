@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.map_records import map_records
-from reid_tf.datasets.readers.npz import read_npz
+from reid_tf.datasets.readers.npz import check_texts, read_npz
 from reid_tf.datasets.record import NUM_LANDMARKS, Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
@@ -37,7 +37,7 @@ def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
             that are not landmarks.
     """
     arrays = read_npz(path, ("paths", "landmarks"))
-    paths, landmarks = arrays["paths"].tolist(), arrays["landmarks"]
+    paths, landmarks = check_texts(path, "paths", arrays["paths"]), arrays["landmarks"]
     check_landmarks(paths, landmarks, str(path))
     return dict(zip(paths, landmarks.astype(np.float32), strict=True))
 

@@ -1,8 +1,10 @@
 """A data set by its registered name."""
 
+from pathlib import Path
 from typing import Any
 
 from reid_tf.datasets.record import ReIDDataset
+from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 
 
@@ -22,5 +24,7 @@ def load_dataset(name: str, root: str | None = None, **options: Any) -> ReIDData
         InputError: the name or an option is unknown, or the data set cannot be read
             from `root`.
     """
+    if root is not None and (not isinstance(root, str | Path) or "\0" in str(root)):
+        raise InputError(f"The root of a data set must be the path of a folder or file. Received: root={root!r}.")
     dataset: ReIDDataset = DATASETS.build({"name": name, **options}, root=root)
     return dataset

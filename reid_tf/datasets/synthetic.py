@@ -10,6 +10,7 @@ from pathlib import Path
 from reid_tf.datasets.market1501 import read_market_layout
 from reid_tf.datasets.pedestrians.population import Parameters
 from reid_tf.datasets.pedestrians.writing import write_pedestrians
+from reid_tf.datasets.readers.image_file import MAX_PIXELS
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.files import made_once, user_path, write_json
@@ -24,6 +25,7 @@ DRAWING_VERSION = (
 
 _LOG = logging.getLogger(__name__)
 _LEAST = {"identities": 4, "images_per_identity": 2, "cameras": 2}
+_MOST = 100_000  # of each: more would be drawn for weeks
 
 
 @DATASETS.register("synthetic")
@@ -83,7 +85,14 @@ def _check(parameters: Parameters) -> None:
         value = getattr(parameters, name)
         if value < least:
             raise InputError(f"The synthetic pedestrians' {name} must be at least {least}. Received: {value}.")
+        if value > _MOST:
+            raise InputError(f"The synthetic pedestrians' {name} must be at most {_MOST}. Received: {value}.")
     height, width = parameters.image_size
+    if height * width > MAX_PIXELS:
+        raise InputError(
+            f"The synthetic pedestrians' image_size (height, width) must have at most {MAX_PIXELS:,} pixels. "
+            f"Received: {parameters.image_size}."
+        )
     if height < 32 or width < 16:
         raise InputError(
             "The synthetic pedestrians' image_size (height, width) must be at least (32, 16). "

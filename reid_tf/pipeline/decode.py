@@ -95,7 +95,9 @@ def _jpeg_pixels(encoded: tf.Tensor) -> tf.Tensor:
 
 def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
     """Width times height, which stand in the chunk IHDR, always the first."""
-    with tf.control_dependencies([tf.debugging.Assert(begins_with(encoded, PNG), ["neither JPEG nor PNG"])]):
+    # Asked here: the error of what takes bytes from a string would hold the string, which is no text.
+    has_header = begins_with(encoded, PNG) & (tf.strings.length(encoded) >= 24)
+    with tf.control_dependencies([tf.debugging.Assert(has_header, ["neither JPEG nor PNG"])]):
         size = tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.int32, little_endian=False)
     return tf.reduce_prod(tf.cast(tf.bitcast(size, tf.uint32), tf.int64))
 

@@ -1,7 +1,6 @@
 """Above which distance two images count as two people, and how likely a distance makes one person."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from reid_tf.files import write_json
 from reid_tf.options import unknown
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.fingerprint import Fingerprint
-from reid_tf.schema import of_fields
+from reid_tf.schema import of_fields, parse_json
 
 CALIBRATION_FILE = "calibration.json"
 _LARGEST = {"cosine": 2.00001}  # 2 and what rounding may add
@@ -126,7 +125,7 @@ class Calibration:
             InputError: the file is missing or not a JSON mapping, or as `from_dict()`.
         """
         try:
-            values = json.loads(Path(path).read_text())
+            values = parse_json(Path(path).read_bytes())
         except FileNotFoundError:
             raise InputError(f"There is no calibration {str(path)!r}; reid-tf calibrate writes it.") from None
         except (OSError, ValueError) as error:

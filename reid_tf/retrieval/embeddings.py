@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_tf.datasets.readers.npz import UNREADABLE
+from reid_tf.datasets.readers.npz import UNREADABLE, check_texts
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.retrieval.fingerprint import Fingerprint, check_same_encoder
-from reid_tf.schema import of_fields
+from reid_tf.schema import of_fields, parse_json
 
 ARRAYS = ("vectors", "identities", "cameras", "paths")
 _ROWS_AT_ONCE = 8192  # a temporary of the size of all vectors would double the memory of a large gallery
@@ -143,7 +143,7 @@ class Embeddings:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in ARRAYS}
-                encoder = json.loads(archive["encoder"].item()) if "encoder" in archive else None
+                encoder = parse_json(archive["encoder"].item()) if "encoder" in archive else None
         except KeyError as error:
             raise InputError(
                 f"{str(path)!r} is not a file of embeddings: {error.args[0]}. It needs: {', '.join(ARRAYS)}."
@@ -157,7 +157,8 @@ class Embeddings:
             _LOG.warning("%s does not say which encoder made its vectors; they are taken for the right one's.", path)
         else:
             encoder = of_fields(Fingerprint, encoder, f"{str(path)!r}, 'encoder'")
-        return cls(arrays["vectors"], arrays["identities"], arrays["cameras"], tuple(arrays["paths"].tolist()), encoder)
+        paths = tuple(check_texts(path, "paths", arrays["paths"]))
+        return cls(arrays["vectors"], arrays["identities"], arrays["cameras"], paths, encoder)
 
 
 def check_sides(query: Embeddings, gallery: Embeddings) -> None:

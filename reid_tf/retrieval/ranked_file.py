@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reid_tf.errors import InputError
 from reid_tf.files import written_beside
-from reid_tf.schema import of_fields
+from reid_tf.schema import of_fields, parse_json
 
 JSON_LINES = ".jsonl"
 _AFTER_QUERY, _BETWEEN = ": ", ", "
@@ -118,8 +118,8 @@ def _json_line(query: str, names: Sequence[str]) -> str:
 
 def _from_json(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     try:
-        values = json.loads(line)
-    except ValueError as error:
+        values = parse_json(line)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: must be a JSON object ({error}). Received: {line!r}.") from None
     found = of_fields(_Line, values, where)
     return found.query, found.ranked

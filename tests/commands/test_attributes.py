@@ -122,7 +122,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(run, images, tmp_path):
     for given, folder, message in (
         (without, images, "predicts no attributes; take a run of the model attribute"),
         (tmp_path / "no", images, "is not a finished run"),
-        (directory, tmp_path / "empty", f"There are no images (.jpg, .jpeg, .png, .bmp) in '{tmp_path}/empty'"),
+        (directory, tmp_path / "empty", f".webp, .tif, .tiff) in '{tmp_path}/empty'"),
         (directory, tmp_path / "no", "must be a folder or a CSV file"),
         (directory, broken, "1.png' (40 bytes) is not a valid"),
     ):

@@ -157,3 +157,9 @@ def test_a_file_of_another_data_set_is_named(tmp_path, landmarks, caplog):
         add_landmarks(dataset_of([(1, 1)]), tmp_path, str(tmp_path / "landmarks.npz"))
     assert add_landmarks(dataset_of([(1, 1)]), tmp_path).train[0].landmarks is None
     assert "has landmarks of none of the images" in caplog.text
+
+
+def test_paths_in_a_table_are_a_sentence(tmp_path):
+    np.savez(tmp_path / "a.npz", paths=np.array([["a.jpg"]]), landmarks=np.zeros((1, 18, 3)))
+    with pytest.raises(InputError, match=r"'paths' must be texts, one per image. Received: shape \[1, 1\]"):
+        read_landmarks(tmp_path / "a.npz")

@@ -27,3 +27,10 @@ def test_misspelt_names_and_options_get_a_hint(tmp_path):
 
 def test_loading_twice_gives_the_same_records(market_root):
     assert load_dataset("market1501", str(market_root)) == load_dataset("market1501", str(market_root))
+
+
+@pytest.mark.parametrize("root", [0.5, ["a"], {"a": 1}, True, "a\0b"])
+@pytest.mark.parametrize("name", ["synthetic", "market1501", "csv_table"])
+def test_a_root_that_is_no_path_is_a_sentence(name, root):
+    with pytest.raises(InputError, match=r"must be the path of a folder or file\. Received: root="):
+        load_dataset(name, root)

@@ -226,3 +226,12 @@ def test_a_broken_image_is_named_inside_keras(records, tmp_path):
 def test_an_error_that_no_image_explains_passes(records):
     with pytest.raises(tf.errors.InvalidArgumentError), naming_broken_images([records[0].path]):
         tf.reshape(tf.zeros([3]), [2])
+
+
+@pytest.mark.parametrize("length", [8, 12, 16, 20, 23])
+def test_a_png_without_a_header_is_named(tmp_path, length):
+    """TensorFlow's own error would hold the bytes, which Python cannot read."""
+    (tmp_path / "a.png").write_bytes(file_of(draw(1), "png")[:length])
+    for read in (read_image, lambda path: load_images([path], (8, 4))):
+        with pytest.raises(InputError, match=rf"a.png' \({length} bytes\) is not a valid JPEG"):
+            read(str(tmp_path / "a.png"))

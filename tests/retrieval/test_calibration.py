@@ -91,3 +91,13 @@ def test_stays_finite_where_distances_separate_or_say_nothing():
     calibration = Calibration("cosine", 0.5, 0.01, slope, intercept)
     assert (np.diff(calibration.probability([0.1, 0.5, 0.9])) < -0.1).all()
     assert fit_logistic(np.zeros(3), np.zeros(4)) == pytest.approx((0, 0), abs=1e-6)
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", str(10**30)])
+def test_a_file_with_another_number_is_a_sentence(tmp_path, number):
+    Calibration("cosine", 0.5, 0.01, 2.0, 1.0, {"pairs": 7}).save(tmp_path / "a.json")
+    text = (tmp_path / "a.json").read_text()
+    for was in ("2.0", "7"):
+        (tmp_path / "a.json").write_text(text.replace(was, number))
+        with pytest.raises(InputError, match=f"a.json' is not a calibration .*: the number {number} "):
+            Calibration.load(tmp_path / "a.json")

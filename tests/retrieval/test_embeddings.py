@@ -227,3 +227,11 @@ def test_an_archive_with_any_flags_is_read_or_named(flag, tmp_path):
         Embeddings.load(path)
     except InputError as error:
         assert "is not a file of embeddings" in str(error)  # noqa: PT017
+
+
+def test_paths_that_are_no_texts_are_named(tmp_path):
+    arrays = {"vectors": np.eye(2), "identities": [1, 2], "cameras": [1, 1]}
+    for paths in (np.array([0.5, np.nan]), np.array([["a"], ["b"]])):
+        np.savez(tmp_path / "a.npz", **arrays, paths=paths)
+        with pytest.raises(InputError, match="a.npz': 'paths' must be texts, one per image. Received: shape"):
+            Embeddings.load(tmp_path / "a.npz")

@@ -77,3 +77,9 @@ def test_another_file_is_refused(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="ranked.txt' cannot be read"):
         read_ranked_lists(tmp_path / "ranked.txt")
+
+
+def test_lists_without_an_end_are_a_sentence(tmp_path):
+    (tmp_path / "a.jsonl").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="line 1: must be a JSON object"):
+        read_ranked_lists(tmp_path / "a.jsonl")

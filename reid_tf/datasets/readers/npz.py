@@ -60,3 +60,24 @@ def read_npz(path: str | Path, arrays: tuple[str, ...], optional: tuple[str, ...
         if name not in contents:
             raise InputError(f"{str(path)!r} lacks the array {name!r}; it has: {', '.join(found) or 'none'}.")
     return contents
+
+
+def check_texts(path: str | Path, name: str, array: np.ndarray) -> list[str]:
+    """Returns an array of an `.npz` file that lists texts.
+
+    Args:
+        path: str or Path. The file, for the message.
+        name: str. The array's name, likewise.
+        array: of any shape and kind.
+
+    Returns:
+        list of str.
+
+    Raises:
+        InputError: it has another shape than [N], or holds no text.
+    """
+    if array.ndim != 1 or (array.size and array.dtype.kind != "U"):
+        raise InputError(
+            f"{str(path)!r}: {name!r} must be texts, one per image. Received: shape {list(array.shape)}, {array.dtype}."
+        )
+    return [str(text) for text in array]

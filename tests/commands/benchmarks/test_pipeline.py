@@ -35,5 +35,6 @@ def test_the_table_has_a_rate_for_every_step_and_source(tmp_path, capsys):
         "cache decoded": 3,
     }
     assert all(rate > 0 for of_row in rates.values() for rate in of_row)
-    assert lines[6].startswith("waiting for data: ")
-    assert lines[6].endswith("% of the time of 2 steps")
+    assert lines[6].startswith("decoding accurately, upright and within the limit of pixels: ")
+    assert lines[7].startswith("waiting for data: ")
+    assert lines[7].endswith("% of the time of 2 steps")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reid_tf.datasets.readers.npz import read_npz
+from reid_tf.datasets.readers.npz import check_texts, read_npz
 from reid_tf.errors import InputError
 
 
@@ -47,3 +47,11 @@ def test_pickled_objects_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", values=np.array([{"an": "object"}], object))
     with pytest.raises(InputError, match=r"cannot be read as an .npz file: Object arrays cannot be loaded"):
         read_npz(tmp_path / "a.npz", ("values",))
+
+
+@pytest.mark.parametrize("array", [np.array([["a"]]), np.array(["a"])[0], np.array([1.5]), np.array([b"a"])], ids=repr)
+def test_what_lists_no_texts_is_a_sentence(array):
+    with pytest.raises(InputError, match=r"'a.npz': 'paths' must be texts, one per image. Received: shape \["):
+        check_texts("a.npz", "paths", np.asarray(array))
+    assert check_texts("a.npz", "paths", np.array(["a", "b"])) == ["a", "b"]
+    assert check_texts("a.npz", "paths", np.array([])) == []
