@@ -77,7 +77,8 @@ def _jpeg_block(encoded: tf.Tensor) -> tf.Tensor:
     def goes_on(at: tf.Tensor) -> tf.Tensor:
         mark, marker = _number(encoded, at, 1), _number(encoded, at + 1, 1)
         is_frame = (marker // 16 == 0xC) & (marker != 0xC4) & (marker != 0xC8) & (marker != 0xCC)
-        return (mark == 0xFF) & ~is_frame & ~is_found(at)
+        is_bare = (marker <= 1) | (marker // 8 == 0xD0 // 8)  # none of the segments that have a length
+        return (mark == 0xFF) & ~is_frame & ~is_bare & ~is_found(at)
 
     def further(at: tf.Tensor) -> tf.Tensor:
         is_padding = _number(encoded, at + 1, 1) == 0xFF

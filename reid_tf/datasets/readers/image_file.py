@@ -11,6 +11,7 @@ reason for an error: such a note counts as none.
 """
 
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -51,6 +52,12 @@ LONGEST_WALK = 1024  # parts of a file that are passed over in search of a heade
 
 MAX_PIXELS = 25_000_000
 MAX_PIXELS_VARIABLE = "REID_TF_MAX_PIXELS"
+
+# Markers of JPEG: of a frame's header; without a length; of a segment that has one; and how the next one is found.
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_BARE = {0x00, 0x01, *range(0xD0, 0xD8)}
+_SEGMENTS = {0xC4, 0xCC, *range(0xDA, 0xDE), *range(0xE0, 0xF0), 0xFE}
+_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 
 _SHORT, _LONG = 3, 4  # types of numbers in TIFF
 _WIDTH, _HEIGHT = 0x100, 0x101
@@ -148,7 +155,7 @@ def decode(encoded: bytes, called: str = "The image") -> np.ndarray | None:
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:  # raised by some of its decoders where others return nothing
         return None
-    if image is None:
+    if image is None or (header.format == "JPEG" and _is_torn(encoded)):
         return None
     rgb = image[..., ::-1]
     # OpenCV turns TIFF files itself, whatever it is told.
@@ -190,19 +197,41 @@ def _jpeg(encoded: bytes) -> tuple[int, int, int]:
     """Width, height and orientation; the segments before the frame's header are passed over."""
     orientation, at = None, 2
     for _ in range(LONGEST_WALK):
-        mark, marker, length = struct.unpack_from(">BBH", encoded, at)
-        if mark != 0xFF:
-            break
+        start = encoded.find(b"\xff", at)
+        if start != at:  # other bytes between two segments are passed over, but no note counts after them
+            orientation = orientation or 1
+        marker, at = encoded[start + 1], start
         if marker == 0xFF:  # padding
             at += 1
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in _BARE:
+            orientation, at = orientation or 1, at + 2
+            continue
+        (length,) = struct.unpack_from(">H", encoded, at + 2)
+        if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", encoded, at + 5)
             return width, height, orientation or 1
         if marker == 0xE1 and orientation is None and encoded.startswith(EXIF, at + 4):
             orientation = _orientation(encoded[at + 4 : at + 2 + length])
         at += 2 + length
     raise LookupError(f"no frame in a JPEG file up to byte {at}")
+
+
+def _is_torn(jpeg: bytes) -> bool:
+    """Whether a JPEG goes on after its frame's header as no JPEG does, where OpenCV gives what it has up to there."""
+    at, frames = 2, 0
+    for _ in range(LONGEST_WALK):
+        found = _MARKER.search(jpeg, at)
+        if found is None or found[1] == b"\xd9":
+            return False
+        marker, at = found[1][0], found.end()
+        if marker in _BARE:
+            continue
+        frames += marker in _FRAMES
+        if frames > 1 or (marker not in _SEGMENTS and marker not in _FRAMES):
+            return True
+        at += int.from_bytes(jpeg[at : at + 2])
+    return False
 
 
 def _png(encoded: bytes) -> tuple[int, int, int]:
