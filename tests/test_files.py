@@ -170,6 +170,12 @@ def test_one_thread_may_claim_a_name_twice_and_another_may_not(tmp_path):
         pass
 
 
+def test_no_folder_is_left_where_nothing_was_written(tmp_path):
+    with pytest.raises(ValueError, match="wrong"), claimed(tmp_path / "a" / "b" / "c"):
+        raise ValueError("wrong")
+    assert not names(tmp_path)
+
+
 def test_only_the_own_leftovers_of_a_name_are_removed(tmp_path):
     for name in (".writing-01234567-a.csv", ".writing-01234567-b.csv", ".claim-a.csv"):
         (tmp_path / name).write_text("")

@@ -261,7 +261,7 @@ def test_inputs_of_images_alone_need_no_landmarks(records):
         input_batches(bare, {"image": "image", "part_boxes": "part_boxes"}, SIZE, 25)
     with pytest.raises(InputError, match="field of the input 'parts': 'part_box'. Did you mean 'part_boxes'"):
         input_batches(records, {"parts": "part_box"}, SIZE, 25)
-    with pytest.raises(InputError, match=r"at least 1\. Received: 0"):
+    with pytest.raises(InputError, match=r"at least 1\. Received: batch_size=0"):
         input_batches(records, WITH_PARTS, SIZE, 0)
 
 
@@ -315,7 +315,7 @@ def test_records_that_lack_something_are_named(records):
             records, class_of_identity(records[:-1]), make_sampler(records, "images"),
             image_size=SIZE, inputs={"image": "image"}, targets={"out": "identity"}, seed=1,
         )  # fmt: skip
-    with pytest.raises(InputError, match=r"at least 1\. Received: 0"):
+    with pytest.raises(InputError, match=r"at least 1\. Received: batch_size=0"):
         evaluation_batches(records, SIZE, 0)
 
 

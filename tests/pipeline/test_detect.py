@@ -59,5 +59,5 @@ def test_a_broken_image_is_named(records, tmp_path):
     broken = (*records[:3], Record(str(tmp_path / "broken.jpg"), 0, 0))
     with pytest.raises(InputError, match=r"broken.jpg' \(8 bytes\) is not a valid"):
         list(detect_landmarks(MeanColour(), broken))
-    with pytest.raises(InputError, match="batch_size must be at least 1. Received: 0"):
+    with pytest.raises(InputError, match="batch_size must be a whole number of at least 1. Received: batch_size=0"):
         list(detect_landmarks(MeanColour(), records, batch_size=0))

@@ -4,7 +4,8 @@ Every kill is a SIGKILL, which a process cannot prepare for. Each training takes
 as it gets until one of its processes lives to the end; then its weights, the
 optimizer's state and the history are compared bit by bit with those of the
 uninterrupted one, on one thread, as sums on several are added in any order. A
-checkpoint is written at every step, so that many kills fall into one.
+checkpoint is written at every step, and every other kill waits for a file that is being
+written.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def kill(folder: Path, kills: int, moments: random.Random) -> Counter[str]:
         killed = 0
         while killed < kills:
             run = folder / str(counts["runs"] + counts["runs that differ"])
-            while not lives(config, run, moments.uniform(0, longest) if killed < kills else None):
+            while not (lives(config, run, *_drawn(moments, longest)) if killed < kills else lives(config, run)):
                 counts[place(run, config.epochs)] += 1
                 killed += 1
                 bar.update()
@@ -103,13 +104,18 @@ def kill(folder: Path, kills: int, moments: random.Random) -> Counter[str]:
     return counts
 
 
-def lives(config: ExperimentConfig, run: Path, seconds: float | None = None) -> bool:
+def _drawn(moments: random.Random, longest: float) -> tuple[float, bool]:
+    return moments.uniform(0, longest), moments.random() < 0.5
+
+
+def lives(config: ExperimentConfig, run: Path, seconds: float | None = None, saving: bool = False) -> bool:
     """Trains in a process of its own, from where the one before was killed, and kills it after so many seconds.
 
     Args:
         config: `ExperimentConfig`.
         run: Path. The run directory.
         seconds: float, or None to let it live.
+        saving: bool. Whether the kill then waits for the next file to be written.
 
     Returns:
         bool. Whether the run is finished.
@@ -118,6 +124,8 @@ def lives(config: ExperimentConfig, run: Path, seconds: float | None = None) -> 
 
     process = _start(_train, config, run, is_interrupted(run))
     process.join(seconds)
+    while saving and process.is_alive() and not _being_written(run):
+        pass
     process.kill()
     process.join()
     if not run.exists() and process.exitcode != -signal.SIGKILL:
@@ -129,12 +137,18 @@ def place(run: Path, epochs: int) -> str:
     """Says where a training was when it was killed."""
     unfinished = run.with_name(f"{run.name}.unfinished")
     state = unfinished / "checkpoints" / "state.json"
-    if any(unfinished.rglob(".writing-*")):
+    if _being_written(run):
         return WRITING
     if not state.exists():
         return BEFORE
     reached = json.loads(state.read_text())
     return INSIDE if reached["step"] else AFTER if reached["epoch"] == epochs else BETWEEN
+
+
+def _being_written(run: Path) -> bool:
+    unfinished = run.with_name(f"{run.name}.unfinished")
+    folders = (folder for folder in (unfinished, unfinished / "checkpoints", unfinished / "report") if folder.is_dir())
+    return any(name.startswith((".writing-", ".claim-")) for folder in folders for name in os.listdir(folder))
 
 
 def contents(run: Path) -> dict[str, bytes]:
