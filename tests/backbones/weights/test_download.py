@@ -45,7 +45,7 @@ def test_other_bytes_than_the_published_ones_are_refused(cache, server, checksum
     (server.folder / "a.pth").write_bytes(received)
     with pytest.raises(InputError, match=rf"^The download of \S+/a\.pth is damaged: {message}\.$"):
         download(f"{server.address}/a.pth", checksum)
-    assert not list(cache.iterdir())
+    assert not cache.exists()
 
 
 def test_a_download_that_breaks_off(cache, server, monkeypatch):
@@ -59,7 +59,7 @@ def test_a_download_that_breaks_off(cache, server, monkeypatch):
     (server.folder / "a.pth").write_bytes(CONTENT[:-300])
     with pytest.raises(InputError, match=r"a\.pth (is damaged: its SHA-256 is|failed \().*"):
         download(f"{server.address}/a.pth", SHA256)
-    assert not list(cache.iterdir())
+    assert not cache.exists()
 
 
 def test_a_refusal_says_which_file_goes_where(cache, server):
@@ -69,7 +69,7 @@ def test_a_refusal_says_which_file_goes_where(cache, server):
     )
     with pytest.raises(InputError, match=message):
         download(f"{server.address}/none.pth", SHA256)
-    assert not list(cache.iterdir())
+    assert not cache.exists()
 
 
 def test_a_wrong_file_put_there_by_hand_is_said(cache, server):
