@@ -206,7 +206,8 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
         raise InputError(f"{what}{_reason(error)}.") from None
     for where, number in _numbers(converted):
         if abs(number) > (most := _MOST[float if isinstance(number, float) else int]):
-            raise InputError(f"{what}{where} is wrong: it must be at most {most}. Received: {number}.")
+            bound = f"at most {most}" if number > 0 else f"at least -{most}"
+            raise InputError(f"{what}{where} is wrong: it must be {bound}. Received: {number}.")
     return converted
 
 

@@ -1,5 +1,7 @@
 """Counts, wherever a public function takes one: whole numbers of at least 1, and a sentence for everything else."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.encoder.embed import embed, embed_colour_histogram
 from reid_tf.encoder.images import PlainBatches
 from reid_tf.errors import InputError
-from reid_tf.options import whole_number
+from reid_tf.options import convert, whole_number
 from reid_tf.pipeline.build import evaluation_batches
 from reid_tf.report.image_grid import image_grid
 from reid_tf.report.ranked_list import draw_ranked_lists
@@ -60,3 +62,17 @@ def test_no_count_is_zero(name):
 def test_counts_are_ints():
     assert [type(whole_number("a", value)) for value in (3, np.int64(3), np.uint8(3), np.array(3))] == [int] * 4
     assert whole_number("a", 0, least=0) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": [1, 2**32]}, r"It\['a'\]\[1\] is wrong: it must be at most 4294967295. Received: 4294967296\.$"),
+        ({"a": [-(2**32)]}, r"It\['a'\]\[0\] is wrong: it must be at least -4294967295. Received: -4294967296\.$"),
+        ({"a": [0.5], "b": [1e300]}, r"It\['b'\]\[0\] is wrong: it must be at most 3.4\d+e\+38. Received: 1e\+300\.$"),
+    ],
+)
+def test_numbers_at_any_depth_are_of_32_bits(value, message):
+    with pytest.raises(InputError, match=message):
+        convert(value, dict[str, Any], "It")
+    assert convert({"a": [2**32 - 1, 3e38]}, dict[str, Any], "It") == {"a": [2**32 - 1, 3e38]}
