@@ -7,6 +7,7 @@ that values are converted to.
 import dataclasses
 import difflib
 import inspect
+import math
 import operator
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -205,7 +206,8 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
     except pydantic.ValidationError as error:
         raise InputError(f"{what}{_reason(error)}.") from None
     for where, number in _numbers(converted):
-        if abs(number) > (most := _MOST[float if isinstance(number, float) else int]):
+        # Infinity where it is not meant is refused by the options themselves.
+        if math.inf > abs(number) > (most := _MOST[float if isinstance(number, float) else int]):
             bound = f"at most {most}" if number > 0 else f"at least -{most}"
             raise InputError(f"{what}{where} is wrong: it must be {bound}. Received: {number}.")
     return converted

@@ -65,7 +65,7 @@ def test_when_every_trial_fails_the_tool_does(run, file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--trials", "0"), "at least one trial. Received: trials=0"),
+        (("--trials", "0"), "--trials: it must be at least 1. Received: 0"),
         (("--trials", "1", "--method", "grid"), "Unknown method of a search: 'grid'. Allowed: bayesian"),
         (("--trials", "1", "--set", "evaluation.validation.name=test"), "never on the test set"),
         (("--trials", "1", "--set", "model.name=multitusk"), "Did you mean 'multitask'"),
