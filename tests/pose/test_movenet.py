@@ -62,7 +62,7 @@ def test_what_is_no_movenet_is_named(dot_finder, other_model, tmp_path):
     message = r"not a single-pose MoveNet, .* Received: \[1, 48, 48, 3\] into \[1, 3\]"
     with pytest.raises(InputError, match=message):
         movenet(other_model)
-    with pytest.raises(InputError, match="interpreters must be at least 1. Received: interpreters=0"):
+    with pytest.raises(InputError, match="'interpreters' .* must be at least 1. Received: 0"):
         movenet(dot_finder, interpreters=0)
 
 

@@ -14,7 +14,7 @@ from reid_tf.studies.ranges import Range, load_tuning, parse_tuning
         ("ranges: {epochs: {low: 1, max: 2}}", "Unknown key of the range of 'epochs': 'low'"),
         ("ranges: {seed: {min: 1}}", "'seed' needs min and max, or values. Received: min=1, sampling=linear"),
         ("ranges: {seed: {min: 2, max: 2}}", "'seed' must be below its max. Received: min=2, max=2"),
-        ("ranges: {a.b: {min: 0.0, max: .inf}}", r"\['max'\] is wrong: it must be at most 3.40.*e\+38. Received: inf"),
+        ("ranges: {a.b: {min: 0.0, max: .inf}}", "must be below its max. Received: min=0.0, max=inf"),
         ("ranges: {a: {min: 0, max: 1.0, sampling: log}}", "'a' needs a min above 0 for log sampling. Received: min=0"),
         ("ranges: {a: {min: 1, max: 2, sampling: cube}}", "'sampling'.*'linear' or 'log'. Received: 'cube'"),
         ("ranges: {a: {min: 1, max: 2, step: 0}}", "step of the range of 'a' must be above 0. Received: step=0"),
