@@ -113,7 +113,7 @@ def test_a_frozen_step_calculates_no_gradient_of_the_backbone(recipe):
     assert counts == [0, 3 + 2], "by the kernels of three convolutions, and by what the second ones see"
 
 
-@pytest.mark.parametrize(("epochs", "stages"), [(-1, False), (4, False), (3, True)])
+@pytest.mark.parametrize(("epochs", "stages"), [(4, False), (3, True)])
 def test_more_epochs_than_there_are(recipe, epochs, stages):
     tree = {**recipe.to_dict(), "freeze_backbone_epochs": epochs}
     if stages:
@@ -121,6 +121,11 @@ def test_more_epochs_than_there_are(recipe, epochs, stages):
     which = "between 0 and 2, the epochs of the first stage" if stages else "between 0 and 3, the epochs of the run"
     with pytest.raises(InputError, match=f"'freeze_backbone_epochs' must be {which}. Received: {epochs}"):
         parse_config(tree)
+
+
+def test_fewer_epochs_than_none(recipe):
+    with pytest.raises(InputError, match=r"freeze_backbone_epochs.* must be at least 0\. Received: -1"):
+        parse_config({**recipe.to_dict(), "freeze_backbone_epochs": -1})
 
 
 def test_later_stages_are_not_frozen(recipe):
