@@ -9,6 +9,7 @@ from keras import layers
 from reid_tf.backbones.blocks import (
     convolution,
     convolution_norm,
+    depthwise_convolution,
     max_pool,
     normalization,
     projection,
@@ -55,7 +56,7 @@ def lite_convolution(features: Any, channels: int, name: str) -> Any:
         float [batch, height, width, channels].
     """
     features = convolution(features, channels, 1, name=f"{name}_pointwise")
-    features = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(features)
+    features = depthwise_convolution(features, 3, name=name)
     return layers.ReLU(name=f"{name}_relu")(normalization(f"{name}_bn")(features))
 
 

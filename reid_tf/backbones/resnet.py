@@ -8,7 +8,15 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from reid_tf.backbones.blocks import convolution_norm, max_pool, projection, residual_sum
+from reid_tf.backbones.blocks import (
+    convolution_norm,
+    instance_batch_normalization,
+    instance_normalization,
+    max_pool,
+    normalization,
+    projection,
+    residual_sum,
+)
 from reid_tf.backbones.common import image_input, require_positive
 from reid_tf.backbones.weights.load import PublishedWeights, load_weights
 from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
@@ -17,9 +25,14 @@ from reid_tf.registry import BACKBONES
 
 Stem = Literal["imagenet", "light"]
 StrideOn = Literal["1x1", "3x3"]
+# How a block normalises image by image (Pan et al.): "a" one half of the channels after its first convolution,
+# "b" all of them after the sum.
+Instance = Literal["a", "b"]
 
 
-def basic_block(features: Any, channels: int, *, strides: int, name: str, output_name: str) -> Any:
+def basic_block(
+    features: Any, channels: int, *, strides: int, name: str, output_name: str, instance: Instance | None = None
+) -> Any:
     """Two 3x3 convolutions and a shortcut.
 
     Args:
@@ -28,17 +41,27 @@ def basic_block(features: Any, channels: int, *, strides: int, name: str, output
         strides: int. Stride of the first convolution.
         name: str. Prefix of the layers' names.
         output_name: str. Name of the last activation.
+        instance: "a", "b" or None. Where it normalises image by image.
 
     Returns:
         float [batch, height / strides, width / strides, channels].
     """
-    residual = convolution_norm(features, channels, 3, strides=strides, name=f"{name}_1")
+    first_norm, last_norm = _norms(instance)
+    residual = convolution_norm(features, channels, 3, strides=strides, norm=first_norm, name=f"{name}_1")
     residual = convolution_norm(residual, channels, 3, name=f"{name}_2", activation=False)
-    return residual_sum(projection(features, channels, strides, name), residual, name=name, output_name=output_name)
+    shortcut = projection(features, channels, strides, name)
+    return residual_sum(shortcut, residual, norm=last_norm, name=name, output_name=output_name)
 
 
 def bottleneck_block(
-    features: Any, channels: int, *, strides: int, name: str, output_name: str, stride_on: StrideOn = "1x1"
+    features: Any,
+    channels: int,
+    *,
+    strides: int,
+    name: str,
+    output_name: str,
+    stride_on: StrideOn = "1x1",
+    instance: Instance | None = None,
 ) -> Any:
     """1x1, 3x3 and 1x1 convolutions and a shortcut; the output is four times as wide as the 3x3.
 
@@ -50,16 +73,26 @@ def bottleneck_block(
         output_name: str. Name of the last activation.
         stride_on: "1x1" (He et al., Keras' weights) or "3x3" (torchvision, Goyal et
             al.). Which convolution strides.
+        instance: "a", "b" or None. Where it normalises image by image.
 
     Returns:
         float [batch, height / strides, width / strides, 4 * channels].
     """
     first, second = (strides, 1) if stride_on == "1x1" else (1, strides)
-    residual = convolution_norm(features, channels, 1, strides=first, name=f"{name}_1")
+    first_norm, last_norm = _norms(instance)
+    residual = convolution_norm(features, channels, 1, strides=first, norm=first_norm, name=f"{name}_1")
     residual = convolution_norm(residual, channels, 3, strides=second, name=f"{name}_2")
     residual = convolution_norm(residual, 4 * channels, 1, name=f"{name}_3", activation=False)
     shortcut = projection(features, 4 * channels, strides, name)
-    return residual_sum(shortcut, residual, name=name, output_name=output_name)
+    return residual_sum(shortcut, residual, norm=last_norm, name=name, output_name=output_name)
+
+
+def _norms(instance: Instance | None) -> tuple[Callable[[str], Any], Callable[[str], Any] | None]:
+    """What normalises after a block's first convolution, and after its sum."""
+    return (
+        instance_batch_normalization if instance == "a" else normalization,
+        instance_normalization if instance == "b" else None,
+    )
 
 
 def resnet(
@@ -73,6 +106,7 @@ def resnet(
     stem: Stem,
     stem_channels: int,
     preprocessing: ChannelNormalization,
+    stackwise_instance: Sequence[Instance | None] = (),
 ) -> keras.Model:
     """A stem and stacks of residual blocks; stage 1 is the stem, stage i + 1 the stack i.
 
@@ -87,6 +121,9 @@ def resnet(
             (3x3 with stride 2), which keeps more of a crop of 128x64 pixels.
         stem_channels: int. Channels of the stem.
         preprocessing: the first layer.
+        stackwise_instance: how each stack normalises image by image: "a" in all of its
+            blocks, "b" at its end, and after the stem where the first stack does; None
+            and an empty sequence are batch normalisation throughout.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to the last stack's features.
@@ -96,27 +133,34 @@ def resnet(
             positive.
 
     References:
-        He et al., Deep Residual Learning for Image Recognition.
+        He et al., Deep Residual Learning for Image Recognition; Pan et al., Two at
+        Once: Enhancing Learning and Generalization Capacities via IBN-Net.
     """
+    instances = stackwise_instance or [None] * len(stackwise_channels)
+    stem_norm = instance_normalization if instances[0] == "b" else normalization
     for channels, num_blocks in zip(stackwise_channels, stackwise_num_blocks, strict=True):
         require_positive(channels, "stackwise_channels")
         require_positive(num_blocks, "stackwise_num_blocks")
     minimum = (4 if stem == "imagenet" else 2) * math.prod(stackwise_strides)
     image, features = image_input(image_size, preprocessing, minimum, name)
     if stem == "imagenet":
-        features = convolution_norm(features, stem_channels, 7, strides=2, name="conv1")
+        features = convolution_norm(features, stem_channels, 7, strides=2, norm=stem_norm, name="conv1")
         features = max_pool(features, name="pool1", output_name="stage1")
     else:
-        features = convolution_norm(features, stem_channels, 3, strides=2, name="conv1", output_name="stage1")
-    stacks = zip(stackwise_channels, stackwise_num_blocks, stackwise_strides, strict=True)
-    for stage, (channels, num_blocks, strides) in enumerate(stacks, start=2):
+        features = convolution_norm(
+            features, stem_channels, 3, strides=2, norm=stem_norm, name="conv1", output_name="stage1"
+        )
+    stacks = zip(stackwise_channels, stackwise_num_blocks, stackwise_strides, instances, strict=True)
+    for stage, (channels, num_blocks, strides, instance) in enumerate(stacks, start=2):
         for index in range(1, num_blocks + 1):
+            normalised = {"instance": instance} if instance == "a" or (instance and index == num_blocks) else {}
             features = block(
                 features,
                 channels,
                 strides=strides if index == 1 else 1,
                 name=f"conv{stage}_block{index}",
                 output_name=f"stage{stage}" if index == num_blocks else f"conv{stage}_block{index}_out",
+                **normalised,
             )
     return keras.Model(image, features, name=name)
 
@@ -131,6 +175,7 @@ def four_stacks(
     stem: Stem = "imagenet",
     last_stride: int = 2,
     preprocessing: ChannelNormalization,
+    stackwise_instance: Sequence[Instance | None] = (),
 ) -> keras.Model:
     """The published form of residual networks: four stacks, each twice as wide as the one before, of half its map.
 
@@ -144,6 +189,7 @@ def four_stacks(
         stem: "imagenet" or "light", see `resnet`.
         last_stride: 1 or 2. Stride of the last stack.
         preprocessing: the first layer.
+        stackwise_instance: as in `resnet`.
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w, 8 *
@@ -164,6 +210,7 @@ def four_stacks(
         stem=stem,
         stem_channels=width,
         preprocessing=preprocessing,
+        stackwise_instance=stackwise_instance,
     )
 
 

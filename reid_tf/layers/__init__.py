@@ -2,6 +2,8 @@
 
 from reid_tf.layers.attribute_reweighting import AttributeReweighting as AttributeReweighting
 from reid_tf.layers.gem_pooling import GeneralizedMeanPooling as GeneralizedMeanPooling
+from reid_tf.layers.instance_normalization import InstanceBatchNormalization as InstanceBatchNormalization
+from reid_tf.layers.instance_normalization import InstanceNormalization as InstanceNormalization
 from reid_tf.layers.local_response_normalization import LocalResponseNormalization as LocalResponseNormalization
 from reid_tf.layers.pairs import SplitPairs as SplitPairs
 from reid_tf.layers.pairs import StackPairs as StackPairs

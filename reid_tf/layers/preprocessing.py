@@ -116,3 +116,8 @@ def imagenet_normalization() -> ChannelNormalization:
 def caffe_normalization() -> ChannelNormalization:
     """BGR minus ImageNet's mean, not scaled: Caffe's networks and Keras' ImageNet weights of ResNet and VGG."""
     return ChannelNormalization((103.939, 116.779, 123.68), channel_order="bgr", name="preprocessing")
+
+
+def centred_normalization() -> ChannelNormalization:
+    """RGB less 127, over 128, about -1 to 1: EfficientNet-Lite's weights."""
+    return ChannelNormalization((127.0,) * 3, (128.0,) * 3, name="preprocessing")

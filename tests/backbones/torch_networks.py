@@ -116,6 +116,182 @@ class BasicResNet(nn.Module):
         return self.layer4(self.layer3(self.layer2(self.layer1(features))))
 
 
+class InstanceBatchNorm(nn.Module):
+    """IBN-Net's: instance normalisation of the first half, batch normalisation of the rest."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.half = channels // 2
+        self.IN = nn.InstanceNorm2d(self.half, affine=True)
+        self.BN = nn.BatchNorm2d(channels - self.half)
+
+    def forward(self, features):
+        return torch.cat([self.IN(features[:, : self.half]), self.BN(features[:, self.half :])], 1)
+
+
+class InstanceBottleneck(nn.Module):
+    def __init__(self, inputs, planes, stride, ibn):
+        super().__init__()
+        outputs = 4 * planes
+        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
+        self.bn1 = InstanceBatchNorm(planes) if ibn else nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, features):
+        residual = functional.relu(self.bn1(self.conv1(features)))
+        residual = self.bn3(self.conv3(functional.relu(self.bn2(self.conv2(residual)))))
+        return functional.relu(residual + (features if self.downsample is None else self.downsample(features)))
+
+
+class InstanceBasicBlock(BasicBlock):
+    """A basic block with an instance normalisation of the sum."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__(inputs, outputs, stride)
+        self.IN = nn.InstanceNorm2d(outputs, affine=True)
+
+    def forward(self, features):
+        residual = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(features)))))
+        return functional.relu(self.IN(residual + features))
+
+
+class ResNet50IbnA(nn.Module):
+    """IBN-Net's resnet50_ibn_a."""
+
+    def __init__(self, num_blocks=(3, 4, 6, 3), num_classes=1000):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        inputs = 64
+        for stack, (planes, blocks) in enumerate(zip((64, 128, 256, 512), num_blocks, strict=True), start=1):
+            made = []
+            for index in range(blocks):
+                made.append(InstanceBottleneck(inputs, planes, 2 if stack > 1 and index == 0 else 1, stack < 4))
+                inputs = 4 * planes
+            setattr(self, f"layer{stack}", nn.Sequential(*made))
+        self.fc = nn.Linear(inputs, num_classes)
+
+    def feature_map(self, images):
+        features = functional.max_pool2d(functional.relu(self.bn1(self.conv1(images))), 3, 2, 1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(features))))
+
+
+class ResNet18IbnB(BasicResNet):
+    """IBN-Net's resnet18_ibn_b."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn1 = nn.InstanceNorm2d(64, affine=True)
+        self.layer1[1] = InstanceBasicBlock(64, 64, 1)
+        self.layer2[1] = InstanceBasicBlock(128, 128, 1)
+
+
+class MobileNetV2(nn.Module):
+    """Its two published ways to name the same layers: every one numbered, or those of a convolution in a group."""
+
+    SETTINGS = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
+
+    def __init__(self, nested=False, num_classes=1000):
+        super().__init__()
+        layers, inputs = [self.group(3, 32, 3, 2)], 32
+        for expansion, outputs, blocks, stride in self.SETTINGS:
+            for index in range(blocks):
+                layers.append(self.block(inputs, outputs, stride if index == 0 else 1, expansion, nested))
+                inputs = outputs
+        layers.append(self.group(inputs, 1280, 1))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(nn.Dropout(), nn.Linear(1280, num_classes))
+
+    @staticmethod
+    def group(inputs, outputs, kernel_size, stride=1, groups=1):
+        convolution = nn.Conv2d(inputs, outputs, kernel_size, stride, kernel_size // 2, groups=groups, bias=False)
+        return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU6())
+
+    def block(self, inputs, outputs, stride, expansion, nested):
+        wide = inputs * expansion
+        parts = [self.group(inputs, wide, 1)] if expansion > 1 else []
+        parts.append(self.group(wide, wide, 3, stride, groups=wide))
+        last = (nn.Conv2d(wide, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+        module = nn.Module()
+        module.conv = nn.Sequential(*(parts if nested else [layer for part in parts for layer in part]), *last)
+        module.forward = lambda features: module.conv(features) + (features if stride == 1 and inputs == outputs else 0)
+        return module
+
+    def feature_map(self, images):
+        return self.features(images)
+
+
+class PaddedAsTensorFlow(nn.Conv2d):
+    """Pads as much as the stride needs, the odd pixel on the right and at the bottom."""
+
+    def forward(self, images):
+        pads = []
+        for size, kernel, stride in zip(
+            reversed(images.shape[2:]), reversed(self.kernel_size), self.stride, strict=True
+        ):
+            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            pads += [total // 2, total - total // 2]
+        return super().forward(functional.pad(images, pads))
+
+
+class LiteBlock(nn.Module):
+    def __init__(self, inputs, outputs, kernel_size, stride, expansion):
+        super().__init__()
+        wide = inputs * expansion
+        self.expands, self.adds = expansion > 1, stride == 1 and inputs == outputs
+        if self.expands:
+            self._expand_conv = nn.Conv2d(inputs, wide, 1, bias=False)
+            self._bn0 = nn.BatchNorm2d(wide, eps=1e-3)
+        self._depthwise_conv = PaddedAsTensorFlow(wide, wide, kernel_size, stride, groups=wide, bias=False)
+        self._bn1 = nn.BatchNorm2d(wide, eps=1e-3)
+        self._project_conv = nn.Conv2d(wide, outputs, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(outputs, eps=1e-3)
+
+    def forward(self, features):
+        wide = functional.relu6(self._bn0(self._expand_conv(features))) if self.expands else features
+        wide = functional.relu6(self._bn1(self._depthwise_conv(wide)))
+        narrow = self._bn2(self._project_conv(wide))
+        return narrow + features if self.adds else narrow
+
+
+class EfficientNetLite(nn.Module):
+    """Rows of expansion, stride and kernel; blocks per row and channels as arguments."""
+
+    SETTINGS = ((1, 1, 3), (6, 2, 3), (6, 2, 5), (6, 2, 3), (6, 1, 5), (6, 2, 5), (6, 1, 3))
+
+    def __init__(self, num_blocks=(1, 2, 2, 3, 3, 4, 1), channels=(16, 24, 40, 80, 112, 192, 320), num_classes=1000):
+        super().__init__()
+        self._conv_stem = PaddedAsTensorFlow(3, 32, 3, 2, bias=False)
+        self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
+        made, inputs = [], 32
+        for (expansion, stride, kernel), outputs, blocks in zip(self.SETTINGS, channels, num_blocks, strict=True):
+            for index in range(blocks):
+                made.append(LiteBlock(inputs, outputs, kernel, stride if index == 0 else 1, expansion))
+                inputs = outputs
+        self._blocks = nn.Sequential(*made)
+        self._conv_head = nn.Conv2d(inputs, 1280, 1, bias=False)
+        self._bn1 = nn.BatchNorm2d(1280, eps=1e-3)
+        self._fc = nn.Linear(1280, num_classes)
+
+    def feature_map(self, images):
+        features = self._blocks(functional.relu6(self._bn0(self._conv_stem(images))))
+        return functional.relu6(self._bn1(self._conv_head(features)))
+
+
 class VGG16(nn.Module):
     """torchvision's; its channels as arguments."""
 

@@ -11,7 +11,7 @@ from reid_tf.backbones.weights.caffe_tables import CAFFE_TABLES, OPENPOSE_COCO
 from reid_tf.backbones.weights.provenance import Provenance, write_provenance
 from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.table import Row, WeightTable
-from reid_tf.backbones.weights.torch_tables import TABLES
+from reid_tf.backbones.weights.torch_tables import OTHER_TABLES, TABLES
 from reid_tf.errors import InputError
 from reid_tf.files import WeightsInMemory
 from reid_tf.options import unknown
@@ -46,13 +46,13 @@ def weight_table(backbone: str, tensors: Mapping[str, np.ndarray]) -> WeightTabl
         tensors: mapping from name to array. What the file holds.
 
     Returns:
-        `WeightTable`: PyTorch's or Caffe's, whichever finds more of its tensors.
+        `WeightTable`: of PyTorch's and Caffe's, the one that finds most of its tensors.
 
     Raises:
         InputError: the backbone has no table; the message names the nearest that has
             one.
     """
-    tables = [tables[backbone] for tables in (TABLES, CAFFE_TABLES) if backbone in tables]
+    tables = [tables[backbone] for tables in (TABLES, OTHER_TABLES, CAFFE_TABLES) if backbone in tables]
     if not tables:
         raise InputError(unknown("backbone with weights of PyTorch or Caffe", backbone, {**TABLES, **CAFFE_TABLES}))
     return max(tables, key=lambda table: sum(name in tensors for name in table.tensors))
@@ -159,7 +159,11 @@ def _fitting_comparison(table: WeightTable, state: StateDict) -> Comparison:
 
 def _hint(table: WeightTable, tensors: Mapping[str, np.ndarray]) -> str:
     """Names the backbone whose table finds the most of a file's tensors, unless it is the one of `table`."""
-    every = [(f"backbone {name!r}", other) for tables in (TABLES, CAFFE_TABLES) for name, other in tables.items()]
+    every = [
+        (f"backbone {name!r}", other)
+        for tables in (TABLES, OTHER_TABLES, CAFFE_TABLES)
+        for name, other in tables.items()
+    ]
     every.append(("detector 'cpm'", OPENPOSE_COCO))
     fitting = [(name, other) for name, other in every if other.fits(tensors)]
     if not fitting:

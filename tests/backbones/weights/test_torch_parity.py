@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reid_tf.backbones.weights.conversion import fill
+from reid_tf.backbones.weights.conversion import fill, weight_table
 from reid_tf.backbones.weights.state_dict import StateDict
 from reid_tf.backbones.weights.torch_tables import TABLES
 from reid_tf.registry import BACKBONES
@@ -23,12 +23,19 @@ OSNETS = {
     "osnet_x0_75": (48, 192, 288, 384),
     "osnet_x1_0": (64, 256, 384, 512),
 }
+LITE1_BLOCKS = (1, 3, 3, 4, 4, 5, 1)
 PUBLISHED = {
     "alexnet": torch_networks.AlexNet,
+    "efficientnet_lite0": torch_networks.EfficientNetLite,
+    "efficientnet_lite1": lambda: torch_networks.EfficientNetLite(LITE1_BLOCKS),
+    "efficientnet_lite2": lambda: torch_networks.EfficientNetLite(LITE1_BLOCKS, (16, 24, 48, 88, 120, 208, 352)),
+    "mobilenet_v2": torch_networks.MobileNetV2,
     **{name: lambda channels=channels: torch_networks.OSNet(channels) for name, channels in OSNETS.items()},
     "res2net50": torch_networks.Res2Net,
     "res2net101": lambda: torch_networks.Res2Net((3, 4, 23, 3)),
     "resnet18": torch_networks.BasicResNet,
+    "resnet18_ibn_b": torch_networks.ResNet18IbnB,
+    "resnet50_ibn_a": torch_networks.ResNet50IbnA,
     "resnet50": lambda: bottleneck_resnet((3, 4, 6, 3)),
     "resnet101": lambda: bottleneck_resnet((3, 4, 23, 3)),
     "vgg16": torch_networks.VGG16,
@@ -43,22 +50,29 @@ def state_of(network) -> StateDict:
     ("component", "network", "image_size"),
     [
         ({"name": "resnet18"}, PUBLISHED["resnet18"], (64, 32)),
+        ({"name": "resnet18_ibn_b"}, PUBLISHED["resnet18_ibn_b"], (64, 32)),
         ({"name": "resnet50"}, PUBLISHED["resnet50"], (64, 32)),
+        ({"name": "resnet50_ibn_a"}, PUBLISHED["resnet50_ibn_a"], (64, 32)),
+        ({"name": "mobilenet_v2"}, PUBLISHED["mobilenet_v2"], (64, 32)),
+        ({"name": "mobilenet_v2"}, lambda: torch_networks.MobileNetV2(nested=True), (64, 32)),
+        ({"name": "efficientnet_lite2"}, PUBLISHED["efficientnet_lite2"], (75, 50)),
         ({"name": "res2net50"}, PUBLISHED["res2net50"], (64, 32)),
         ({"name": "osnet_x0_25"}, PUBLISHED["osnet_x0_25"], (64, 32)),
         ({"name": "alexnet", **NARROW}, lambda: torch_networks.AlexNet((4, 12, 24, 16, 16), 256), (224, 224)),
         ({"name": "vgg16", **NARROW}, lambda: torch_networks.VGG16((4, 8, 16, 32, 32), 256), (224, 224)),
     ],
-    ids=["resnet18", "resnet50", "res2net50", "osnet_x0_25", "alexnet", "vgg16"],
+    ids=lambda argument: argument["name"] if isinstance(argument, dict) else "",
 )
 def test_features_are_those_of_pytorch(component, network, image_size):
     network = torch_networks.randomise(network())
-    table = TABLES[component["name"]]
+    state = state_of(network)
+    table = weight_table(component["name"], state.tensors)
     model = BACKBONES.build({**component, **table.options}, image_size=image_size)
-    comparison = fill(model, table, state_of(network))
+    comparison = fill(model, table, state)
     assert (comparison.unused, comparison.missing) == ((), ())
     images = np.random.default_rng(0).integers(0, 256, (2, *image_size, 3), np.uint8)
-    normalised = (images / 255 - MEAN) / STANDARD_DEVIATION
+    is_lite = component["name"].startswith("efficientnet_lite")
+    normalised = (images - 127.0) / 128 if is_lite else (images / 255 - MEAN) / STANDARD_DEVIATION
     with torch.no_grad():
         expected = network.feature_map(torch.tensor(normalised, dtype=torch.float32).permute(0, 3, 1, 2))
     expected = expected.permute(0, 2, 3, 1).numpy()
@@ -80,7 +94,9 @@ def test_a_table_names_every_tensor_of_the_published_network(name):
     assert shapes[table.mark[0]] == table.mark[1]
 
 
-@pytest.mark.parametrize("name", ["res2net101", "resnet101"])  # the others are filled above
+@pytest.mark.parametrize(
+    "name", ["res2net101", "resnet101", "efficientnet_lite0", "efficientnet_lite1"]
+)  # the others are filled above
 def test_a_table_names_every_variable_once(name):
     model = BACKBONES.build({"name": name, **TABLES[name].options}, image_size=(32, 32))
     variables = [row.variable for row in TABLES[name].rows]
@@ -90,7 +106,13 @@ def test_a_table_names_every_variable_once(name):
 
 @pytest.mark.parametrize(
     ("name", "published"),
-    [("alexnet", 61_100_840), ("vgg16", 138_357_544), ("resnet18", 11_689_512), ("resnet50", 25_557_032)],
+    [
+        ("alexnet", 61_100_840),
+        ("vgg16", 138_357_544),
+        ("resnet18", 11_689_512),
+        ("resnet50", 25_557_032),
+        ("mobilenet_v2", 3_504_872),
+    ],
 )
 def test_the_networks_here_have_the_published_size(name, published):
     with torch.device("meta"):
