@@ -10,7 +10,7 @@ import inspect
 import math
 import operator
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from reid_tf.errors import InputError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Component = Mapping[str, Any]
 Options = Mapping[str, Any] | None
+OneOrMore = Options | Sequence[Component]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,31 +40,52 @@ class ComponentOf:
     default: Component
     without: tuple[str, ...] = ()
 
-    def check(self, given: Options, what: str) -> dict[str, Any]:
-        """Returns the whole component, checked as `Registry.options` does.
+    def check(self, given: OneOrMore, what: str) -> dict[str, Any] | list[dict[str, Any]]:
+        """Returns the whole component, or each one of several, checked as `Registry.options` does.
 
         Args:
-            given: mapping, or None.
+            given: mapping, a sequence of them (for an option that is annotated
+                `OneOrMore`), or None.
             what: str. How error messages name the option: "model 'triplet',
                 metric_loss".
+
+        Raises:
+            InputError: a component has another name or other options than there are,
+                or of several there is none or one is named twice.
         """
-        given = given or {}
+        if given is None or isinstance(given, Mapping):
+            return self._check_one(given or {}, what)
+        components = [self._check_one(component, what) for component in given]
+        names = [component["name"] for component in components]
+        if not names or len(set(names)) < len(names):
+            raise InputError(f"The {what} needs at least one component, and none twice. Received: {names}.")
+        return components
+
+    def _check_one(self, given: Component, what: str) -> dict[str, Any]:
         name = given.get("name", self.default["name"])
         component = {**(self.default if name == self.default["name"] else {}), **given}
         options = {option: value for option, value in component.items() if option != "name"}
         return {"name": name, **check_options(self.table.get(name), options, f"{what} {name!r}", without=self.without)}
 
-    def build(self, given: Options, **settled: Any) -> Any:
-        """Builds the component.
+    def build(self, given: OneOrMore, **settled: Any) -> list[Any]:
+        """Builds the component, or all of several.
 
         Args:
-            given: mapping, or None.
-            **settled: options that the caller decides, where the component has such an
+            given: mapping, a sequence of them, or None.
+            **settled: options that the caller decides, where a component has such an
                 option.
+
+        Returns:
+            list of what was built, of one element where `given` is no sequence.
         """
-        component = self.check(given, self.table.kind)
-        allowed = options_of(self.table.get(component["name"]))
-        return self.table.build(component | {key: value for key, value in settled.items() if key in allowed})
+        checked = self.check(given, self.table.kind)
+        return [
+            self.table.build(
+                component
+                | {key: value for key, value in settled.items() if key in options_of(self.table.get(component["name"]))}
+            )
+            for component in ([checked] if isinstance(checked, dict) else checked)
+        ]
 
 
 _MOST = {int: 2**32 - 1, float: 3.4028234663852886e38}  # of any option: what seeds and float32 hold

@@ -1,6 +1,8 @@
 """Keras layers that the backbones and models share; importing them makes saved models loadable."""
 
 from reid_tf.layers.attribute_reweighting import AttributeReweighting as AttributeReweighting
+from reid_tf.layers.class_vectors import CentreDistances as CentreDistances
+from reid_tf.layers.class_vectors import CosineClassifier as CosineClassifier
 from reid_tf.layers.gem_pooling import GeneralizedMeanPooling as GeneralizedMeanPooling
 from reid_tf.layers.instance_normalization import InstanceBatchNormalization as InstanceBatchNormalization
 from reid_tf.layers.instance_normalization import InstanceNormalization as InstanceNormalization

@@ -11,6 +11,11 @@ DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
 SMALLEST_SQUARE = 1e-12
 
 
+def as_images(embeddings: Any) -> Any:
+    """Returns embeddings [batch, dim], or [batch, 2, dim] of pairs, as float32 [images, dim]."""
+    return ops.cast(ops.reshape(embeddings, (-1, embeddings.shape[-1])), "float32")
+
+
 def normalized(embeddings: Any) -> Any:
     """Scales embeddings to unit length; a zero vector stays zero.
 

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from reid_tf.errors import InputError
-from reid_tf.losses.pairwise_distances import DISTANCES, DistanceName, normalized
+from reid_tf.losses.pairwise_distances import DISTANCES, DistanceName, as_images, normalized
 from reid_tf.losses.triplet_mining import MiningName, Triplets, mine
 from reid_tf.options import Count
 from reid_tf.registry import METRIC_LOSSES
@@ -132,7 +132,7 @@ class TripletLoss(keras.losses.Loss):
         Returns:
             float32 [images, images].
         """
-        embeddings = ops.cast(ops.reshape(embeddings, (-1, embeddings.shape[-1])), "float32")
+        embeddings = as_images(embeddings)
         return DISTANCES[self.distance](normalized(embeddings) if self.normalize else embeddings)
 
     def identities(self, labels: Any) -> Any:

@@ -1,5 +1,6 @@
 """Heads that several systems put on an embedding, and the losses and metrics that go with them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from reid_tf.errors import InputError
 from reid_tf.layers.pairs import SplitPairs, StackPairs
 from reid_tf.layers.square_difference import SquareDifference
 from reid_tf.losses import TripletLoss
+from reid_tf.losses.class_head import ClassHeadLoss
 from reid_tf.metrics import triplet_metrics
 from reid_tf.models.embedding import as_output
 from reid_tf.models.output import Output
@@ -110,23 +112,38 @@ def accuracy() -> list[keras.metrics.Metric]:
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
-def metric_output(embedding: Any, loss: keras.losses.Loss, weight: float = 1.0) -> Output:
-    """An embedding as the output `embedding` of a metric loss.
+def metric_outputs(
+    embedding: Any, losses: Sequence[keras.losses.Loss], num_identities: int, weight: float = 1.0
+) -> dict[str, Output]:
+    """An embedding as the outputs of metric losses, one for each, so that each has a weight of its own.
+
+    A loss that compares the images of a batch takes the embedding itself, under the
+    name `embedding`, or `embedding_NAME` after the first; one that has a vector for
+    each training person (ArcFace, centre) takes the comparison with those, under the
+    name `identity_NAME`.
 
     Args:
         embedding: float [batch, dim] or [batch, 2, dim].
-        loss: keras loss of labels and embeddings, such as `METRIC_LOSSES` makes. Its
-            attribute `label` may say what it takes instead of the identity.
-        weight: float. Of the loss.
+        losses: keras losses, such as `METRIC_LOSSES` makes. The attribute `label` of
+            one may say what it takes instead of the identity.
+        num_identities: int. The training people.
+        weight: float. Of each loss.
 
     Returns:
-        `Output`; a triplet loss is watched by `triplet_metrics`.
+        dict from name to `Output`; a triplet loss is watched by `triplet_metrics`.
     """
-    watched = triplet_metrics(loss) if isinstance(loss, TripletLoss) else []
-    return Output(as_output(embedding, "embedding"), loss, getattr(loss, "label", "identity"), weight, watched)
+    outputs: dict[str, Output] = {}
+    for loss in losses:
+        if isinstance(loss, ClassHeadLoss):
+            name, tensor = f"identity_{loss.name}", loss.head(num_identities)(embedding)
+        else:
+            name, tensor = "embedding" if "embedding" not in outputs else f"embedding_{loss.name}", embedding
+        watched = triplet_metrics(loss) if isinstance(loss, TripletLoss) else []
+        outputs[name] = Output(as_output(tensor, name), loss, getattr(loss, "label", "identity"), weight, watched)
+    return outputs
 
 
-def ranking_distance(loss: keras.losses.Loss) -> str:
-    """The retrieval distance that ranks as a metric loss compares; the cosine, where the loss does not say."""
-    distance: str = getattr(loss, "ranking_distance", "cosine")
+def ranking_distance(losses: Sequence[keras.losses.Loss]) -> str:
+    """The retrieval distance that ranks as the first metric loss compares; the cosine, where it does not say."""
+    distance: str = getattr(losses[0], "ranking_distance", "cosine")
     return distance

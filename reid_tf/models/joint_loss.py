@@ -11,10 +11,10 @@ from reid_tf.errors import InputError
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.losses import CrossEntropy
 from reid_tf.models.embedding import Pooling, as_output, pool
-from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
+from reid_tf.models.heads import IdentityHead, accuracy, metric_outputs, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Count, Options, Whole
+from reid_tf.options import ComponentOf, Count, OneOrMore, Whole
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 OutputName = Literal["identity", "embedding"]
@@ -41,7 +41,7 @@ def joint_loss(
     dropout: float = 0.5,
     classifier_dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    metric_loss: Annotated[Options, LOSS] = None,
+    metric_loss: Annotated[OneOrMore, LOSS] = None,
 ) -> System:
     """Global features and those of head, trunk and lower limbs, where an image's landmarks say that these are.
 
@@ -116,20 +116,20 @@ def joint_loss(
     if dropout:
         fused = layers.Dropout(dropout, name="projection_dropout")(fused)
     necked = layers.BatchNormalization(center=False, name="neck")(fused) if batch_norm_neck else fused
-    loss = LOSS.build(metric_loss)
+    losses = LOSS.build(metric_loss)
     built: dict[str, Output] = {}
     if "identity" in outputs:
         probabilities = IdentityHead(num_identities, classifier_dropout)(necked, name="identity")
         built["identity"] = Output(probabilities, CrossEntropy(label_smoothing), "identity", metrics=accuracy())
     if "embedding" in outputs:
-        built["embedding"] = metric_output(fused, loss)
+        built |= metric_outputs(fused, losses, num_identities)
     return build_system(
         "joint_loss",
         inputs,
         built,
         encoder=keras.Model(inputs, {"embedding": as_output(necked, "descriptor")}, name="encoder"),
         batches="identities" if "embedding" in outputs else "images",
-        distance="cosine" if batch_norm_neck else ranking_distance(loss),
+        distance="cosine" if batch_norm_neck else ranking_distance(losses),
     )
 
 

@@ -9,10 +9,10 @@ from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy
 from reid_tf.metrics import BinaryAttributeAccuracy
 from reid_tf.models.embedding import Pooling, as_output, build_encoder
-from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair, metric_output
+from reid_tf.models.heads import IdentityHead, VerificationHead, accuracy, both_images, encode_pair, metric_outputs
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Count, Options
+from reid_tf.options import ComponentOf, Count, OneOrMore
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 OutputName = Literal["identity_a", "identity_b", "verification", "attributes", "embedding"]
@@ -42,7 +42,7 @@ def multitask(
     batch_norm_neck: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    metric_loss: Annotated[Options, LOSS] = None,
+    metric_loss: Annotated[OneOrMore, LOSS] = None,
 ) -> System:
     """Identification and verification together, on pairs of images; attributes and a triplet loss where wanted.
 
@@ -67,9 +67,9 @@ def multitask(
         dropout: float in [0, 1). Rate between f and the classifiers. The paper names
             none; its public ancestor has 0.9.
         label_smoothing: float in [0, 1). Of the identity softmaxes.
-        metric_loss: component without `reduction`, of the output "embedding"; None for
-            `triplet` on f scaled to unit length, because images are ranked by the
-            cosine.
+        metric_loss: component without `reduction`, of the output "embedding", or
+            several of them, see `metric_outputs`; None for `triplet` on f scaled to
+            unit length, because images are ranked by the cosine.
 
     Returns:
         `System` with those of the outputs `identity_a`, `identity_b` [batch, K],
@@ -117,7 +117,7 @@ def multitask(
         )
     if "embedding" in outputs:
         both = both_images(encoded["embedding"])
-        built["embedding"] = metric_output(both, LOSS.build(metric_loss), LOSS_WEIGHTS["embedding"])
+        built |= metric_outputs(both, LOSS.build(metric_loss), num_identities, LOSS_WEIGHTS["embedding"])
     return build_system(
         "multitask",
         images,

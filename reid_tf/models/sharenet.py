@@ -13,11 +13,11 @@ from reid_tf.errors import InputError
 from reid_tf.layers.roi_pooling import RoIMaxPooling
 from reid_tf.losses import CrossEntropy, MaskedBinaryCrossentropy
 from reid_tf.metrics.attribute_accuracy import BinaryAttributeAccuracy
-from reid_tf.models.embedding import EmbeddingLayer, Pooling, attribute_sigmoids, pool, project
-from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
+from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, attribute_sigmoids, pool, project
+from reid_tf.models.heads import IdentityHead, accuracy, metric_outputs, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Count, Options, Whole
+from reid_tf.options import ComponentOf, Count, OneOrMore, Whole
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def sharenet(
     identity: bool = False,
     attribute_parts: bool = False,
     part_grid: tuple[Count, Count] = (3, 3),
-    metric_loss: Annotated[Options, LOSS] = None,
+    metric_loss: Annotated[OneOrMore, LOSS] = None,
 ) -> System:
     """Attributes and a triplet embedding together: total loss = triplet + alpha * attributes.
 
@@ -103,8 +103,8 @@ def sharenet(
     forked = fork(backbone, shared_layers)
     feature_map, attribute_map, shared_map = forked.with_shared(inputs["image"])
     embedding = project(pool(feature_map, pooling), embedding_dim, embedding_layer)
-    loss = LOSS.build(metric_loss, reduction=reduction)
-    outputs = {"embedding": metric_output(embedding, loss)}
+    losses = LOSS.build(metric_loss, reduction=reduction)
+    outputs = metric_outputs(embedding, losses, num_identities)
     if attribute_schema is None:
         logger.warning("The data set has no attribute labels: without them ShareNet is the triplet network.")
     else:
@@ -117,7 +117,9 @@ def sharenet(
         outputs["attributes"] = Output(
             sigmoids, MaskedBinaryCrossentropy(reduction), "binary_attributes", alpha, [BinaryAttributeAccuracy()]
         )
-    encoded = {key: output.tensor for key, output in outputs.items()}
+    encoded = {"embedding": as_output(embedding, "descriptor")} | {
+        key: output.tensor for key, output in outputs.items() if key == "attributes"
+    }
     if identity:
         probabilities = IdentityHead(num_identities, dropout=0.0)(embedding, name="identity")
         outputs["identity"] = Output(probabilities, CrossEntropy(reduction=reduction), "identity", metrics=accuracy())
@@ -127,7 +129,7 @@ def sharenet(
         outputs,
         encoder=keras.Model(inputs, encoded, name="encoder"),
         batches="identities",
-        distance=ranking_distance(loss),
+        distance=ranking_distance(losses),
         attribute_kind=None if attribute_schema is None else "binary",
         attribute_schema=attribute_schema,
         backbone_copies=() if forked.top is None or attribute_schema is None else (forked.top,),

@@ -7,10 +7,10 @@ import keras
 from reid_tf.errors import InputError
 from reid_tf.losses import CrossEntropy
 from reid_tf.models.embedding import EmbeddingLayer, Pooling, as_output, embed_features
-from reid_tf.models.heads import IdentityHead, accuracy, metric_output, ranking_distance
+from reid_tf.models.heads import IdentityHead, accuracy, metric_outputs, ranking_distance
 from reid_tf.models.output import Output, build_system
 from reid_tf.models.system import System
-from reid_tf.options import ComponentOf, Count, Options
+from reid_tf.options import ComponentOf, Count, OneOrMore
 from reid_tf.registry import METRIC_LOSSES, MODELS
 
 LOSS = ComponentOf(METRIC_LOSSES, {"name": "triplet"})
@@ -28,7 +28,7 @@ def triplet(
     identity: bool = False,
     dropout: float = 0.0,
     label_smoothing: float = 0.0,
-    metric_loss: Annotated[Options, LOSS] = None,
+    metric_loss: Annotated[OneOrMore, LOSS] = None,
 ) -> System:
     """Metric learning on batches of P identities x K images, alone or beside a softmax over the identities.
 
@@ -49,13 +49,14 @@ def triplet(
         identity: bool. Whether the softmax is there.
         dropout: float in [0, 1). Rate before the identity classifier.
         label_smoothing: float in [0, 1). Of the identity softmax.
-        metric_loss: component, or None for `triplet` with its defaults. Its reduction
-            "sum" holds for both losses.
+        metric_loss: component, several of them, or None for `triplet` with its
+            defaults. The reduction "sum" of the first holds for the softmax too.
 
     Returns:
-        `System` with the outputs `embedding` [batch, dim] and, where wanted, `identity`
-        [batch, K], each with weight 1; ranked by the distance that the metric loss
-        compares, by the cosine after a neck.
+        `System` with the output `embedding` [batch, dim], or those that
+        `metric_outputs` names for other metric losses, and, where wanted, `identity`
+        [batch, K], each with weight 1; ranked by the distance that the first metric
+        loss compares, by the cosine after a neck.
 
     Raises:
         InputError: there is a neck without a softmax, or an option is out of range.
@@ -72,11 +73,11 @@ def triplet(
         )
     image = keras.Input(backbone.input_shape[1:], name="image")
     features, necked = embed_features(backbone(image), embedding_dim, batch_norm_neck, embedding_layer, pooling)
-    loss = LOSS.build(metric_loss)
-    outputs = {"embedding": metric_output(features, loss)}
+    losses = LOSS.build(metric_loss)
+    outputs = metric_outputs(features, losses, num_identities)
     if identity:
         probabilities = IdentityHead(num_identities, dropout)(necked, name="identity")
-        reduction: Literal["mean", "sum"] = "sum" if loss.reduction == "sum" else "mean"
+        reduction: Literal["mean", "sum"] = "sum" if losses[0].reduction == "sum" else "mean"
         cross_entropy = CrossEntropy(label_smoothing, reduction)
         outputs["identity"] = Output(probabilities, cross_entropy, "identity", metrics=accuracy())
     return build_system(
@@ -85,5 +86,5 @@ def triplet(
         outputs,
         encoder=keras.Model({"image": image}, {"embedding": as_output(necked, "descriptor")}, name="encoder"),
         batches="identities",
-        distance="cosine" if batch_norm_neck else ranking_distance(loss),
+        distance="cosine" if batch_norm_neck else ranking_distance(losses),
     )

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
-from reid_tf.losses import TripletLoss
+from reid_tf.losses.class_head import ClassHeadLoss
 from reid_tf.models.system import System
 from reid_tf.options import Component
 from reid_tf.pipeline.build import build_batches
@@ -121,7 +121,7 @@ def make_sampler(
         seed=seed,
         replicas=replicas,
     )
-    if any(isinstance(loss, TripletLoss) for loss in system.losses.values()):
+    if any(hasattr(loss, "label") and not isinstance(loss, ClassHeadLoss) for loss in system.losses.values()):
         _check_triplets(sampler, identities, replicas, component)
     return sampler
 
@@ -164,6 +164,6 @@ def _check_triplets(sampler: Sampler, identities: np.ndarray, replicas: int, bat
         distinct = len(np.unique(shown))
         if distinct < 2 or len(np.unique(images)) == distinct:
             raise InputError(
-                "A triplet loss needs two identities, and two images of one of them, in each replica's share of a "
-                f"batch. Received: {dict(batches)!r} on {replicas} replicas."
+                "A loss among the images of a batch needs two identities, and two images of one of them, in each "
+                f"replica's share of a batch. Received: {dict(batches)!r} on {replicas} replicas."
             )

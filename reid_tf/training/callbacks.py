@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import keras
 from reid_tf.datasets.readers.hdf5 import refuse_other_files
 from reid_tf.errors import InputError, one_line
 from reid_tf.files import WeightsInMemory, write_csv, write_json
+from reid_tf.losses.cosine_margin import CosineMarginLoss
 from reid_tf.training.averaging import averaged_weights, exchange_averages
 from reid_tf.training.run_directory import RunDirectory
 
@@ -40,6 +41,23 @@ class LearningRate(keras.callbacks.Callback):
         """Writes it."""
         if logs is not None:
             logs["learning_rate"] = self.state["learning_rate"]
+
+
+class GrowingMargins(keras.callbacks.Callback):
+    """Sets the margins of the losses that begin without one.
+
+    Args:
+        losses: keras losses; those with a margin that grows are among them.
+    """
+
+    def __init__(self, losses: Iterable[keras.losses.Loss]) -> None:
+        super().__init__()
+        self.growing = [loss for loss in losses if isinstance(loss, CosineMarginLoss) and loss.warmup_epochs]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets them; an interrupted epoch has the margin that it had."""
+        for loss in self.growing:
+            loss.begin_epoch(epoch)
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -114,6 +114,7 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
     watchers: list[keras.callbacks.Callback] = [
         callbacks.StopAtNaN(checkpoints.run.checkpoints),
         callbacks.LearningRate(checkpoints.state),
+        callbacks.GrowingMargins(stage.system.losses.values()),
         FreezeBackbone(stage.backbone, begin + config.freeze_backbone_epochs),
         CombinedMetrics(stage.system.combined_metrics),
         CollapseWarning(stage.system.losses, [output for output, weight in weights.items() if weight]),

@@ -53,7 +53,7 @@ def test_the_relu_variant_and_one_reduction_for_both_losses():
         ({"embedding_layer": "batch_norm_relu"}, "needs an embedding_dim. Received: embedding_dim=None"),
         ({"identity": True, "dropout": 1.5}, r"dropout must be in \[0, 1\). Received: dropout=1.5"),
         ({"triplet": {"margin": "hard"}}, "valid number.* or .*'soft'.* Received: 'hard'"),
-        ({"triplet": {"name": "t"}}, "Unknown metric loss: 't'. .*pose_triplet, triplet"),
+        ({"triplet": {"name": "t"}}, "Unknown metric loss: 't'. .*cosface, pose_triplet"),
     ],
 )
 def test_what_is_wrong_is_named(options, message):
@@ -71,3 +71,55 @@ def test_what_to_watch_is_in_the_logs():
         "embedding_negative_distance",
         "identity_accuracy",
     } <= set(logs)
+
+
+def test_several_metric_losses_are_an_output_each():
+    chosen = [{"name": "circle"}, {"name": "triplet", "margin": "soft"}, {"name": "arcface", "warmup_epochs": 2}]
+    system = build("triplet", metric_loss=[*chosen, {"name": "centre"}], identity=True)
+    assert {key: loss.name for key, loss in system.losses.items()} == {
+        "embedding": "circle",
+        "embedding_triplet": "triplet",
+        "identity_arcface": "arcface",
+        "identity_centre": "centre",
+        "identity": "cross_entropy",
+    }
+    assert set(system.targets.values()) == {"identity"}
+    assert system.model.output["identity_arcface"].shape[1:] == (IDENTITIES,)
+    assert system.distance == "cosine"
+    assert set(system.encoder.output) == {"embedding"}
+    weighted = system.with_loss_weights({"identity_centre": 0.0005})
+    assert weighted.loss_weights["identity_centre"] == 0.0005
+
+
+def test_a_loss_with_class_vectors_alone():
+    system = build("triplet", metric_loss={"name": "cosface"}, embedding_dim=5)
+    assert set(system.model.output) == {"identity_cosface"}
+    cosines = np.array(system.model({"image": images(0)})["identity_cosface"])
+    embedding = np.array(system.encoder({"image": images(0)})["embedding"])
+    vectors = system.model.get_layer("cosface_classes").vectors.numpy()
+    expected = embedding @ vectors.T / np.linalg.norm(embedding, axis=1)[:, None] / np.linalg.norm(vectors, axis=1)
+    np.testing.assert_allclose(cosines, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["multitask", "sharenet", "joint_loss"])
+def test_every_model_with_an_embedding_takes_them(name):
+    options = {"outputs": ("verification", "embedding")} if name == "multitask" else {}
+    options |= {"parts": False} if name == "joint_loss" else {}
+    system = build(name, metric_loss=[{"name": "supervised_contrastive"}, {"name": "arcface"}], **options)
+    assert {"embedding", "identity_arcface"} <= set(system.model.output)
+    assert system.model.output["identity_arcface"].shape[-1] == IDENTITIES
+
+
+@pytest.mark.parametrize(
+    ("metric_loss", "message"),
+    [
+        ([], r"metric_loss needs at least one component, and none twice\. Received: \[\]"),
+        ([{"name": "triplet"}, {}], r"none twice\. Received: \['triplet', 'triplet'\]"),
+        ([{"name": "arcfase"}], "Unknown metric loss: 'arcfase'. Did you mean 'arcface'"),
+        ([{"name": "arcface", "margin": 4}], r"below pi\. Received: margin=4"),
+        ([{"name": "cosface", "margn": 4}], "metric_loss 'cosface': 'margn'. Did you mean 'margin'"),
+    ],
+)
+def test_what_is_wrong_in_a_metric_loss_is_named(metric_loss, message):
+    with pytest.raises(InputError, match=message):
+        build("triplet", metric_loss=metric_loss)

@@ -18,6 +18,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 from reid_tf.config import parse_config
 from reid_tf.registry import BACKBONES
+from reid_tf.training.callbacks import GrowingMargins
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.strategy import make_strategy, precision as under
@@ -47,7 +48,10 @@ with under(config.precision):
         model = experiment.compile()
         history = model.fit(
             experiment.batches(), epochs=2, steps_per_epoch=experiment.steps_per_epoch, verbose=0,
-            callbacks=[FreezeBackbone(experiment.backbone, config.freeze_backbone_epochs)],
+            callbacks=[
+                FreezeBackbone(experiment.backbone, config.freeze_backbone_epochs),
+                GrowingMargins(experiment.system.losses.values()),
+            ],
         )
 np.savez(out, *model.get_weights(), *[np.array(variable) for variable in model.optimizer.variables])
 print(json.dumps(history.history["loss"]))
@@ -104,3 +108,21 @@ def test_all_five_outputs_on_two_replicas(tmp_path):
     outputs = ["identity_a", "identity_b", "verification", "attributes", "embedding"]
     losses, _ = run(2, tmp_path / "cache", "float32", tmp_path / "2.npz", FOUR_BY_FOUR, {"outputs": outputs})
     assert np.isfinite(losses).all()
+
+
+def test_losses_with_class_vectors_on_two_replicas_give_those_of_one(tmp_path):
+    losses = [{"name": "arcface", "warmup_epochs": 1}, {"name": "cosface"}, {"name": "centre"}]
+    model = {"name": "triplet", "metric_loss": losses}
+    batches = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 2}
+    gently = {"loss_weights": {"identity_arcface": 0.01, "identity_cosface": 0.01, "identity_centre": 1e-4}}
+    one, two = (run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz", batches, model, gently) for n in (1, 2))
+    assert two[0] == pytest.approx(one[0], rel=1e-4)
+    for first, second in zip(one[1], two[1], strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
+
+
+def test_metric_losses_on_two_replicas_in_half_precision(tmp_path):
+    losses = [{"name": name} for name in ("circle", "supervised_contrastive", "triplet", "arcface")]
+    model = {"outputs": ["embedding"], "metric_loss": losses}
+    received, _ = run(2, tmp_path / "cache", "mixed_float16", tmp_path / "2.npz", FOUR_BY_FOUR, model)
+    assert np.isfinite(received).all()

@@ -276,7 +276,7 @@ def test_weights_of_another_model_are_said_before_training(recipe, stage_file, t
         ({"batches": {"name": "images", "batch_size": 4}}, "'joint_loss' takes batches of identities. .*'images'"),
         (
             {"batches": {"name": "identities", "identities_per_batch": 4, "images_per_identity": 1}},
-            "A triplet loss needs two identities, and two images of one",
+            "A loss among the images of a batch needs two identities, and two images of one",
         ),
         ({"batches": {"name": "identities", "identities_per_batch": 99}}, "Received: 99"),
         ({"loss_weights": {"identiti": 1.0}}, "'identiti'. Did you mean 'identity'"),
