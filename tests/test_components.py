@@ -116,6 +116,7 @@ def python(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
     return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_a_training_with_nothing_but_own_components(tmp_path):
     """And its encoder, whose file names a layer of theirs, opens again in a process that has imported nothing."""
     (tmp_path / "their_module.py").write_text(GOOD)

@@ -21,6 +21,8 @@ from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.train import train
 
+pytestmark = pytest.mark.slow
+
 P_TIMES_K = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 3}
 
 

@@ -16,6 +16,8 @@ sys.path.insert(0, {folder!r})
 from tests import made_batches
 from reid_tf.registry import MODELS
 
+pytestmark = pytest.mark.slow
+
 assert keras.backend.backend() == "jax"
 EVERYTHING = {{"outputs": ["identity_a", "identity_b", "verification", "attributes", "embedding"]}}
 for name, options in [*((name, {{}}) for name in MODELS.names()), ("multitask", EVERYTHING)]:

@@ -61,6 +61,7 @@ def test_an_output_that_cannot_be_written_is_the_first_thing_said(run, tmp_path,
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_stopped_command_leaves_one_sentence_and_nothing_else(tmp_path, number, code):
     process = subprocess.Popen(
         [sys.executable, "-c", SLEEP, tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -87,6 +88,7 @@ def test_who_ignores_ctrl_c_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.slow
 def test_a_stopped_training_says_how_it_goes_on(run, tmp_path, monkeypatch, epoch):
     class Stop(callbacks.StopAtNaN):
         def on_epoch_begin(self, number, logs=None):

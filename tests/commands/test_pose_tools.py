@@ -12,6 +12,8 @@ from reid_tf.datasets.load import load_dataset
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranked_file import read_ranked_lists
 
+pytestmark = pytest.mark.slow
+
 COMMON = """
 dataset: {name: market1501}
 image_size: [32, 16]

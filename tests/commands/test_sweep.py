@@ -10,6 +10,7 @@ SMALL = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_of_a_sweep_in_its_own_process_is_what_the_training_tool_makes(run, tmp_path):
     small = [part for setting in (f"dataset.root={tmp_path / 'cache'}", *SMALL) for part in ("--set", setting)]
     assert run("train", "--model", "baseline", "--out", tmp_path / "one", *small, "--set", "seed=2").returncode == 0

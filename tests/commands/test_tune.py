@@ -32,6 +32,7 @@ def file(tmp_path):
     return tmp_path / "tuning.yaml"
 
 
+@pytest.mark.slow
 def test_a_search_with_a_real_trial_in_its_own_process(run, file, tmp_path):
     out = tmp_path / "out"
     common = ("--config", file, "--data", tmp_path / "cache", "--set", "steps_per_epoch=2", "--out", out)

@@ -10,6 +10,8 @@ from reid_tf.datasets.attributes.schema import MARKET1501_SCHEMA
 from reid_tf.training.train import train
 from tests.datasets.made_video import WALKERS, write_boxes, write_video
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(tmp_path):

@@ -41,6 +41,7 @@ def test_a_table_names_every_tensor_but_the_last_fields(tensors):
     assert tensors[name].shape == shape
 
 
+@pytest.mark.slow
 def test_beliefs_and_landmarks_are_those_of_pytorch(network, tensors, tmp_path):
     path = tmp_path / "openpose.keras"
     comparison = convert_openpose(StateDict("body_pose_model.pth", tensors), path, SIZE)

@@ -65,6 +65,7 @@ def sleep(config, run_directory, resume):
     time.sleep(60)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_other_process_too_and_only_this_one_hears_it(run, tmp_path):
     assert run(say_what_is_blocked) == f"{[signal.SIGINT]}"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -20,6 +20,8 @@ from reid_tf.training.experiment import build_experiment
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.train import train
 
+pytestmark = pytest.mark.slow
+
 MOMENTUM = 0.6
 SGD = {"name": "sgd", "learning_rate": 0.1, "ema_momentum": MOMENTUM}
 TREE = {

@@ -48,6 +48,7 @@ def validated(root, tmp_path_factory):
     return train(config, tmp_path_factory.mktemp("runs") / "a")
 
 
+@pytest.mark.slow
 def test_without_test_identities_the_validation_split_is_judged(root, validated):
     dataset = load_dataset("attribute_challenge", str(root))
     held = VALIDATIONS.build(BY_ORDER, dataset=dataset)

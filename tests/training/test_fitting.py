@@ -85,6 +85,7 @@ def assert_same_run(resumed, finished):
         np.testing.assert_allclose(array, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_last_step_of_an_epoch_is_saved_with_the_epoch(recipe, tmp_path, monkeypatch):
     """Nothing would be left of the last epoch to go on with."""
     saved = []
@@ -102,6 +103,7 @@ def test_the_last_step_of_an_epoch_is_saved_with_the_epoch(recipe, tmp_path, mon
 
 
 @pytest.mark.parametrize("after", [1, 2, 4])
+@pytest.mark.slow
 def test_an_epoch_goes_on_inside_it(recipe, finished, tmp_path, monkeypatch, after):
     """Equal but for the order of sums on several cores; `reid-tf benchmark kills` compares bits, on one."""
     unfinished = interrupted(recipe, tmp_path / "a", monkeypatch, after)
@@ -178,6 +180,7 @@ class Moved(callbacks.StopAtNaN):
             run.rename(run.with_name("elsewhere"))
 
 
+@pytest.mark.slow
 def test_a_folder_moved_while_it_is_written_is_no_finished_run(recipe, finished, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(callbacks, "StopAtNaN", Moved)
@@ -188,6 +191,7 @@ def test_a_folder_moved_while_it_is_written_is_no_finished_run(recipe, finished,
     assert_same_run(train(recipe, tmp_path / "a", resume=True), finished)
 
 
+@pytest.mark.slow
 def test_a_run_that_lacks_its_configuration_is_not_finished(recipe, tmp_path, monkeypatch):
     class Removed(callbacks.StopAtNaN):
         def on_train_end(self, logs=None):
@@ -220,6 +224,7 @@ def test_a_damaged_interrupted_run_is_a_sentence(recipe, tmp_path, monkeypatch, 
         train(recipe, tmp_path / "a", resume=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_the_run_goes_on(recipe, finished, tmp_path, monkeypatch):
     written = []
 

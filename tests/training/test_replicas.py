@@ -23,6 +23,8 @@ from reid_tf.training.experiment import build_experiment
 from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.strategy import make_strategy, precision as under
 
+pytestmark = pytest.mark.slow
+
 @BACKBONES.register("without_batch_norm")
 def without_batch_norm(image_size):
     image = keras.Input((*image_size, 3), name="image")

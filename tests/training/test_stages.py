@@ -18,6 +18,8 @@ from reid_tf.training.experiment import build_experiment
 from reid_tf.training.run_directory import RunDirectory
 from reid_tf.training.train import train
 
+pytestmark = pytest.mark.slow
+
 STAGE_FILE = "stage-identification.weights.h5"
 SCORES = {1: 0.1, 2: 0.9, 3: 0.5, 4: 0.4}  # the best epoch lies in the first stage
 

@@ -102,6 +102,7 @@ def test_every_few_epochs_and_at_the_end(caplog):
     assert any(record.message.startswith("validation took ") for record in caplog.records)
 
 
+@pytest.mark.slow
 def test_the_last_epoch_is_kept_where_the_configuration_says_so(tmp_path):
     result = {}
     for keep in ("best", "last"):
@@ -140,6 +141,7 @@ def test_an_interval_without_validation_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_watching_the_test_people_leaves_the_training_as_it_is(tmp_path):
     kept = []
     for validation in ("null", "{name: test}"):

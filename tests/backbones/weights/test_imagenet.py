@@ -79,6 +79,7 @@ def test_fetched_once_converted_once_and_then_opened(cache, server, publish, dig
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_written_anew_where_the_file_or_the_table_changed(cache, server, publish, monkeypatch):
     component = {"name": NAME, "weights": "imagenet"}
     for seed in (0, 1):
@@ -94,6 +95,7 @@ def test_written_anew_where_the_file_or_the_table_changed(cache, server, publish
     assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_converted_file_is_made_anew(cache, publish):
     tensors = made_tensors(NAME, 0)
     publish(NAME, tensors)

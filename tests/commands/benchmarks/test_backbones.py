@@ -18,6 +18,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("|")[1:-1]]
 
 
+@pytest.mark.slow
 def test_a_row_has_the_costs_and_four_speeds(capsys):
     backbones.main(parse(*SMALL, "--peer-rounds", "0"))
     title, _, header, rule, row = capsys.readouterr().out.splitlines()

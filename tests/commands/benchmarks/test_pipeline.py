@@ -19,6 +19,7 @@ def test_the_waiting_share_is_the_time_inside_next():
     assert pipeline.waiting_share(iter([1] * 10), lambda batch: time.sleep(0.01), steps=8) < 0.05
 
 
+@pytest.mark.slow
 def test_the_table_has_a_rate_for_every_step_and_source(tmp_path, capsys):
     config = tmp_path / "tiny.yaml"
     config.write_text(yaml.safe_dump(experiment(tmp_path)))

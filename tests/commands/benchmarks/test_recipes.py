@@ -73,6 +73,7 @@ def test_a_row_and_the_verdict(before, colours, learnt, monkeypatch, capsys):
     assert joint.endswith(figures)
 
 
+@pytest.mark.slow
 def test_the_pre_trained_backbone_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("REID_TF_CACHE", str(tmp_path))
     people = ["dataset.identities=12", "dataset.images_per_identity=4", "batches.identities_per_batch=4"]

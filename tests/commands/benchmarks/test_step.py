@@ -22,6 +22,7 @@ def test_functions_take_turns_and_the_first_round_does_not_count():
     assert 0.01 <= seconds[0].min() <= seconds[0].max() < 0.5  # the slow call would give 0.505
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_every_set_of_outputs(tmp_path, capsys):
     tiny = ["backbone.width=2", "image_size=[32,16]", "dataset.identities=8", "dataset.images_per_identity=4"]
     options = [word for value in tiny for word in ("--set", value)]

@@ -62,6 +62,7 @@ def test_one_weight_changes_it():
 
 
 @pytest.mark.parametrize("make", [attribute_encoder, pose_encoder])
+@pytest.mark.slow
 def test_another_process_finds_the_same(make, tmp_path):
     encoder = make()
     encoder.model.save(tmp_path / "a.keras")
