@@ -1,7 +1,6 @@
 """Any data set that a table lists: one row per image."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,13 +9,13 @@ from reid_tf.datasets.attributes.columns import ATTRIBUTE_PREFIX, columns_of_sch
 from reid_tf.datasets.landmarks import add_landmarks
 from reid_tf.datasets.readers.csv import CsvTable, read_csv
 from reid_tf.datasets.readers.folders import Split, contents
-from reid_tf.datasets.record import JUNK, Record, ReIDDataset, fits_64_bits
+from reid_tf.datasets.readers.named_numbers import as_numbers
+from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.errors import InputError
 from reid_tf.registry import DATASETS
 
 DEFAULT_FILE = "records.csv"
 SPLITS = ("train", "query", "gallery")
-_WHOLE_NUMBER = re.compile(r"-?0*\d{1,19}")
 
 
 @DATASETS.register("csv_table")
@@ -75,11 +74,11 @@ def csv_table(
     table = read_csv(path, (*places, *attributes), delimiter)
     chosen = tuple(attributes) or tuple(name for name in table.header if name.startswith(ATTRIBUTE_PREFIX))
     images = [_find_image(path.parent, cell) for cell in table.filled(path_column)]
-    identities, names = _numbers(table.filled(identity_column))
+    identities, names = as_numbers(table.filled(identity_column))
     if names is None and JUNK in identities:
         raise table.wrong(identities.index(JUNK), identity_column, "must not be -1, which is kept for junk")
     _check_people(images, identities, table, identity_column)
-    cameras = [0] * len(images) if camera_column is None else _numbers(table.filled(camera_column))[0]
+    cameras = [0] * len(images) if camera_column is None else as_numbers(table.filled(camera_column))[0]
     meaning, answers = columns_of_schema(table, chosen, schema) if schema else schema_of_columns(table, chosen)
     rows = zip(images, identities, cameras, answers, strict=True)
     train, query, gallery = _splits([Record(*row) for row in rows], table, split_column)
@@ -128,12 +127,3 @@ def _splits(records: Sequence[Record], table: CsvTable, column: str) -> tuple[Sp
         splits[split].append(record)
     train, query, gallery = map(tuple, splits.values())
     return train, query, gallery
-
-
-def _numbers(cells: Sequence[str]) -> tuple[list[int], dict[int, str] | None]:
-    """Returns a column as numbers, and the text of each number where the column is text or has longer numbers."""
-    if all(_WHOLE_NUMBER.fullmatch(cell) and fits_64_bits(int(cell)) for cell in cells):
-        return [int(cell) for cell in cells], None
-    names = sorted(set(cells))
-    number = {name: index for index, name in enumerate(names)}
-    return [number[cell] for cell in cells], dict(enumerate(names))

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reid_tf.datasets.attributes.files import read_market_attributes
@@ -19,6 +19,7 @@ from reid_tf.datasets.readers.folders import (
 )
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.errors import InputError
+from reid_tf.options import unknown
 from reid_tf.registry import DATASETS
 
 DISTRACTOR = 0  # the identity of gallery images that show nobody who is ever queried
@@ -35,6 +36,7 @@ _CAMERA = re.compile(r"_c(\d+)")
 def market1501(
     root: str | None,
     *,
+    folders: Mapping[str, str] | None = None,
     distractors: str | None = None,
     attributes: str | None = None,
     landmarks: str | None = None,
@@ -48,6 +50,9 @@ def market1501(
     Args:
         root: str, or None. The folder with `bounding_box_train/`, `query/` and
             `bounding_box_test/`, or the one that holds it as `Market-1501-v15.09.15/`.
+        folders: mapping, or None. Other names of the folders, by "train", "query" and
+            "gallery", for variants in which nothing else differs: {"query":
+            "occluded_query"}.
         distractors: str, or None. A folder of further gallery images that show no
             queried person (the 500,000 published later); any file name will do.
         attributes: str, or None. The attribute file: a `.mat` like the published one,
@@ -72,6 +77,7 @@ def market1501(
         root,
         "market1501",
         inside=("Market-1501-v15.09.15",),
+        folders=folders,
         distractors=distractors,
         attributes=attributes,
         landmarks=landmarks,
@@ -83,6 +89,7 @@ def read_market_layout(
     name: str,
     *,
     inside: Sequence[str] = (),
+    folders: Mapping[str, str] | None = None,
     distractors: str | None = None,
     attributes: str | None = None,
     landmarks: str | None = None,
@@ -93,6 +100,7 @@ def read_market_layout(
         root: str, or None. As in `market1501()`.
         name: str. The data set's name.
         inside: sequence of str. Folders within the root where the data set may lie too.
+        folders: as in `market1501()`.
         distractors: as in `market1501()`.
         attributes: as in `market1501()`.
         landmarks: as in `market1501()`.
@@ -103,8 +111,12 @@ def read_market_layout(
     Raises:
         InputError: as `market1501()`.
     """
-    folder = find_root(existing_root(root, name), name, SPLIT_FOLDERS.values(), inside)
-    train, query, gallery = read_splits(folder, NAME, EXAMPLE)
+    for split in folders or ():
+        if split not in SPLIT_FOLDERS:
+            raise InputError(unknown("split in folders", split, SPLIT_FOLDERS))
+    named = {**SPLIT_FOLDERS, **(folders or {})}
+    folder = find_root(existing_root(root, name), name, named.values(), inside)
+    train, query, gallery = read_splits(folder, NAME, EXAMPLE, named)
     if distractors is not None:
         gallery += _read_distractors(existing_root(distractors, f"{name} distractors"))
     dataset = ReIDDataset(name, train, query, gallery, multi_query=_read_multi_query(folder, query))

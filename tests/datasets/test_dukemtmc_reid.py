@@ -47,3 +47,12 @@ def test_a_missing_set_is_not_linked_to(tmp_path):
         InputError, match=r"'dukemtmc_reid' needs bounding_box_train.*found in .*: nothing \(the authors withdrew"
     ):
         load_dataset("dukemtmc_reid", str(tmp_path))
+
+
+def test_occluded_duke_has_the_same_names(tmp_path, write_images):
+    with pytest.raises(InputError, match=r"'occluded_duke' needs .*the authors of DukeMTMC withdrew"):
+        load_dataset("occluded_duke", str(tmp_path))
+    write_images(tmp_path / "Occluded_Duke", NAMES)
+    dataset = load_dataset("occluded_duke", str(tmp_path))
+    assert dataset.name == "occluded_duke"
+    assert places(dataset.query) == [("0005_c2_f0046985.jpg", 5, 2)]

@@ -146,3 +146,13 @@ def test_real_names(real_data, tmp_path):
     assert len(dataset.query) == 20
     assert places(dataset.query)[0] == ("0001_c1s1_001051_00.jpg", 1, 1)
     assert all(record.attributes is not None for record in dataset.query)
+
+
+def test_other_names_of_the_folders(market_root):
+    (market_root / "query").rename(market_root / "hidden")
+    with pytest.raises(InputError, match=r"missing: query"):
+        load_dataset("market1501", str(market_root))
+    dataset = load_dataset("market1501", str(market_root), folders={"query": "hidden"})
+    assert len(dataset.query) == 2
+    with pytest.raises(InputError, match=r"Unknown split in folders: 'querry'\. Did you mean 'query'\?"):
+        load_dataset("market1501", str(market_root), folders={"querry": "hidden"})

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from reid_tf.datasets.readers.image_file import IMAGE_SUFFIXES
@@ -181,7 +181,9 @@ def read_folder(folder: Path, pattern: re.Pattern[str], example: str) -> Split:
     return tuple(records)
 
 
-def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> tuple[Split, Split, Split]:
+def read_splits(
+    root: Path, pattern: re.Pattern[str], example: str, folders: Mapping[str, str] = SPLIT_FOLDERS
+) -> tuple[Split, Split, Split]:
     """Reads the three folders that Market-1501 introduced and most later sets kept.
 
     Args:
@@ -189,6 +191,8 @@ def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> tuple[Spl
             `bounding_box_test`.
         pattern: as in `read_folder()`.
         example: as in `read_folder()`.
+        folders: mapping from "train", "query" and "gallery" to other names of the
+            folders.
 
     Returns:
         train, query and gallery: tuples of `Record`.
@@ -196,5 +200,5 @@ def read_splits(root: Path, pattern: re.Pattern[str], example: str) -> tuple[Spl
     Raises:
         InputError: as `read_folder()`.
     """
-    train, query, gallery = (read_folder(root / folder, pattern, example) for folder in SPLIT_FOLDERS.values())
+    train, query, gallery = (read_folder(root / folders[split], pattern, example) for split in SPLIT_FOLDERS)
     return train, query, gallery
