@@ -157,7 +157,12 @@ class Registry:
             passed |= {key: value for key, value in given.items() if key in positional}
             self._check_types(name, function, passed)
             options = {key: value for key, value in given.items() if key not in positional}
-            return function(*arguments, **(given | self._check(name, function, options)))
+            try:
+                return function(*arguments, **(given | self._check(name, function, options)))
+            except RecursionError:  # Keras goes from the outputs to the inputs, layer by layer
+                raise InputError(
+                    f"The {self.kind} {name!r} has more layers in a row than Keras can build. Received: {options!r}."
+                ) from None
 
         return checked
 

@@ -44,3 +44,13 @@ def test_what_is_wrong_is_named(table, component, message):
 def test_a_name_cannot_be_taken_twice(table):
     with pytest.raises(ValueError, match="'gaussian' is already registered"):
         table.register("gaussian")(lambda: None)
+
+
+def test_a_network_deeper_than_the_stack_is_a_sentence(table):
+    def deep(*, layers: int = 1) -> int:
+        return deep(layers=layers - 1) + 1 if layers else 0
+
+    table.register("deep")(deep)
+    assert table.build({"name": "deep", "layers": 3}) == 3
+    with pytest.raises(InputError, match=r"'deep' has more layers in a row than Keras can build\. Received: .*100000"):
+        table.build({"name": "deep", "layers": 100000})
