@@ -6,10 +6,12 @@ from reid_tf.errors import InputError
 from reid_tf.pipeline.augment.augmentation import augment_batch
 from reid_tf.registry import AUGMENTATIONS
 
+NEEDED = {"keras_layer": {"layer": "RandomBrightness", "options": {"factor": 0.5}}}
+
 
 @pytest.fixture(params=AUGMENTATIONS.names())
 def augmentation(request):
-    return AUGMENTATIONS.build({"name": request.param}, image_size=(24, 12))
+    return AUGMENTATIONS.build({"name": request.param, **NEEDED.get(request.param, {})}, image_size=(24, 12))
 
 
 def test_every_augmentation_keeps_the_form_of_a_batch(augmentation, image_batch, apply):
