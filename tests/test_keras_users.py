@@ -90,7 +90,6 @@ def test_every_pass_is_another_epoch_in_the_order_of_a_run(dataset):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_backbone_of_keras_applications():
     backbone = keras.applications.MobileNetV2(input_shape=(64, 32, 3), alpha=0.35, include_top=False, weights=None)
     system = reid_tf.models.triplet(backbone, num_identities=3, embedding_dim=8)

@@ -35,6 +35,8 @@ def required(table: Registry, name: str) -> dict:
         "run": "none",
         "path": "none.npz",
         "format": "npz",
+        "application": "MobileNetV2",
+        "layer": "AutoContrast",
     }
     parameters = inspect.signature(table.get(name)).parameters.values()
     return {
@@ -152,7 +154,7 @@ def test_every_sampler_repeats_its_epochs(name):
 
 @pytest.mark.parametrize("name", registry.AUGMENTATIONS.names())
 def test_every_augmentation_keeps_the_form_of_a_batch(name):
-    op = registry.AUGMENTATIONS.build({"name": name}, image_size=SIZE)
+    op = registry.AUGMENTATIONS.build({"name": name, **required(registry.AUGMENTATIONS, name)}, image_size=SIZE)
     batch = {"image": tf.random.stateless_uniform([5, *SIZE, 3], [0, 0], 0, 255), "landmarks": tf.ones([5, 18, 3]) / 2}
     after = op(batch, tf.constant([1, 2]))
     assert {key: value.shape for key, value in after.items()} == {key: value.shape for key, value in batch.items()}

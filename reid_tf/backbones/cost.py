@@ -1,6 +1,7 @@
 """What a model costs: its parameters and the multiply-adds of one image."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -18,6 +19,15 @@ def graph_of(model: keras.Model) -> dict[str, Any]:
     """Returns the description of a model's layers and their calls, of a functional or a sequential one."""
     graph: dict[str, Any] = keras.Model(model.inputs, model.outputs).get_config()  # a sequential one's lists no calls
     return graph
+
+
+def sources_of(node: Any) -> Iterator[str]:
+    """Yields the names of the layers whose outputs a call takes, from its description in `graph_of`'s answer."""
+    if isinstance(node, dict) and node.get("class_name") == "__keras_tensor__":
+        yield node["config"]["keras_history"][0]
+    elif isinstance(node, dict | list | tuple):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from sources_of(part)
 
 
 def is_depthwise(layer: Any) -> bool:

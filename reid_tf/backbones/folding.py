@@ -1,14 +1,13 @@
 """Batch normalisation as part of the layer before it: the same function for a finished model, in less time."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from reid_tf.backbones.cost import LINEAR_LAYERS, graph_of, is_depthwise
+from reid_tf.backbones.cost import LINEAR_LAYERS, graph_of, is_depthwise, sources_of
 
 
 def fold_normalization(model: keras.Model) -> keras.Model:
@@ -57,7 +56,7 @@ def fold_normalization(model: keras.Model) -> keras.Model:
 def _pairs(model: keras.Model) -> dict[str, str]:
     """Names of layers that can be folded, each with its normalisation's."""
     graph = graph_of(model)
-    sources = {entry["name"]: list(_sources(entry["inbound_nodes"])) for entry in graph["layers"]}
+    sources = {entry["name"]: list(sources_of(entry["inbound_nodes"])) for entry in graph["layers"]}
     calls = {entry["name"]: len(entry["inbound_nodes"]) for entry in graph["layers"]}
     uses = Counter(source for names in sources.values() for source in names)
     uses.update(name for name in keras.tree.flatten(graph["output_layers"]) if isinstance(name, str))
@@ -71,15 +70,6 @@ def _pairs(model: keras.Model) -> dict[str, str]:
             if once and isinstance(producer, LINEAR_LAYERS) and _linear_in(producer, layer):
                 pairs[source] = name
     return pairs
-
-
-def _sources(node: Any) -> Iterator[str]:
-    """Names of the layers whose outputs a call takes, from its description in a model's configuration."""
-    if isinstance(node, dict) and node.get("class_name") == "__keras_tensor__":
-        yield node["config"]["keras_history"][0]
-    elif isinstance(node, dict | list | tuple):
-        for part in node.values() if isinstance(node, dict) else node:
-            yield from _sources(part)
 
 
 def _linear_in(producer: Any, norm: Any) -> bool:

@@ -121,3 +121,13 @@ def caffe_normalization() -> ChannelNormalization:
 def centred_normalization() -> ChannelNormalization:
     """RGB less 127, over 128, about -1 to 1: EfficientNet-Lite's weights."""
     return ChannelNormalization((127.0,) * 3, (128.0,) * 3, name="preprocessing")
+
+
+def unit_normalization() -> ChannelNormalization:
+    """RGB from -1 to 1: Keras' weights of MobileNet, Inception and others that TensorFlow's authors trained."""
+    return ChannelNormalization((127.5,) * 3, (127.5,) * 3, name="preprocessing")
+
+
+def unchanged() -> ChannelNormalization:
+    """RGB from 0 to 255 in float32: for networks whose own first layers normalise."""
+    return ChannelNormalization((0.0,) * 3, dtype="float32", name="preprocessing")

@@ -30,6 +30,7 @@ CHEAP = {
     "resnet26": {"width": 8},
     "resnet18_ibn_b": {"width": 8},
     "resnet50_ibn_a": {"width": 8},
+    "keras_application": {"application": "VGG16"},
     "mobilenet_v2": {"width_multiplier": 0.25},
     "efficientnet_lite0": {"width_multiplier": 0.25},
     "res2net26": {"width": 8},

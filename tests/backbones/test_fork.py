@@ -7,8 +7,9 @@ from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES
 
 SIZE = (32, 16)
-# Deeper or wider forms of resnet50 and osnet_x0_25, whose stages are built by the same code.
-SIBLINGS = ("resnet101", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0")
+# Deeper or wider forms of resnet50, osnet_x0_25 and efficientnet_lite0, whose stages are built by the same code.
+SIBLINGS = ("resnet101", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "efficientnet_lite1", "efficientnet_lite2")
+NEEDED = {"keras_application": {"application": "MobileNetV2", "options": {"alpha": 0.35}}}
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_shared_backbone_is_one_map(backbone, image, shared):
 @pytest.mark.parametrize("name", [name for name in BACKBONES.names() if name not in SIBLINGS])
 def test_every_backbone_can_be_forked_at_every_stage(name):
     large = name in ("caffenet", "vgg16")
-    options = {"width_multiplier": 0.05} if large else {}
+    options = {"width_multiplier": 0.05} if large else NEEDED.get(name, {})
     backbone = BACKBONES.build({"name": name, **options}, image_size=(227, 227) if large else (64, 40))
     for stage in range(1, count_stages(backbone) + 1):
         forked = fork(backbone, stage)

@@ -39,7 +39,9 @@ Steps = dict[str, Callable[[], object]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the backbones and the lengths of the measurement to a parser."""
-    parser.add_argument("--backbones", nargs="+", metavar="NAME", help="registered backbones (all)")
+    parser.add_argument(
+        "--backbones", nargs="+", metavar="NAME", help="registered backbones (all), and keras_application:APPLICATION"
+    )
     parser.add_argument(
         "--image-size", type=command_line.COUNT, nargs=2, default=[256, 128], metavar=("H", "W"), help="(256 128)"
     )
@@ -60,9 +62,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its tables, each row when it is known."""
     logging.getLogger("reid_tf").setLevel(logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a function for each model is meant
-    names = arguments.backbones or BACKBONES.names()
+    names = arguments.backbones or [name for name in BACKBONES.names() if name != "keras_application"]
     for name in names:
-        BACKBONES.get(name)  # an unknown one is named before anything is measured
+        BACKBONES.options(_component(name))  # an unknown one is named before anything is measured
     height, width = arguments.image_size
     print(f"{height} x {width}, {arguments.batch} images per batch, speeds in images/s\n")
     if arguments.peer_rounds:
@@ -86,12 +88,18 @@ def backbone_row(name: str, arguments: argparse.Namespace) -> list[str]:
     """
     from reid_tf.backbones.cost import count_parameters, multiply_adds
 
-    backbone = BACKBONES.build({"name": name}, image_size=tuple(arguments.image_size))
+    component = _component(name)
+    backbone = BACKBONES.build(component, image_size=tuple(arguments.image_size))
     parameters = count_parameters(backbone)
     classifier = (backbone.output_shape[-1] + 1) * 1000
     cost = [f"{parameters / 1e6:.2f}", f"{(parameters + classifier) / 1e6:.2f}", f"{multiply_adds(backbone) / 1e9:.3f}"]
-    speeds = _images_per_second(our_steps({"name": name}, arguments), arguments)
+    speeds = _images_per_second(our_steps(component, arguments), arguments)
     return [name, *cost, *(f"{speeds[column]:.1f}" if column in speeds else "" for column in COLUMNS[4:])]
+
+
+def _component(text: str) -> dict[str, str]:
+    name, colon, application = text.partition(":")
+    return {"name": name, **({"application": application} if colon else {})}
 
 
 def our_steps(component: Mapping[str, Any], arguments: argparse.Namespace) -> Steps:
