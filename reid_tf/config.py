@@ -109,6 +109,9 @@ class ExperimentConfig:
         initial_weights: str or None. A file of all the model's weights to begin with,
             such as the one that a run keeps of each stage,
             `checkpoints/stage-NAME.weights.h5`.
+        begin_from: str or None. A finished run, an export whose run is there, a
+            `.keras` file or weights of the backbone, whose weights the model begins
+            with as far as they fit; the log has a table of what does not.
         load_size: (int, int) or None. Size to which images are resized before
             augmentation; None = image_size.
         augment: components in the order of application.
@@ -139,6 +142,7 @@ class ExperimentConfig:
     loss_weights: dict[str, NotNegative] = dataclasses.field(default_factory=dict)
     stages: tuple[StageConfig, ...] = ()
     initial_weights: str | None = None
+    begin_from: str | None = None
     load_size: tuple[Count, Count] | None = None
     augment: tuple[dict[str, Any], ...] = ()
     freeze_backbone_epochs: Whole = 0
@@ -278,6 +282,11 @@ def parse_config(tree: Any) -> ExperimentConfig:
     registry.import_components(config.imports)
     for table, component in config.components():
         table.options(component)
+    if config.begin_from and config.initial_weights:
+        raise InputError(
+            f"A training begins with all weights of a file or with those of another run that fit: give initial_weights "
+            f"or begin_from. Received: {config.initial_weights!r} and {config.begin_from!r}."
+        )
     first = config.in_stages()[0].epochs
     if not 0 <= config.freeze_backbone_epochs <= first:
         which = "first stage" if config.stages else "run"

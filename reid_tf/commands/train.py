@@ -1,13 +1,26 @@
 """Train a re-identification system, evaluate it, and write a run directory.
 
 With --model alone, the built-in synthetic pedestrians are drawn and a narrow version is
-trained on them in minutes.
+trained on them in minutes. With --from, a run is fine-tuned: by its own configuration,
+or by the one that is given.
 """
 
+import dataclasses
 import datetime
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from reid_tf.commands import command_line
+from reid_tf.config import ExperimentConfig
+from reid_tf.options import options_of
+from reid_tf.registry import OPTIMIZERS
+
+logger = logging.getLogger(__name__)
+
+# Of fine-tuning, where neither the configuration nor the command line says another: epochs in which only what is new
+# learns, and the share of the rate for what is not.
+FROZEN_EPOCHS, PRETRAINED_RATE = 1, 0.1
 
 
 def main() -> None:
@@ -22,9 +35,21 @@ def main() -> None:
         metavar="DIR",
         help="the run directory (default: runs/CONFIG; runs/CONFIG-TIME where that is taken)",
     )
+    parser.add_argument(
+        "--from",
+        dest="begin_from",
+        metavar="PATH",
+        help="fine-tune: begin with what fits of a run, an export, a .keras file or a backbone's weights",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
     arguments = command_line.parse_with_overrides(parser)
+    own = Path(arguments.begin_from or "", "config.yaml")
+    if arguments.begin_from and not (arguments.config or arguments.model) and own.is_file():
+        arguments.config = str(own)
     config, name = command_line.experiment(arguments)
+    if arguments.begin_from:
+        config = fine_tuned(config, arguments.begin_from, arguments.set)
+        name = f"{Path(arguments.begin_from).name}-tuned" if arguments.config == str(own) else name
     if arguments.resume and not arguments.out:
         parser.error("--resume needs --out, the directory of the interrupted run")
     out = arguments.out or free_folder(Path("runs") / name)
@@ -46,6 +71,43 @@ def main() -> None:
     for name in ("encoder", "model"):
         if (result.run_directory / f"{name}.keras").exists():
             print(f"{name + ':':9} {result.run_directory / name}.keras")
+
+
+def fine_tuned(config: ExperimentConfig, path: str, overrides: Sequence[str]) -> ExperimentConfig:
+    """A configuration that begins from other weights: gently, where it does not say itself how.
+
+    Args:
+        config: `ExperimentConfig`.
+        path: str. What `begin_from` names.
+        overrides: sequence of str. "key=value" of the command line, which stand.
+
+    Returns:
+        `ExperimentConfig`. The backbone is left alone in the first epoch, and what was
+        taken learns at a tenth of the rate; the log says so.
+    """
+    keys = {override.partition("=")[0] for override in overrides}
+    frozen = config.freeze_backbone_epochs
+    if not frozen and "freeze_backbone_epochs" not in keys and config.epochs > FROZEN_EPOCHS:
+        frozen = FROZEN_EPOCHS
+    optimizer = dict(config.optimizer)
+    if "pretrained_rate" in options_of(OPTIMIZERS.get(optimizer["name"])):
+        optimizer.setdefault("pretrained_rate", PRETRAINED_RATE)
+    if frozen != config.freeze_backbone_epochs or optimizer != config.optimizer:
+        logger.info(
+            "fine-tuning: the backbone stays as it is for %d epoch(s) (freeze_backbone_epochs), what is taken then "
+            "learns at %g of the rate (optimizer.pretrained_rate)",
+            frozen,
+            optimizer.get("pretrained_rate", 1.0),
+        )
+    backbone = {key: value for key, value in config.backbone.items() if key != "weights"}
+    return dataclasses.replace(
+        config,
+        begin_from=path,
+        initial_weights=None,
+        backbone=backbone,
+        optimizer=optimizer,
+        freeze_backbone_epochs=frozen,
+    )
 
 
 def free_folder(wanted: Path) -> Path:

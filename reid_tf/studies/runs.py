@@ -44,11 +44,15 @@ def check_files(configs: Sequence[ExperimentConfig]) -> None:
     Raises:
         InputError: a weights file is missing, or a data set cannot be read.
     """
-    for path in {path for config in configs for path in (config.backbone.get("weights"), config.initial_weights)}:
-        if path not in (None, "imagenet") and not user_path(path, "give the whole path").is_file():
-            raise InputError(f"The runs begin with a weights file that does not exist. Received: {path!r}.")
+    for path in {path for config in configs for path in _beginnings(config)}:
+        if path not in (None, "imagenet") and not user_path(path, "give the whole path").exists():
+            raise InputError(f"The runs begin with weights that do not exist. Received: {path!r}.")
     for text in dict.fromkeys(json.dumps(config.to_dict()["dataset"]) for config in configs):
         load_dataset(**json.loads(text))
+
+
+def _beginnings(config: ExperimentConfig) -> tuple[str | None, ...]:
+    return config.backbone.get("weights"), config.initial_weights, config.begin_from
 
 
 def _interrupted(folder: Path) -> Path | None:

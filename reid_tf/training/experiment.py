@@ -21,6 +21,7 @@ from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SCHEDULES, VALIDATIONS, import_components
 from reid_tf.training.batches import make_sampler
+from reid_tf.training.begin_from import begin_from
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class Experiment:
         steps_per_epoch: int. Of the first stage.
         backbone: keras.Models. The backbone, and the copies of its parts that the model
             holds.
-        pretrained: variables that came from a weights file of the backbone's.
+        pretrained: variables that came from a weights file of the backbone's, or from
+            another run.
         replicas: int. Over which a batch is divided.
     """
 
@@ -143,8 +145,9 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     Raises:
         InputError: the data set is missing or empty, the sampler does not suit the
             model or its triplet loss, a loss weight names no output, the image size is
-            too small for the backbone, more steps are wanted than an epoch has, or the
-            backbone is to be frozen and there is nothing else to learn.
+            too small for the backbone, more steps are wanted than an epoch has, the
+            backbone is to be frozen and there is nothing else to learn, or weights to
+            begin with cannot be had or do not fit.
     """
     import_components(config.imports)  # a process of its own has not read the configuration's file
     strategy = strategy or tf.distribute.get_strategy()
@@ -169,11 +172,15 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     if config.initial_weights:
         _load_initial_weights(system.model, config.initial_weights)
     parts = (backbone, *system.backbone_copies)
+    pretrained = _trainable(parts) if config.backbone.get("weights") else ()
+    if config.begin_from:
+        taken = begin_from(system, parts, config.begin_from)
+        pretrained = tuple(variable for variable in taken.variables if variable.trainable)
+        logger.info("%s", taken.table())
     if config.freeze_backbone_epochs:
         _check_something_learns(system.model, parts, config.freeze_backbone_epochs)
-        if not (config.backbone.get("weights") or config.initial_weights):
+        if not (config.backbone.get("weights") or config.initial_weights or config.begin_from):
             logger.warning("the backbone that freeze_backbone_epochs leaves alone has random weights")
-    pretrained = _trainable(parts) if config.backbone.get("weights") else ()
     replicas = strategy.num_replicas_in_sync
     sampler, steps = _sampler_and_steps(config.in_stages()[0], training, system, replicas)
     return Experiment(config, dataset, training, system, sampler, steps, parts, pretrained, replicas)
