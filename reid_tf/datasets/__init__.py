@@ -11,6 +11,7 @@ from reid_tf.datasets import market1501 as market1501
 from reid_tf.datasets import msmt17 as msmt17
 from reid_tf.datasets import occluded_duke as occluded_duke
 from reid_tf.datasets import prepared as prepared
+from reid_tf.datasets import sources as sources
 from reid_tf.datasets import splits as splits
 from reid_tf.datasets import synthetic as synthetic
 from reid_tf.datasets import town_centre as town_centre

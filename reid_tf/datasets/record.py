@@ -75,6 +75,8 @@ class ReIDDataset:
             one person and camera.
         root: str, or None. The folder that the paths of a landmark file are relative
             to; None where there is none.
+        camera_sources: mapping of int to str, or None. Of a data set made of several,
+            the one that each camera belongs to.
     """
 
     name: str
@@ -85,6 +87,7 @@ class ReIDDataset:
     identity_names: Mapping[int, str] | None = None
     multi_query: tuple[Record, ...] = ()
     root: str | None = None
+    camera_sources: Mapping[int, str] | None = None
 
     def __repr__(self) -> str:
         splits = (
@@ -103,6 +106,15 @@ class ReIDDataset:
     def names_test_people(self) -> bool:
         """Whether every query and gallery image says who it shows, so that retrieval can be judged on them."""
         return all(record.identity != JUNK for record in (*self.query, *self.gallery))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the data sets that this one is made of; none where it is one."""
+        return tuple(dict.fromkeys((self.camera_sources or {}).values()))
+
+    def source_of(self, record: Record) -> str:
+        """Returns the name of the data set that a record comes from."""
+        return self.camera_sources[record.camera] if self.camera_sources else self.name
 
     def splits(self) -> dict[str, tuple[Record, ...]]:
         """Returns the records of every split by its name."""

@@ -117,6 +117,7 @@ def make_sampler(
         component,
         identities=identities,
         cameras=[record.camera for record in dataset.train],
+        sources=[dataset.source_of(record) for record in dataset.train],
         epochs=epochs,
         seed=seed,
         replicas=replicas,

@@ -5,6 +5,7 @@ import math
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 
 from reid_tf.config import EvaluationConfig
 from reid_tf.config import Protocol as RankingProtocol
@@ -15,6 +16,7 @@ from reid_tf.errors import InputError
 from reid_tf.registry import VALIDATIONS
 from reid_tf.report.judge import judge
 from reid_tf.report.judgement import Figures, Judgement
+from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.landmark_evaluation import LandmarkEvaluation
@@ -124,7 +126,8 @@ class RetrievalEvaluation:
         """Returns mAP and rank-1 on the validation images, and how well their attributes are told.
 
         With several protocols the first gives `val_mAP` and `val_rank1`, and the
-        others' names end in the protocol's name.
+        others' names end in the protocol's name. Of a data set of several sources, each
+        is also ranked by itself, and those names end in the source's.
         """
         options = self.experiment.config.evaluation
         query, gallery, attributes = embed_query_and_gallery(
@@ -136,9 +139,21 @@ class RetrievalEvaluation:
             ending = f"_{protocol}" if number else ""
             values[f"val_mAP{ending}"] = metrics.mean_average_precision
             values[f"val_rank1{ending}"] = float(metrics.cmc[0])
+        values |= self._rank_sources(query, gallery, (options.validation_protocols or (options.protocol,))[0])
         balanced = math.nan if attributes is None else attributes.mean("balanced_accuracy")
         if math.isfinite(balanced):
             values["val_attributes_balanced_accuracy"] = balanced
+        return values
+
+    def _rank_sources(self, query: Embeddings, gallery: Embeddings, protocol: RankingProtocol) -> dict[str, float]:
+        values, dataset = {}, self.experiment.training
+        for source in dataset.sources:
+            cameras = [camera for camera, name in (dataset.camera_sources or {}).items() if name == source]
+            searched, found = (part.select(np.isin(part.cameras, cameras)) for part in (query, gallery))
+            if len(searched) and len(found):
+                metrics = evaluate(searched, found, self.encoder.distance, protocol=protocol)
+                values[f"val_mAP_{source}"] = metrics.mean_average_precision
+                values[f"val_rank1_{source}"] = float(metrics.cmc[0])
         return values
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:

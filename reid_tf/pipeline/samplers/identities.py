@@ -6,8 +6,8 @@ import numpy as np
 
 from reid_tf.options import Count
 from reid_tf.pipeline.samplers.identity_draws import IdentityDraws
-from reid_tf.pipeline.samplers.identity_groups import IdentityGroups
 from reid_tf.pipeline.samplers.sampler import Sampler, check_seed, generator
+from reid_tf.pipeline.samplers.source_draws import make_draws
 from reid_tf.registry import SAMPLERS
 
 
@@ -33,9 +33,11 @@ def identities(
     identities: Sequence[int] | np.ndarray,
     seed: int,
     replicas: int = 1,
+    sources: Sequence[str] | None = None,
     *,
     identities_per_batch: Count = 16,
     images_per_identity: Count = 4,
+    balance_sources: bool = False,
 ) -> Sampler:
     """Batches of P identities with K images each, for losses that compare within the batch.
 
@@ -48,8 +50,11 @@ def identities(
         identities: ints [N]. Identity of each training image.
         seed: int >= 0. Of the draws.
         replicas: int. Devices that share a batch.
+        sources: sequence of N str, or None. The data set each image comes from.
         identities_per_batch: int. P, a multiple of the replicas.
         images_per_identity: int. K.
+        balance_sources: bool. Whether each of several data sets gives as many
+            identities to every batch, the smaller ones more often.
 
     Returns:
         `Sampler` of kind "images"; a batch has P * K images.
@@ -57,5 +62,7 @@ def identities(
     Raises:
         InputError: P or K is not possible with these images, or the seed is negative.
     """
-    draws = IdentityDraws(IdentityGroups(identities), identities_per_batch, images_per_identity, replicas)
+    draws = make_draws(
+        identities, sources if balance_sources else None, identities_per_batch, images_per_identity, replicas
+    )
     return IdentitySampler(draws, seed)

@@ -7,9 +7,9 @@ import numpy as np
 from reid_tf.errors import InputError
 from reid_tf.options import Count
 from reid_tf.pipeline.samplers.identity_draws import IdentityDraws
-from reid_tf.pipeline.samplers.identity_groups import IdentityGroups
 from reid_tf.pipeline.samplers.sampler import Sampler, check_seed, generator
 from reid_tf.pipeline.samplers.share import PositiveShare, check_partners
+from reid_tf.pipeline.samplers.source_draws import make_draws
 from reid_tf.registry import SAMPLERS
 
 
@@ -98,11 +98,13 @@ def identity_pairs(
     epochs: int,
     seed: int,
     replicas: int = 1,
+    sources: Sequence[str] | None = None,
     *,
     identities_per_batch: Count = 16,
     images_per_identity: Count = 4,
     positive_share: float = 0.5,
     final_positive_share: float | None = None,
+    balance_sources: bool = False,
 ) -> Sampler:
     """Batches of P identities with K images each, paired inside the batch, each image once.
 
@@ -116,6 +118,7 @@ def identity_pairs(
         epochs: int. Length of the training, over which the share moves.
         seed: int >= 0. Of the draws.
         replicas: int. Devices that share a batch.
+        sources: sequence of N str, or None. The data set each image comes from.
         identities_per_batch: int. P, a multiple of the replicas and at least two for
             each.
         images_per_identity: int. K; K * P / replicas is even.
@@ -123,6 +126,7 @@ def identity_pairs(
             possible number in each block, what is missing made up for in the next.
         final_positive_share: float in (0, 1], or None. The share of the last epoch, as
             in `pairs`.
+        balance_sources: bool. As of `identities`.
 
     Returns:
         `Sampler` of kind "pairs"; a batch has P * K / 2 pairs.
@@ -132,5 +136,7 @@ def identity_pairs(
             negative.
     """
     share = PositiveShare(positive_share, final_positive_share, epochs)
-    draws = IdentityDraws(IdentityGroups(identities), identities_per_batch, images_per_identity, replicas)
+    draws = make_draws(
+        identities, sources if balance_sources else None, identities_per_batch, images_per_identity, replicas
+    )
     return IdentityPairSampler(draws, replicas, share, seed)
