@@ -1,7 +1,9 @@
 """Make a weights file from a published one of PyTorch's (.pth, .pt or .safetensors) or Caffe's, without either.
 
-With --backbone it is a file for the backbone's option `weights`; with --detector cpm,
-OpenPose's network for COCO's landmarks becomes a file for the landmark detector `cpm`.
+With --backbone it is a file for the backbone's option `weights`; with --encoder, a
+checkpoint that torchreid trained for re-identification becomes a folder that other
+commands open as a run; with --detector cpm, OpenPose's network for COCO's landmarks
+becomes a file for the landmark detector `cpm`.
 """
 
 import argparse
@@ -24,19 +26,24 @@ def main() -> None:
     )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--backbone", metavar="NAME", help="the backbone that gets the weights")
+    target.add_argument("--encoder", metavar="NAME", help="the backbone of a trained encoder of torchreid's")
     target.add_argument("--detector", choices=("cpm",), help="the landmark detector that gets them")
     parser.add_argument(
         "--weights", required=True, metavar="FILE", help="a .safetensors, .pth, .pt or .caffemodel file"
     )
     command_line.add_output(
-        parser, "--out", required=True, metavar="FILE", help="the .weights.h5 (detector: .keras) file to write"
+        parser,
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="the .weights.h5 file (detector: .keras file; encoder: folder) to write",
     )
     parser.add_argument(
         "--image-size",
         type=command_line.COUNT,
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        help="of a detector (default: 368 184)",
+        help="of a detector (default: 368 184) or encoder (256 128)",
     )
     command_line.add_output(
         parser, "--report", metavar="TXT", help="write what became of every tensor, even where they do not fit"
@@ -44,8 +51,10 @@ def main() -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="also print it")
     arguments = parser.parse_args()
     if arguments.image_size and arguments.backbone:
-        raise InputError(f"--image-size belongs to --detector. Received: --backbone {arguments.backbone}.")
-    with claimed(arguments.out):
+        raise InputError(
+            f"--image-size belongs to --detector and --encoder. Received: --backbone {arguments.backbone}."
+        )
+    with claimed(arguments.out, folder=bool(arguments.encoder)):
         convert(arguments)
 
 
@@ -56,10 +65,11 @@ def convert(arguments: argparse.Namespace) -> None:
     from reid_tf.backbones.weights.state_dict import read_state_dict
     from reid_tf.models.openpose import IMAGE_SIZE, convert_openpose
 
-    if arguments.backbone:
-        weight_table(arguments.backbone, {})  # a name that does not exist is said before a large file is read
+    backbone = arguments.backbone or arguments.encoder
+    if backbone:
+        weight_table(backbone, {})  # a name that does not exist is said before a large file is read
     state = read_state_dict(arguments.weights)
-    table = weight_table(arguments.backbone, state.tensors) if arguments.backbone else OPENPOSE_COCO
+    table = weight_table(backbone, state.tensors) if backbone else OPENPOSE_COCO
     comparison = compare(table, state.tensors)
     print("\n".join(summary(table, state, comparison, None if arguments.verbose else SHOWN)))
     if arguments.verbose:
@@ -71,6 +81,13 @@ def convert(arguments: argparse.Namespace) -> None:
     if arguments.detector:
         convert_openpose(state, arguments.out, tuple(arguments.image_size or IMAGE_SIZE))
         print(f"Written. To find landmarks:\n--detector cpm --detector-option {shlex.quote(f'run={arguments.out}')}")
+        return
+    if arguments.encoder:
+        from reid_tf.encoder import published
+
+        image_size = tuple(arguments.image_size or published.IMAGE_SIZE)
+        published.convert_encoder(backbone, state, arguments.out, image_size)
+        print(f"Written. To use it:\nreid-tf embed --run {shlex.quote(arguments.out)} --images FOLDER --out crops.npz")
         return
     convert_weights(arguments.backbone, state, arguments.out)
     path = arguments.out if re.fullmatch(r"[\w./-]+", arguments.out) else json.dumps(arguments.out)  # both are YAML

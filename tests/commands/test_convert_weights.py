@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 from reid_tf.backbones.weights.caffe_tables import OPENPOSE_COCO
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.backbones.weights.torch_tables import TABLES
+from reid_tf.encoder.load import load_encoder
 from reid_tf.models import openpose
 from reid_tf.registry import BACKBONES, DETECTORS, MODELS
 
@@ -99,8 +100,20 @@ def test_options_that_do_not_go_together(run, published, tmp_path):
     arguments = ("--weights", path, "--out", tmp_path / "a.weights.h5")
     result = run("convert_weights", "--backbone", NAME, "--image-size", "32", "16", *arguments)
     assert result.returncode == 2
-    assert "belongs to --detector. Received: --backbone osnet_x0_25." in result.stderr
+    assert "belongs to --detector and --encoder. Received: --backbone osnet_x0_25." in result.stderr
     result = run("convert_weights", "--detector", "cpm", *arguments)
     assert result.returncode == 2
     assert "must be named *.keras. Received: " in result.stderr
     assert run("convert_weights", *arguments).returncode == 2
+
+
+def test_an_encoder_is_opened_as_a_run(run, published, tmp_path):
+    path, out = published[0], tmp_path / "encoder"
+    command = ("convert_weights", "--encoder", NAME, "--weights", path, "--out", out, "--image-size", "64", "32")
+    result = run(*command)
+    assert result.returncode == 0, result.stderr
+    assert f"reid-tf embed --run {out} --images FOLDER" in result.stdout
+    assert load_encoder(out).image_size == (64, 32)
+    result = run(*command)
+    assert result.returncode == 2
+    assert "encoder" in result.stderr
