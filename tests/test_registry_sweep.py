@@ -37,6 +37,7 @@ def required(table: Registry, name: str) -> dict:
         "format": "npz",
         "application": "MobileNetV2",
         "layer": "AutoContrast",
+        "teacher": "none",
         "sources": [{"name": "synthetic"}, {"name": "synthetic", "as": "others"}],
     }
     parameters = inspect.signature(table.get(name)).parameters.values()

@@ -8,6 +8,7 @@ from reid_tf.losses.cosine_margin import ArcFaceLoss as ArcFaceLoss
 from reid_tf.losses.cosine_margin import CosFaceLoss as CosFaceLoss
 from reid_tf.losses.cross_entropy import CrossEntropy as CrossEntropy
 from reid_tf.losses.cross_entropy import cross_entropy as cross_entropy
+from reid_tf.losses.distillation import DistillationLoss as DistillationLoss
 from reid_tf.losses.group_cross_entropy import GroupCrossEntropy as GroupCrossEntropy
 from reid_tf.losses.group_cross_entropy import group_cross_entropy as group_cross_entropy
 from reid_tf.losses.masked_binary_crossentropy import MaskedBinaryCrossentropy as MaskedBinaryCrossentropy

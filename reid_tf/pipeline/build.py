@@ -37,6 +37,7 @@ def build_batches(
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
     attribute_schema: AttributeSchema | None = None,
+    teacher: np.ndarray | None = None,
     epoch_by_epoch: bool = False,
 ) -> tf.data.Dataset:
     """Makes the stream of training batches, epoch after epoch.
@@ -69,6 +70,7 @@ def build_batches(
         steps_per_epoch: int, or None. The first so many batches of each of the
             sampler's epochs; None takes all.
         attribute_schema: `AttributeSchema`, needed where attributes are targets.
+        teacher: float [records, dim], needed where a teacher's vectors are a target.
         epoch_by_epoch: bool. Whether every new iteration over the data set gives the
             next epoch alone, as `fit` expects that is not told the steps per epoch;
             else one iteration gives all of them.
@@ -87,7 +89,7 @@ def build_batches(
             f"steps_per_epoch must lie between 1 and the sampler's {len(sampler)} batches. Received: {steps_per_epoch}."
         )
     check_fields(inputs)
-    labels = Labels(records, class_of_identity, targets, sampler.kind, attribute_schema)
+    labels = Labels(records, class_of_identity, targets, sampler.kind, attribute_schema, teacher)
     fields = {}
     if labels.need_landmarks or need_landmarks(inputs.values()):
         table = landmark_table(records)

@@ -11,7 +11,7 @@ from reid_tf.datasets.record import DIFFERENT, NUM_LANDMARKS, SAME, Record
 from reid_tf.errors import InputError
 from reid_tf.options import unknown
 
-_OF_BOTH = ("identity", "attributes", "binary_attributes")
+_OF_BOTH = ("identity", "attributes", "binary_attributes", "teacher")
 _OF_LANDMARKS = ("landmarks", "identity_and_pose")
 LABELS = {"images": (*_OF_BOTH, *_OF_LANDMARKS), "pairs": (*_OF_BOTH, "identity_a", "identity_b", "verification")}
 
@@ -26,6 +26,9 @@ class Labels:
     person, 1 (`DIFFERENT`) where they show two. All are int32; an attribute that is not
     known is -1.
 
+    "teacher" is float32 [batch, dim], the vectors that another encoder gave the images
+    as they are in their files; on pairs it has an axis of two after the batch axis.
+
     Two labels of images are float32 and follow the landmarks that augmentation moved:
     "landmarks" [batch, 18, 3], and "identity_and_pose" [batch, 1 + 18 * 3], where they
     come after the identity's class.
@@ -36,10 +39,11 @@ class Labels:
         targets: mapping from output name to label.
         kind: "images" or "pairs".
         schema: `AttributeSchema`, or None where no attribute is a target.
+        teacher: float [records, dim], or None where no teacher's vector is a target.
 
     Raises:
-        InputError: a label does not exist, an identity has no class, or attributes are
-            wanted without a schema.
+        InputError: a label does not exist, an identity has no class, or attributes or a
+            teacher's vectors are wanted and not there.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Labels:
         targets: Mapping[str, str],
         kind: Literal["images", "pairs"],
         schema: AttributeSchema | None = None,
+        teacher: np.ndarray | None = None,
     ) -> None:
         for output, label in targets.items():
             if label not in LABELS[kind]:
@@ -63,6 +68,13 @@ class Labels:
         tables["identity"] = _identities(records, class_of_identity)
         with tf.device("CPU:0"):
             self._tables = {label: tf.constant(table, tf.int32) for label, table in tables.items()}
+            if "teacher" in targets.values():
+                if teacher is None or len(teacher) != len(records):
+                    raise InputError(
+                        f"A teacher's vectors are a target, one for each of the {len(records)} images. "
+                        f"Received: {None if teacher is None else teacher.shape}."
+                    )
+                self._tables["teacher"] = tf.constant(teacher, tf.float32)
 
     def __call__(self, indices: tf.Tensor, landmarks: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns the targets of a batch.

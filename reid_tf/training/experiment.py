@@ -22,6 +22,7 @@ from reid_tf.pipeline.samplers.sampler import Sampler
 from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SCHEDULES, VALIDATIONS, import_components
 from reid_tf.training.batches import make_sampler
 from reid_tf.training.begin_from import begin_from
+from reid_tf.training.teacher import Teacher, teacher_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Experiment:
         pretrained: variables that came from a weights file of the backbone's, or from
             another run.
         replicas: int. Over which a batch is divided.
+        teacher: `Teacher`, or None where no loss is a distillation.
     """
 
     config: ExperimentConfig
@@ -54,6 +56,7 @@ class Experiment:
     backbone: tuple[keras.Model, ...]
     pretrained: tuple[keras.Variable, ...]
     replicas: int = 1
+    teacher: Teacher | None = None
 
     def in_stages(self) -> "list[Experiment]":
         """Returns the experiment of each stage of the training, all on the same data and weights; one stage is itself.
@@ -90,6 +93,7 @@ class Experiment:
             epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,
             attribute_schema=self.training.attribute_schema,
+            teacher=None if self.teacher is None else self.teacher.vectors(self.training.train),
         )
 
     def compile(self) -> keras.Model:
@@ -183,7 +187,8 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
             logger.warning("the backbone that freeze_backbone_epochs leaves alone has random weights")
     replicas = strategy.num_replicas_in_sync
     sampler, steps = _sampler_and_steps(config.in_stages()[0], training, system, replicas)
-    return Experiment(config, dataset, training, system, sampler, steps, parts, pretrained, replicas)
+    teacher = teacher_of(system, training)
+    return Experiment(config, dataset, training, system, sampler, steps, parts, pretrained, replicas, teacher)
 
 
 def _trainable(parts: Sequence[keras.Model]) -> tuple[keras.Variable, ...]:

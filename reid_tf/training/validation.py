@@ -66,7 +66,8 @@ class OutputValidation:
 
     Images are not augmented, and the batches are the same each time. An output that
     tells the training people apart (a softmax over them) has no classes for others, and
-    no value here; where the images show one person, no output has.
+    no value here, nor has one that follows a teacher; where the images show one person,
+    no output has.
 
     Args:
         system: `System`.
@@ -77,7 +78,11 @@ class OutputValidation:
 
     def __init__(self, system: System, dataset: ReIDDataset, config: ExperimentConfig) -> None:
         self.system = system
-        self.outputs = [output for output in system.losses if not tells_training_people(system, output)]
+        self.outputs = [
+            output
+            for output, target in system.targets.items()
+            if target != "teacher" and not tells_training_people(system, output)
+        ]
         images = {record.path: record for record in dataset.query + dataset.gallery}
         if len({record.identity for record in images.values()}) < 2:
             self.outputs = []
