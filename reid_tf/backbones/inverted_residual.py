@@ -109,7 +109,7 @@ def inverted_residual_network(
 
     Returns:
         keras.Model from image [batch, height, width, 3] to features [batch, h, w,
-        head_channels], h and w an eighth of the image's, or less, over the strides.
+        head_channels], h and w those of the image over the product of all strides.
 
     Raises:
         InputError: the image is too small, or a width is not positive.

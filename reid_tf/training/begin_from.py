@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -193,7 +193,14 @@ def _rows(
 
 
 def _adopt_preprocessing(backbone: keras.Model, there: keras.Model) -> None:
-    ours = [layer for layer in backbone.layers if isinstance(layer, ChannelNormalization)]
-    theirs = [layer for layer in there._flatten_layers() if isinstance(layer, ChannelNormalization)]
+    ours, theirs = (next(_preprocessing(model), None) for model in (backbone, there))
     if ours and theirs:
-        ours[0].adopt(theirs[0])
+        ours.adopt(theirs)
+
+
+def _preprocessing(model: keras.Model) -> Iterator[ChannelNormalization]:
+    for layer in model.layers:
+        if isinstance(layer, ChannelNormalization):
+            yield layer
+        elif isinstance(layer, keras.Model):
+            yield from _preprocessing(layer)

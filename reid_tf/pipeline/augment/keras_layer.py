@@ -82,6 +82,7 @@ def keras_layer(*, layer: str, options: Mapping[str, Any] | None = None, probabi
             )
         image, seeds = batch["image"], tf.random.split(seed)
         draws = Seeds(seeds[0])
+        # The method that Keras' layers ask for their seeds: an option `seed` would give every batch the same numbers.
         for part in (made, *(part for part in vars(made).values() if isinstance(part, keras.layers.Layer))):
             part._get_seed_generator = lambda backend=None: draws
         with _python_draws_the_same():
