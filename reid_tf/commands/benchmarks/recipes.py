@@ -1,7 +1,7 @@
 """Whether each recipe of the papers learns: narrow twins of the full configurations on synthetic people.
 
 A twin has the losses, sampler, optimizer, rate and shape of schedule of its
-configuration, a quarter of the channels and 128 x 64 images. Where the configuration
+configuration, a quarter of the channels and small images. Where the configuration
 begins with pre-trained weights, so does the twin: those of the same narrow network after
 a training on other synthetic people. It is to rank people whom it never saw better than
 before its training, and better than colours alone.
@@ -28,45 +28,45 @@ from reid_tf.options import unknown
 # The twins and their epochs: what fits into three minutes on two cores.
 EPOCHS = {
     "baseline_caffenet_market1501": 6,
-    "baseline_resnet50_market1501": 5,
+    "baseline_resnet50_market1501": 24,
     "baseline_vgg16_market1501": 4,
-    "verification_resnet50_market1501": 5,
+    "verification_resnet50_market1501": 12,
     "multitask_caffenet_market1501": 6,
     "multitask_vgg16_market1501": 4,
-    "multitask_resnet50_market1501": 5,
-    "multitask_resnet50_warmup_market1501": 6,
-    "multitask_resnet101_market1501": 5,
-    "multitask_res2net50_market1501": 5,
-    "multitask_res2net101_market1501": 5,
-    "multitask_five_resnet50_market1501": 5,
+    "multitask_resnet50_market1501": 12,
+    "multitask_resnet50_warmup_market1501": 14,
+    "multitask_resnet101_market1501": 8,
+    "multitask_res2net50_market1501": 10,
+    "multitask_res2net101_market1501": 6,
+    "multitask_five_resnet50_market1501": 12,
     "identification_alexnet_market1501": 12,
     "siamese_alexnet_market1501": 12,
     "triplet_alexnet_market1501": 6,
     "sharenet5_alexnet_towncentre": 6,
     "sharenet6_alexnet_towncentre": 6,
     "sharenet7_alexnet_market1501": 6,
-    "triplet_resnet50_market1501": 5,
-    "sharenet7_resnet50_market1501": 5,
+    "triplet_resnet50_market1501": 20,
+    "sharenet7_resnet50_market1501": 20,
     "joint_loss_baseline_market1501": 10,
     "joint_loss_parts_market1501": 8,
     "joint_loss_triplet_market1501": 10,
     "joint_loss_market1501": 8,
-    "attribute_resnet50_market1501": 5,
+    "attribute_resnet50_market1501": 24,
 }
-IMAGE_SIZE, LOAD_SIZE = (128, 64), (144, 72)
+PRETRAINING = 12  # epochs
 WEIGHTS = "backbone.weights.h5"
 
 
 @dataclasses.dataclass(frozen=True)
 class Quarter:
-    """How a network gets a quarter of its channels, and how that is pre-trained: its rate and its epochs."""
+    """How a network gets a quarter of its channels, its images, and at which rate it is pre-trained."""
 
     options: Mapping[str, float]
-    learning_rate: float = 3e-3
-    epochs: int = 6
+    image_size: tuple[int, int] = (128, 64)
+    learning_rate: float = 5e-4
 
 
-RESIDUAL, PLAIN = Quarter({"width": 16}), Quarter({"width_multiplier": 0.25}, 5e-4)
+RESIDUAL, PLAIN = Quarter({"width": 16}, (64, 32), 3e-3), Quarter({"width_multiplier": 0.25})
 QUARTERS = {
     "resnet50": RESIDUAL,
     "resnet101": RESIDUAL,
@@ -74,7 +74,7 @@ QUARTERS = {
     "res2net101": RESIDUAL,
     "alexnet": PLAIN,
     "caffenet": PLAIN,
-    "vgg16": Quarter({"width_multiplier": 0.125}, 5e-4),  # 224 x 224 pixels at least: an eighth
+    "vgg16": Quarter({"width_multiplier": 0.125}),  # an eighth: it enlarges every image to 224 x 224 pixels
     "pose_inception": Quarter({"width": 0.25}),
 }
 HEADER = ("configuration", "begins with", "epochs", "seconds", "rank-1", "mAP", "mAP before", "colours", "learns")
@@ -121,12 +121,12 @@ def twin(name: str, weights: Path | None) -> ExperimentConfig:
         weights: Path or None. What the backbone begins with.
     """
     config = load_config(find_config(name))
-    epochs = EPOCHS[name]
+    epochs, (height, width) = EPOCHS[name], QUARTERS[config.backbone["name"]].image_size
     return dataclasses.replace(
         config,
         dataset={"name": "synthetic"},
-        image_size=IMAGE_SIZE,
-        load_size=LOAD_SIZE,
+        image_size=(height, width),
+        load_size=(height * 9 // 8, width * 9 // 8),
         backbone={**_narrow_backbone(config.backbone["name"]), "weights": weights and str(weights)},
         model=_narrow_model(config.model),
         schedule=_shortened(config.schedule, epochs / config.epochs),
@@ -152,7 +152,8 @@ def _pretrained(name: str, folder: Path) -> Path | None:
             dataset={"name": "synthetic", "seed": 1},
             backbone=_narrow_backbone(backbone["name"]),
             optimizer={"name": "adamw", "learning_rate": quarter.learning_rate, "weight_decay": 0.1},
-            epochs=quarter.epochs,
+            image_size=quarter.image_size,
+            epochs=PRETRAINING,
             evaluation=EvaluationConfig(batch_size=128),
         )
         _run(before, out, pretrain)

@@ -67,7 +67,8 @@ def test_a_row_and_the_verdict(before, colours, learnt, monkeypatch, capsys):
     _, _, alexnet, joint = capsys.readouterr().out.splitlines()
     answer = "yes" if learnt else "no"
     figures = f"50.0 | 30.0 | {100 * before:.1f} | {100 * colours:.1f} | {answer} |"
-    assert alexnet.startswith("| `triplet_alexnet_market1501` | pre-trained weights | 12 | ")
+    epochs = recipes.EPOCHS["triplet_alexnet_market1501"]
+    assert alexnet.startswith(f"| `triplet_alexnet_market1501` | pre-trained weights | {epochs} | ")
     assert alexnet.endswith(figures)
     assert joint.startswith("| `joint_loss_market1501` | random weights | ")
     assert joint.endswith(figures)
