@@ -38,6 +38,7 @@ def required(table: Registry, name: str) -> dict:
         "application": "MobileNetV2",
         "layer": "AutoContrast",
         "teacher": "none",
+        "preset": "none",
         "sources": [{"name": "synthetic"}, {"name": "synthetic", "as": "others"}],
     }
     parameters = inspect.signature(table.get(name)).parameters.values()

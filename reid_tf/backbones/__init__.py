@@ -6,6 +6,7 @@ from reid_tf.backbones.efficientnet_lite import efficientnet_lite0 as efficientn
 from reid_tf.backbones.efficientnet_lite import efficientnet_lite1 as efficientnet_lite1
 from reid_tf.backbones.efficientnet_lite import efficientnet_lite2 as efficientnet_lite2
 from reid_tf.backbones.keras_application import keras_application as keras_application
+from reid_tf.backbones.keras_hub import keras_hub as keras_hub
 from reid_tf.backbones.mobilenet_v2 import mobilenet_v2 as mobilenet_v2
 from reid_tf.backbones.osnet import osnet_x0_5 as osnet_x0_5
 from reid_tf.backbones.osnet import osnet_x0_25 as osnet_x0_25

@@ -62,7 +62,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its tables, each row when it is known."""
     logging.getLogger("reid_tf").setLevel(logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a function for each model is meant
-    names = arguments.backbones or [name for name in BACKBONES.names() if name != "keras_application"]
+    names = arguments.backbones or [
+        name for name in BACKBONES.names() if name not in ("keras_application", "keras_hub")
+    ]
     for name in names:
         BACKBONES.options(_component(name))  # an unknown one is named before anything is measured
     height, width = arguments.image_size
