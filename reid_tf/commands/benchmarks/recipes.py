@@ -51,7 +51,7 @@ EPOCHS = {
     "joint_loss_parts_market1501": 8,
     "joint_loss_triplet_market1501": 10,
     "joint_loss_market1501": 8,
-    "attribute_resnet50_market1501": 24,
+    "attribute_resnet50_market1501": 20,
 }
 PRETRAINING = 12  # epochs
 WEIGHTS = "backbone.weights.h5"
