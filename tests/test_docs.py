@@ -115,6 +115,7 @@ def test_names_of_the_package_in_a_page_exist(page):
                 assert all(hasattr(importlib.import_module(node.module), alias.name) for alias in node.names)
 
 
+@pytest.mark.slow
 def test_the_program_of_the_readme_runs(tmp_path, monkeypatch):
     """With a smaller network than ConvNeXt, whose weights would be downloaded."""
     monkeypatch.chdir(tmp_path)

@@ -250,6 +250,7 @@ ACROSS = {
     "commands/test_pose_tools.py",
     "commands/test_single_shot_tools.py",
     "datasets/test_town_centre_training.py",
+    "losses/test_metric_losses.py",
     "losses/test_triplet_published.py",
     "models/test_systems.py",
     "pipeline/test_parts_follow_pixels.py",
@@ -257,6 +258,7 @@ ACROSS = {
     "serving/test_serving_files.py",
     "serving/test_without_tensorflow.py",
     "training/test_replicas.py",
+    "training/test_sources.py",
     "training/test_stages.py",
 }
 

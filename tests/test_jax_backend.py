@@ -10,13 +10,13 @@ import pytest
 
 from reid_tf.registry import MODELS
 
+pytestmark = pytest.mark.slow
+
 ONE_STEP = """
 import sys, keras, numpy as np
 sys.path.insert(0, {folder!r})
 from tests import made_batches
 from reid_tf.registry import MODELS
-
-pytestmark = pytest.mark.slow
 
 assert keras.backend.backend() == "jax"
 EVERYTHING = {{"outputs": ["identity_a", "identity_b", "verification", "attributes", "embedding"]}}

@@ -9,6 +9,7 @@ from reid_tf.registry import BACKBONES
 SIZE = (32, 16)
 # Deeper or wider forms of resnet50, osnet_x0_25 and efficientnet_lite0, whose stages are built by the same code.
 SIBLINGS = ("resnet101", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "efficientnet_lite1", "efficientnet_lite2")
+SIBLINGS += ("res2net50", "res2net101")
 SIBLINGS += ("keras_hub",)  # one stage, and a package of its own
 NEEDED = {"keras_application": {"application": "MobileNetV2", "options": {"alpha": 0.35}}}
 

@@ -89,6 +89,7 @@ def test_an_export_knows_attributes(encoder, exports, records, kind):
     assert np.ptp(expected_attributes, axis=0).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_exports_that_look_at_body_parts(records, tmp_path):
     encoder, landmarks = pose_encoder(), np.stack([record.landmarks for record in records])
     expected = embed(encoder, records, verbose=0).vectors

@@ -340,6 +340,7 @@ for name in ("pairs", "identity_pairs"):
 """
 
 
+@pytest.mark.slow
 def test_replicas_share_a_batch_in_halves(records):
     script = REPLICAS.format(folder=str(Path(__file__).resolve().parents[2]), paths=[record.path for record in records])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -61,6 +61,7 @@ def test_figures_are_those_of_a_naive_loop(encoder, dataset):
     assert (parity.images, parity.queries) == (32, 8)
 
 
+@pytest.mark.slow
 def test_the_tolerance_decides(encoder, dataset):
     parity_of(encoder, dataset, lambda vectors: vectors * np.float32(1.0001)).check("litert")
     with pytest.raises(InputError, match=r"differ by up to 0\.0\d+ of .*\(at most 0\.001 is allowed\)"):

@@ -43,6 +43,7 @@ def tree(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 def test_a_trial_is_its_best_validation_and_reads_no_test_image(tree, tmp_path, monkeypatch):
     config = parse_config(tree)
     with pytest.raises(InputError, match="is not a valid JPEG"):

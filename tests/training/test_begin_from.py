@@ -108,6 +108,7 @@ def test_an_export_leads_to_its_run(recipe, run, tmp_path):
         build_experiment(others(recipe, export))
 
 
+@pytest.mark.slow
 def test_a_training_that_begins_from_a_run_resumes_and_is_complete(recipe, run, tmp_path):
     config = fine_tuned(others(recipe, run), str(run), [])
     assert (config.freeze_backbone_epochs, config.optimizer["pretrained_rate"]) == (1, 0.1)

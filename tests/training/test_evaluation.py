@@ -76,6 +76,7 @@ def test_the_log_says_so_in_one_sentence(root, caplog):
     assert (len(images.query), protocol) == (5, "market1501")
 
 
+@pytest.mark.slow
 def test_without_a_validation_split_there_are_no_figures_and_the_run_is_whole(root, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         result = train(recipe(root), tmp_path / "run")

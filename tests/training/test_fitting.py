@@ -114,11 +114,13 @@ def test_an_epoch_goes_on_inside_it(recipe, finished, tmp_path, monkeypatch, aft
     assert_same_run(train(recipe, tmp_path / "a", resume=True), finished)
 
 
+@pytest.mark.slow
 def test_a_short_epoch_is_saved_at_its_end_alone(recipe, tmp_path, monkeypatch):
     unfinished = interrupted(recipe, tmp_path / "a", monkeypatch, 2, callbacks.MINUTES)
     assert not (unfinished / "checkpoints" / "state.json").exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_its_data_have_moved_to(recipe, finished, tmp_path, monkeypatch):
     unfinished = interrupted(recipe, tmp_path / "a", monkeypatch, 4)
     cache = recipe.dataset["root"]
@@ -218,6 +220,7 @@ def test_a_run_that_lacks_its_configuration_is_not_finished(recipe, tmp_path, mo
         (lambda run: (run / "config.yaml").unlink(), r"no configuration file '.*config.yaml'"),
     ],
 )
+@pytest.mark.slow
 def test_a_damaged_interrupted_run_is_a_sentence(recipe, tmp_path, monkeypatch, damage, sentence):
     damage(interrupted(recipe, tmp_path / "a", monkeypatch, 4))
     with pytest.raises(InputError, match=sentence):

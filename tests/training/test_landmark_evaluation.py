@@ -24,6 +24,8 @@ from reid_tf.training.experiment import build_experiment
 from reid_tf.training.landmark_evaluation import LandmarkEvaluation
 from reid_tf.training.train import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory) -> ExperimentConfig:

@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import json, sys
 import keras, numpy as np, tensorflow as tf
@@ -22,8 +24,6 @@ from reid_tf.training.callbacks import GrowingMargins
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.strategy import make_strategy, precision as under
-
-pytestmark = pytest.mark.slow
 
 @BACKBONES.register("without_batch_norm")
 def without_batch_norm(image_size):

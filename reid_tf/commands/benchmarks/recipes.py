@@ -97,7 +97,6 @@ def main(arguments: argparse.Namespace) -> None:
         if name not in EPOCHS:
             raise InputError(unknown("recipe", name, EPOCHS))
     failed = []
-    logging.getLogger().setLevel(logging.ERROR)  # of the trainings' processes: the table stands alone
     print(_row(HEADER), _row(("---",) * len(HEADER)), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in tqdm(arguments.names or EPOCHS, unit="recipe", disable=None):
@@ -174,7 +173,13 @@ def pretrain(config: ExperimentConfig, run_directory: str, resume: bool) -> None
 def _run(config: ExperimentConfig, out: Path, training: Callable[[ExperimentConfig, str, bool], object]) -> None:
     from reid_tf.studies.own_process import train_in_own_process
 
-    reason = train_in_own_process(config, out, training=training)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # which the training's process takes over: the table stands alone
+    try:
+        reason = train_in_own_process(config, out, training=training)
+    finally:
+        root.setLevel(level)
     if reason:
         raise InputError(f"The training of {out.name!r} failed: {reason}")
 
