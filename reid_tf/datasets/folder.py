@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from reid_tf.datasets.landmarks import add_landmarks
-from reid_tf.datasets.readers.folders import contents, existing_root, image_names
+from reid_tf.datasets.readers.folders import contents, existing_root, file_names, image_names
+from reid_tf.datasets.readers.image_file import IMAGE_SUFFIXES
 from reid_tf.datasets.readers.named_numbers import as_numbers
 from reid_tf.datasets.record import JUNK, Record, ReIDDataset
 from reid_tf.datasets.splits import held_out
@@ -50,9 +51,9 @@ def folder(
             nobody on one side.
     """
     path = existing_root(root, "folder")
-    people = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
-    beside = image_names(path)
-    if not people or beside:
+    entries = file_names(path, subfolders=False)
+    people = [entry.removesuffix("/") for entry in entries if entry.endswith("/")]
+    if not people or any(entry.lower().endswith(IMAGE_SUFFIXES) for entry in entries):
         raise InputError(
             f"The data set 'folder' needs a folder for each person and no image beside them: {str(path)!r} holds "
             f"{contents(path)}."

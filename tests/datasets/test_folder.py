@@ -38,6 +38,12 @@ def test_without_cameras_one_image_of_each_person_is_searched_for(crops):
     assert len(dataset.gallery) == 6
 
 
+def test_the_log_does_not_count_people_as_passed_over(crops, caplog):
+    (crops / "__MACOSX").mkdir()
+    assert len(load_dataset("folder", str(crops)).identity_names) == 5
+    assert "Passed over" not in caplog.text
+
+
 def test_another_seed_draws_other_people(crops):
     drawn = {
         frozenset(record.identity for record in load_dataset("folder", str(crops), seed=seed).query)

@@ -62,7 +62,5 @@ def identities(
     Raises:
         InputError: P or K is not possible with these images, or the seed is negative.
     """
-    draws = make_draws(
-        identities, sources if balance_sources else None, identities_per_batch, images_per_identity, replicas
-    )
+    draws = make_draws(identities, sources, balance_sources, identities_per_batch, images_per_identity, replicas)
     return IdentitySampler(draws, seed)

@@ -136,7 +136,5 @@ def identity_pairs(
             negative.
     """
     share = PositiveShare(positive_share, final_positive_share, epochs)
-    draws = make_draws(
-        identities, sources if balance_sources else None, identities_per_batch, images_per_identity, replicas
-    )
+    draws = make_draws(identities, sources, balance_sources, identities_per_batch, images_per_identity, replicas)
     return IdentityPairSampler(draws, replicas, share, seed)

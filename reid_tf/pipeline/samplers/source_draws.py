@@ -14,7 +14,7 @@ class SourceDraws(IdentityDraws):
 
     Args:
         identities: ints [N]. Identity of each training image; no source shares one.
-        sources: sequence of N str. Where each image comes from.
+        sources: sequence of N str, or None. Where each image comes from.
         identities_per_batch: int. P, a multiple of S times `replicas`.
         images_per_identity: int. K.
         replicas: int. Devices that share a batch; each gets as many identities of each
@@ -27,16 +27,15 @@ class SourceDraws(IdentityDraws):
     def __init__(
         self,
         identities: Sequence[int] | np.ndarray,
-        sources: Sequence[str],
+        sources: Sequence[str] | None,
         identities_per_batch: int,
         images_per_identity: int,
         replicas: int,
     ) -> None:
-        names, source_of = np.unique(np.asarray(sources), return_inverse=True)
+        names, source_of = np.unique([] if sources is None else np.asarray(sources), return_inverse=True)
         if len(names) < 2:
-            raise InputError(
-                f"balance_sources needs a data set of several sources. Received: images of {', '.join(names)} alone."
-            )
+            received = f"images of {names[0]} alone" if len(names) else f"sources={sources}"
+            raise InputError(f"balance_sources needs a data set of several sources. Received: {received}.")
         if identities_per_batch % (len(names) * replicas):
             raise InputError(
                 f"identities_per_batch must be a multiple of {len(names) * replicas}, so that each of the {len(names)} "
@@ -67,12 +66,13 @@ class SourceDraws(IdentityDraws):
 def make_draws(
     identities: Sequence[int] | np.ndarray,
     sources: Sequence[str] | None,
+    balance_sources: bool,
     identities_per_batch: int,
     images_per_identity: int,
     replicas: int,
 ) -> IdentityDraws:
-    """Makes `SourceDraws` of the sources, or plain `IdentityDraws` where they are None."""
-    if sources is not None:
+    """Makes `SourceDraws` where the sources are to be balanced, and plain `IdentityDraws` elsewhere."""
+    if balance_sources:
         return SourceDraws(identities, sources, identities_per_batch, images_per_identity, replicas)
     return IdentityDraws(IdentityGroups(identities), identities_per_batch, images_per_identity, replicas)
 

@@ -58,6 +58,8 @@ def test_without_balance_the_sources_are_not_looked_at():
 def test_what_is_wrong_is_named():
     with pytest.raises(InputError, match=r"needs a data set of several sources\. Received: images of large alone"):
         build(sources=np.array(["large"] * 264))
+    with pytest.raises(InputError, match=r"several sources\. Received: sources=None"):
+        build(sources=None)
     with pytest.raises(InputError, match=r"multiple of 4, so that each of the 2 sources .*2 replicas\. Received: 6"):
         build(replicas=2, identities_per_batch=6)
     with pytest.raises(InputError, match=r"number of training identities, 8\. Received: 10"):
