@@ -288,7 +288,7 @@ def parse_config(tree: Any) -> ExperimentConfig:
             f"or begin_from. Received: {config.initial_weights!r} and {config.begin_from!r}."
         )
     first = config.in_stages()[0].epochs
-    if not 0 <= config.freeze_backbone_epochs <= first:
+    if config.freeze_backbone_epochs > first:
         which = "first stage" if config.stages else "run"
         raise InputError(
             f"'freeze_backbone_epochs' must be between 0 and {first}, the epochs of the {which}. "

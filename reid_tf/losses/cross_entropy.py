@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from reid_tf.errors import InputError
+from reid_tf.losses.class_head import of_true_class
 
 # The smallest probability whose logarithm is taken. Keras' own loss clips at 1e-7, where the gradient of a confident
 # mistake vanishes; a float32 softmax goes much lower, so this floor is met only where the probability underflows.
@@ -33,8 +34,7 @@ def cross_entropy(classes: Any, probabilities: Any, label_smoothing: float = 0.0
         section 7 (smoothing).
     """
     log_probabilities = ops.log(ops.maximum(ops.cast(probabilities, "float32"), SMALLEST_PROBABILITY))
-    classes = ops.reshape(ops.cast(classes, "int32"), (-1, 1))
-    true_class = ops.squeeze(ops.take_along_axis(log_probabilities, classes, axis=-1), axis=-1)
+    true_class = of_true_class(ops.reshape(classes, (-1,)), log_probabilities)
     if label_smoothing == 0.0:
         return -true_class
     return -(1.0 - label_smoothing) * true_class - label_smoothing * ops.mean(log_probabilities, axis=-1)

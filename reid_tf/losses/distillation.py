@@ -6,10 +6,8 @@ import keras
 from keras import ops
 
 from reid_tf.errors import InputError
-from reid_tf.losses.pairwise_distances import as_images, normalized
+from reid_tf.losses.pairwise_distances import as_images, log_probabilities_of_others, normalized
 from reid_tf.registry import METRIC_LOSSES
-
-NOT_ITSELF = -1e9  # instead of the similarity of an image to itself; finite, for an image without others
 
 
 def similarity_divergence(teacher: Any, student: Any, temperature: float) -> Any:
@@ -33,13 +31,7 @@ def similarity_divergence(teacher: Any, student: Any, temperature: float) -> Any
         Transfer, section 3; there with other kernels.
     """
     itself = ops.eye(ops.shape(student)[0], dtype="bool")
-
-    def log_probabilities(embeddings: Any) -> Any:
-        unit = normalized(embeddings)
-        logits = ops.where(itself, NOT_ITSELF, ops.matmul(unit, ops.transpose(unit)) / temperature)
-        return ops.log_softmax(logits, axis=1)
-
-    wanted, given = log_probabilities(teacher), log_probabilities(student)
+    wanted, given = (log_probabilities_of_others(normalized(part), temperature) for part in (teacher, student))
     terms = ops.where(itself, 0.0, ops.exp(wanted) * (wanted - given))
     return ops.sum(terms, axis=1)
 

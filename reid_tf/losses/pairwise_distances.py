@@ -9,6 +9,7 @@ DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
 
 # Squared lengths below this count as this much: the gradient of a root at zero, as on the diagonal, is not finite.
 SMALLEST_SQUARE = 1e-12
+NOT_ITSELF = -1e9  # instead of the similarity of an image to itself
 
 
 def as_images(embeddings: Any) -> Any:
@@ -27,6 +28,22 @@ def normalized(embeddings: Any) -> Any:
     """
     squares = ops.sum(ops.square(embeddings), axis=-1, keepdims=True)
     return embeddings * ops.rsqrt(ops.maximum(squares, SMALLEST_SQUARE))
+
+
+def log_probabilities_of_others(embeddings: Any, temperature: float) -> Any:
+    """For each image, the log softmax of its cosines to all other images of the batch.
+
+    Args:
+        embeddings: float [images, dim], of unit length.
+        temperature: float above 0. Divides the cosines.
+
+    Returns:
+        float [images, images]; a large negative number, but finite, on the diagonal: an
+        image without others would have no logarithm.
+    """
+    itself = ops.eye(ops.shape(embeddings)[0], dtype="bool")
+    logits = ops.matmul(embeddings, ops.transpose(embeddings)) / temperature
+    return ops.log_softmax(ops.where(itself, NOT_ITSELF, logits), axis=1)
 
 
 def squared_euclidean(embeddings: Any) -> Any:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from reid_tf.errors import InputError
-from reid_tf.losses.pairwise_distances import as_images, normalized
+from reid_tf.losses.pairwise_distances import as_images, log_probabilities_of_others, normalized
 from reid_tf.losses.triplet import pair_masks
 from reid_tf.registry import METRIC_LOSSES
 
@@ -25,13 +25,9 @@ def supervised_contrastive(identities: Any, embeddings: Any, temperature: float)
     References:
         Khosla et al., Supervised Contrastive Learning, equation 2.
     """
-    positives, negatives = pair_masks(identities)
-    others = positives | negatives
-    logits = ops.matmul(embeddings, ops.transpose(embeddings)) / temperature  # [images, images]
-    # Without itself; a finite number, since an image without others would have no logarithm.
-    logits = ops.where(others, logits, -1e9)
-    log_probabilities = logits - ops.logsumexp(logits, axis=1, keepdims=True)
-    count = ops.sum(ops.cast(positives, logits.dtype), axis=1)
+    positives, _ = pair_masks(identities)
+    log_probabilities = log_probabilities_of_others(embeddings, temperature)  # [images, images]
+    count = ops.sum(ops.cast(positives, log_probabilities.dtype), axis=1)
     total = ops.sum(ops.where(positives, log_probabilities, 0.0), axis=1)
     return -total / ops.maximum(count, 1.0)
 

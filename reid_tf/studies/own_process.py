@@ -18,7 +18,11 @@ Training = Callable[[ExperimentConfig, str, bool], object]
 
 
 def train_in_own_process(
-    config: ExperimentConfig, run_directory: str | Path, resume: bool = False, training: Training = train
+    config: ExperimentConfig,
+    run_directory: str | Path,
+    resume: bool = False,
+    training: Training = train,
+    level: int | None = None,
 ) -> str:
     """Calls `train()`, or another training, in a new process and waits for its end.
 
@@ -35,6 +39,7 @@ def train_in_own_process(
         resume: as in `train()`.
         training: function of these three, found by its name in the new process: `train`
             or `train_trial`.
+        level: int, or None for this process's. From which on the new process logs.
 
     Returns:
         "" where the run is finished, otherwise the sentence that says why it is not:
@@ -43,7 +48,8 @@ def train_in_own_process(
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     receiver, sender = context.Pipe(duplex=False)
-    arguments = (sender, training, config, str(run_directory), resume, logging.getLogger().getEffectiveLevel())
+    shown = logging.getLogger().getEffectiveLevel() if level is None else level
+    arguments = (sender, training, config, str(run_directory), resume, shown)
     process = context.Process(target=_train, args=arguments)
     # Ctrl-C reaches all processes of a terminal at once; this one ends the other.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -147,12 +147,12 @@ def _with_copies(first: keras.Model, copies: Sequence[keras.Model]) -> tuple[ker
 
 def _take(model: keras.Model, backbone: Sequence[keras.Model], there: keras.Model, source: str) -> Taken:
     offered: dict[str, list[keras.Variable]] = defaultdict(list)
-    for variable in _distinct(there.weights):
+    for variable in there.weights:
         offered[variable.path].append(variable)
     pairs: list[tuple[keras.Variable, keras.Variable]] = []
     unfit: list[tuple[str, keras.Variable | None, keras.Variable | None]] = []
     seen: dict[str, int] = defaultdict(int)
-    for variable in _distinct(model.weights):
+    for variable in model.weights:
         # A copy of a part has the same paths; it takes what the run's copy has, or the original's.
         candidates, place = offered.get(variable.path, []), seen[variable.path]
         seen[variable.path] += 1
@@ -174,10 +174,6 @@ def _take(model: keras.Model, backbone: Sequence[keras.Model], there: keras.Mode
     _adopt_preprocessing(backbone[0], there)
     unfit += [(path, held[0], None) for path, held in offered.items() if path not in seen]
     return Taken(source, tuple(variable for variable, _ in pairs), _rows(unfit))
-
-
-def _distinct(variables: Sequence[keras.Variable]) -> list[keras.Variable]:
-    return list({id(variable): variable for variable in variables}.values())
 
 
 def _rows(

@@ -173,13 +173,7 @@ def pretrain(config: ExperimentConfig, run_directory: str, resume: bool) -> None
 def _run(config: ExperimentConfig, out: Path, training: Callable[[ExperimentConfig, str, bool], object]) -> None:
     from reid_tf.studies.own_process import train_in_own_process
 
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # which the training's process takes over: the table stands alone
-    try:
-        reason = train_in_own_process(config, out, training=training)
-    finally:
-        root.setLevel(level)
+    reason = train_in_own_process(config, out, training=training, level=logging.ERROR)  # the table stands alone
     if reason:
         raise InputError(f"The training of {out.name!r} failed: {reason}")
 
