@@ -48,6 +48,7 @@ OUTSIDE = {
     "quiet",
     "registry",
     "schema",
+    "tensorflow_operations",
     "versions",
 }
 MAY_IMPORT_TENSORFLOW = (
@@ -59,6 +60,7 @@ MAY_IMPORT_TENSORFLOW = (
     "encoder/runtimes/saved_model.py",
     "pipeline/",
     "serving/",
+    "tensorflow_operations.py",
     "training/batches.py",
     "training/experiment.py",
     "training/strategy.py",

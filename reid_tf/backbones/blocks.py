@@ -7,6 +7,8 @@ import keras
 from keras import layers
 
 from reid_tf.errors import InputError
+from reid_tf.layers.batch_normalization import BatchNormalization
+from reid_tf.layers.depthwise_conv2d import DepthwiseConv2D
 from reid_tf.layers.instance_normalization import InstanceBatchNormalization, InstanceNormalization
 
 Padding = Literal["same", "valid", "tensorflow"]
@@ -85,7 +87,7 @@ def depthwise_convolution(
         and width those that the padding leaves.
     """
     features, window = padded(features, kernel_size, strides, padding, name)
-    return layers.DepthwiseConv2D(
+    return DepthwiseConv2D(
         kernel_size,
         strides,
         window,
@@ -119,7 +121,7 @@ def padded(
 
 def normalization(name: str, epsilon: float = EPSILON) -> keras.layers.Layer:
     """Returns the backbones' batch normalisation."""
-    return layers.BatchNormalization(momentum=MOMENTUM, epsilon=epsilon, name=name)
+    return BatchNormalization(momentum=MOMENTUM, epsilon=epsilon, name=name)
 
 
 def instance_normalization(name: str) -> keras.layers.Layer:

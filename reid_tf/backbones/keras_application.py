@@ -13,6 +13,8 @@ from reid_tf.backbones.cost import graph_of, sources_of
 from reid_tf.backbones.weights.download import cache_folder
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.errors import InputError, one_line
+from reid_tf.layers.batch_normalization import BatchNormalization
+from reid_tf.layers.depthwise_conv2d import DepthwiseConv2D
 from reid_tf.layers.preprocessing import (
     ChannelNormalization,
     caffe_normalization,
@@ -36,6 +38,7 @@ PREPROCESSING = {
     "VGG": caffe_normalization,
     "Xception": unit_normalization,
 }
+FASTER: dict[type, Any] = {layers.BatchNormalization: BatchNormalization, layers.DepthwiseConv2D: DepthwiseConv2D}
 SMALLEST = {"Inception": 75, "Xception": 71}
 OWN = ("include_top", "weights", "input_tensor", "input_shape", "pooling", "classes", "classifier_activation", "name")
 
@@ -101,14 +104,14 @@ def _preprocessing(application: str) -> ChannelNormalization:
 
 
 def _with_stages(source: keras.Model) -> keras.Model:
-    """Copies a network, with a layer `stage<i>` at the end of each stage and its own preprocessing in float32."""
+    """Copies a network, with `stage<i>` at each stage's end, preprocessing in float32, and the faster layers."""
     ends = {name: f"stage{index}" for index, name in enumerate(stage_ends(source), start=1)}
 
     def copied(layer: Any) -> Any:
         config = layer.get_config()
         if isinstance(layer, layers.Rescaling | layers.Normalization):  # half a grey level is more than bfloat16 tells
             config["dtype"] = "float32"
-        return layer.__class__.from_config(config)
+        return FASTER.get(type(layer), type(layer)).from_config(config)
 
     def called(layer: Any, *inputs: Any, **arguments: Any) -> Any:
         output = layer(*inputs, **arguments)

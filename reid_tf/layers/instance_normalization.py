@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from reid_tf.layers.batch_normalization import BatchNormalization
+
 
 def instance_normalization(features: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
     """Gives every channel of every image mean 0 and variance 1, then scales and shifts it.
@@ -88,9 +90,7 @@ class InstanceBatchNormalization(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.instance = InstanceNormalization(epsilon, dtype=self.dtype_policy, name="instance")
-        self.batch = keras.layers.BatchNormalization(
-            momentum=momentum, epsilon=epsilon, dtype=self.dtype_policy, name="batch"
-        )
+        self.batch = BatchNormalization(momentum=momentum, epsilon=epsilon, dtype=self.dtype_policy, name="batch")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds both for their halves; of an odd number of channels, the batch normalisation has the larger."""

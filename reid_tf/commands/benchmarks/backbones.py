@@ -1,10 +1,10 @@
-"""Parameters, multiply-adds and speed of every backbone, and ResNet-50 beside PyTorch's.
+"""Parameters, multiply-adds and speed of every backbone, and some networks beside PyTorch's.
 
 Speeds are of one batch in memory. "Embedding" is what a loaded encoder does with it:
 the backbone with its batch normalisations folded, and global average pooling, compiled,
 from grey values on. "Training" is one step of an identity softmax after the same
 pooling, SGD with momentum. Models take turns, and each has a first call before the
-measurement. "bfloat16" is Keras' policy mixed_bfloat16. PyTorch's network is as built,
+measurement. "bfloat16" is Keras' policy mixed_bfloat16. PyTorch's networks are as built,
 in channels-last memory.
 """
 
@@ -22,6 +22,8 @@ from tqdm import tqdm
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.step import take_turns
+from reid_tf.errors import InputError
+from reid_tf.options import unknown
 from reid_tf.registry import BACKBONES
 
 IDENTITIES = 751  # Market-1501's training identities
@@ -30,9 +32,7 @@ COLUMNS = (
     *("backbone", "parameters, M", "with 1000 classes, M", "multiply-adds, G"),
     *(f"{work}, {precision}" for work in ("embedding", "training") for precision in PRECISIONS),
 )
-PEER_COLUMNS = ("ResNet-50, images/s", "reid_tf", "PyTorch", "ratio", "range")
-# PyTorch's has the stride on the 3x3, which costs 6 % more than Keras' own form.
-PEER_BLOCKS, OUR_PEER = (3, 4, 6, 3), {"name": "resnet50", "stride_on": "3x3"}
+PEER_COLUMNS = ("network", "images/s", "reid_tf", "PyTorch", "ratio", "range")
 
 Steps = dict[str, Callable[[], object]]
 
@@ -50,10 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=command_line.COUNT, default=1, help="measured turns of a backbone's steps (%(default)s)"
     )
     parser.add_argument(
+        "--peers", nargs="+", default=["resnet50"], metavar="NAME", help="networks to run in PyTorch too (resnet50)"
+    )
+    parser.add_argument(
         "--peer-rounds",
         type=command_line.WHOLE,
         default=3,
-        help="turns beside PyTorch's ResNet-50; 0 leaves it out (%(default)s)",
+        help="turns beside PyTorch's networks; 0 leaves them out (%(default)s)",
     )
     parser.add_argument("--no-training", action="store_true", help="leave out the training steps")
 
@@ -146,25 +149,34 @@ def batch(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
 
 
 def peer_table(arguments: argparse.Namespace) -> None:
-    """Prints ResNet-50 in both libraries, in turns, each ratio between neighbours in time.
+    """Prints networks in both libraries, in turns, each ratio between neighbours in time.
 
     Args:
         arguments: what `add_arguments` describes.
+
+    Raises:
+        InputError: a network is not one of those that are written in PyTorch here.
     """
     if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed: its ResNet-50 was not measured.")
+        print("PyTorch is not installed: its networks were not measured.")
         return
-    from reid_tf.commands.benchmarks import torch_resnet
+    from reid_tf.commands.benchmarks.torch_networks import PEERS
+    from reid_tf.commands.benchmarks.torch_steps import steps
 
+    for name in arguments.peers:
+        if name not in PEERS:
+            raise InputError(unknown("network written in PyTorch", name, PEERS))
     images, identities = batch(arguments)
-    theirs = torch_resnet.steps(PEER_BLOCKS, images, identities, IDENTITIES, training=not arguments.no_training)
-    ours = our_steps(OUR_PEER, arguments)
     print(*_header(PEER_COLUMNS), sep="\n", flush=True)
-    for ours_name, our_step in tqdm(ours.items(), desc="ResNet-50", unit="pair", disable=None):
-        pairs = {name: step for name, step in theirs.items() if name.startswith(ours_name)}
-        seconds = take_turns([our_step, *pairs.values()], arguments.peer_rounds, 1)
-        for row, name in enumerate(pairs, start=1):
-            _show(_peer_row(name, seconds[0], seconds[row], arguments.batch))
+    for name in tqdm(arguments.peers, desc="networks", unit="network", disable=None):
+        peer = PEERS[name]
+        theirs = steps(peer.build(), images, identities, IDENTITIES, training=not arguments.no_training)
+        for work, our_step in our_steps({"name": name, **peer.options}, arguments).items():
+            pairs = {form: step for form, step in theirs.items() if form.startswith(work)}
+            seconds = take_turns([our_step, *pairs.values()], arguments.peer_rounds, 1)
+            for row, form in enumerate(pairs, start=1):
+                _show([name, *_peer_row(form, seconds[0], seconds[row], arguments.batch)])
+        gc.collect()
 
 
 def _peer_row(name: str, ours: np.ndarray, theirs: np.ndarray, images: int) -> list[str]:

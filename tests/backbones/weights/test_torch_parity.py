@@ -12,7 +12,7 @@ from reid_tf.registry import BACKBONES
 
 torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install torch")
 
-from reid_tf.commands.benchmarks.torch_resnet import bottleneck_resnet  # noqa: E402
+from reid_tf.commands.benchmarks.torch_networks import PEERS, MobileNetV2, bottleneck_resnet  # noqa: E402
 from tests.backbones import torch_networks  # noqa: E402
 
 MEAN, STANDARD_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's and torchreid's, of 0..1
@@ -23,20 +23,12 @@ OSNETS = {
     "osnet_x0_75": (48, 192, 288, 384),
     "osnet_x1_0": (64, 256, 384, 512),
 }
-LITE1_BLOCKS = (1, 3, 3, 4, 4, 5, 1)
 PUBLISHED = {
+    **{name: peer.build for name, peer in PEERS.items()},
     "alexnet": torch_networks.AlexNet,
-    "efficientnet_lite0": torch_networks.EfficientNetLite,
-    "efficientnet_lite1": lambda: torch_networks.EfficientNetLite(LITE1_BLOCKS),
-    "efficientnet_lite2": lambda: torch_networks.EfficientNetLite(LITE1_BLOCKS, (16, 24, 48, 88, 120, 208, 352)),
-    "mobilenet_v2": torch_networks.MobileNetV2,
     **{name: lambda channels=channels: torch_networks.OSNet(channels) for name, channels in OSNETS.items()},
     "res2net50": torch_networks.Res2Net,
     "res2net101": lambda: torch_networks.Res2Net((3, 4, 23, 3)),
-    "resnet18": torch_networks.BasicResNet,
-    "resnet18_ibn_b": torch_networks.ResNet18IbnB,
-    "resnet50_ibn_a": torch_networks.ResNet50IbnA,
-    "resnet50": lambda: bottleneck_resnet((3, 4, 6, 3)),
     "resnet101": lambda: bottleneck_resnet((3, 4, 23, 3)),
     "vgg16": torch_networks.VGG16,
 }
@@ -54,7 +46,7 @@ def state_of(network) -> StateDict:
         ({"name": "resnet50"}, PUBLISHED["resnet50"], (64, 32)),
         ({"name": "resnet50_ibn_a"}, PUBLISHED["resnet50_ibn_a"], (64, 32)),
         ({"name": "mobilenet_v2"}, PUBLISHED["mobilenet_v2"], (64, 32)),
-        ({"name": "mobilenet_v2"}, lambda: torch_networks.MobileNetV2(nested=True), (64, 32)),
+        ({"name": "mobilenet_v2"}, lambda: MobileNetV2(nested=True), (64, 32)),
         ({"name": "efficientnet_lite2"}, PUBLISHED["efficientnet_lite2"], (75, 50)),
         ({"name": "res2net50"}, PUBLISHED["res2net50"], (64, 32)),
         ({"name": "osnet_x0_25"}, PUBLISHED["osnet_x0_25"], (64, 32)),

@@ -32,39 +32,55 @@ def test_a_row_has_the_costs_and_four_speeds(capsys):
     assert min(map(float, speeds)) > 0
 
 
-def test_pytorch_in_both_ways_of_bfloat16(capsys, monkeypatch):
+def test_pytorch_in_both_ways_of_bfloat16(capsys):
     pytest.importorskip("torch")
-    monkeypatch.setattr(backbones, "PEER_BLOCKS", (1, 1, 1, 1))
-    monkeypatch.setattr(backbones, "OUR_PEER", {"name": "tiny"})
-    backbones.peer_table(parse(*SMALL, "--peer-rounds", "2", "--no-training"))
+    peers = ("--peers", "mobilenet_v2", "resnet18", "--peer-rounds", "2", "--no-training")
+    backbones.peer_table(parse(*SMALL, "--image-size", "32", "32", *peers))
     rows = [cells(line) for line in capsys.readouterr().out.splitlines()]
     assert rows[0] == list(backbones.PEER_COLUMNS)
-    assert [row[0] for row in rows[2:]] == [
-        "embedding, float32",
-        "embedding, bfloat16 autocast",
-        "embedding, bfloat16 weights",
-    ]
-    for _, ours, theirs, ratio, spread in rows[2:]:
+    forms = ["embedding, float32", "embedding, bfloat16 autocast", "embedding, bfloat16 weights"]
+    assert [row[:2] for row in rows[2:]] == [[name, form] for name in ("mobilenet_v2", "resnet18") for form in forms]
+    for _, _, ours, theirs, ratio, spread in rows[2:]:
         lowest, highest = map(float, spread.split(" to "))
         assert lowest <= float(ratio) <= highest
         assert lowest * 0.9 < float(ours) / float(theirs) < highest * 1.1
 
 
-def test_pytorchs_networks_are_torchvisions_in_size():
+def test_a_training_step_of_pytorch_learns():
+    pytest.importorskip("torch")
+    from reid_tf.commands.benchmarks import torch_networks, torch_steps
+
+    images, identities = backbones.batch(parse(*SMALL, "--image-size", "32", "32"))
+    network = torch_networks.PEERS["resnet18"].build()
+    step = torch_steps.steps(network, images, identities, 751, training=True)["training, float32"]
+    losses = [step() for _ in range(20)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("resnet50", 25_557_032), ("mobilenet_v2", 3_504_872), ("efficientnet_lite0", 4_652_008)],
+)
+def test_pytorchs_networks_have_the_published_sizes(name, published):
     torch = pytest.importorskip("torch")
-    from reid_tf.commands.benchmarks.torch_resnet import bottleneck_resnet
+    from reid_tf.commands.benchmarks.torch_networks import PEERS
 
     with torch.device("meta"):
-        networks = [bottleneck_resnet(blocks) for blocks in ((3, 4, 6, 3), (3, 4, 23, 3))]
-        counts = [sum(weight.numel() for weight in network.parameters()) for network in networks]
-        assert counts == [25_557_032, 44_549_160]
-        assert networks[0].feature_map(torch.zeros(2, 3, 256, 128)).shape == (2, 2048, 8, 4)
+        network = PEERS[name].build()
+        assert sum(weight.numel() for weight in network.parameters()) == published
+        assert network.feature_map(torch.zeros(2, 3, 256, 128)).shape[2:] == (8, 4)
+
+
+def test_a_network_that_is_not_written_in_pytorch():
+    pytest.importorskip("torch")
+    with pytest.raises(InputError, match="Unknown network written in PyTorch: 'vgg16'"):
+        backbones.peer_table(parse(*SMALL, "--peers", "vgg16"))
 
 
 def test_without_pytorch(capsys, monkeypatch):
     monkeypatch.setattr(backbones.importlib.util, "find_spec", lambda name: None)
     backbones.peer_table(parse(*SMALL))
-    assert capsys.readouterr().out == "PyTorch is not installed: its ResNet-50 was not measured.\n"
+    assert capsys.readouterr().out == "PyTorch is not installed: its networks were not measured.\n"
 
 
 def test_an_unknown_backbone_is_named_before_anything_is_measured(capsys):
