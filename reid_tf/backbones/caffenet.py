@@ -28,8 +28,7 @@ def caffenet(
 
     Stages 1 to 7 are conv1 to conv5, fc6 and fc7, each with its pooling, normalisation
     and dropout. CaffeNet pools before it normalises. The initial weights are Caffe's,
-    made for its unscaled input and its width; with fewer channels to add up they are
-    larger, so that the features are not smaller.
+    made for its width and its unscaled input; a narrower network begins with Keras'.
 
     Args:
         image_size: (height, width) in pixels; each is enlarged to 227 where it is less.
@@ -55,19 +54,19 @@ def caffenet(
     conv1, conv2, conv3, conv4, conv5, fc = (scaled(c, width_multiplier) for c in (96, 256, 384, 384, 256, 4096))
     minimum = smallest_image(FC6_SIZE, WINDOWS)
     image, features = image_input(image_size, caffe_normalization(), minimum, "caffenet", enlarges=True)
-    wider = width_multiplier**-0.5  # of the weights of layers with that many times the inputs
-    features = _convolution(features, conv1, 11, "conv1", strides=4, padding="valid")
+    caffe = width_multiplier == 1
+    features = _convolution(features, conv1, 11, "conv1", caffe, strides=4, padding="valid")
     features = layers.MaxPooling2D(3, 2, name="pool1")(layers.ReLU(name="relu1")(features))
     features = LocalResponseNormalization(name="stage1")(features)
-    features = _two_towers(features, conv2, 5, "conv2", wider, bias=1.0)
+    features = _two_towers(features, conv2, 5, "conv2", caffe, bias=1.0)
     features = layers.MaxPooling2D(3, 2, name="pool2")(layers.ReLU(name="relu2")(features))
     features = LocalResponseNormalization(name="stage2")(features)
-    features = layers.ReLU(name="stage3")(_convolution(features, conv3, 3, "conv3", wider))
-    features = layers.ReLU(name="stage4")(_two_towers(features, conv4, 3, "conv4", wider, bias=1.0))
-    features = layers.ReLU(name="relu5")(_two_towers(features, conv5, 3, "conv5", wider, bias=1.0))
+    features = layers.ReLU(name="stage3")(_convolution(features, conv3, 3, "conv3", caffe))
+    features = layers.ReLU(name="stage4")(_two_towers(features, conv4, 3, "conv4", caffe, bias=1.0))
+    features = layers.ReLU(name="relu5")(_two_towers(features, conv5, 3, "conv5", caffe, bias=1.0))
     features = layers.MaxPooling2D(3, 2, name="stage5")(features)  # [batch, 6, 6, 256] at 227x227
-    initializer = initializers.RandomNormal(stddev=0.005 * wider)
-    features = fully_connected_stages(features, fc, FC6_SIZE, dropout, initializer, bias=1.0)
+    initializer = initializers.RandomNormal(stddev=0.005) if caffe else "glorot_uniform"
+    features = fully_connected_stages(features, fc, FC6_SIZE, dropout, initializer, bias=float(caffe))
     return load_weights(keras.Model(image, features, name="caffenet"), weights)
 
 
@@ -76,7 +75,7 @@ def _convolution(
     channels: int,
     kernel_size: int,
     name: str,
-    wider: float = 1.0,
+    caffe: bool,
     *,
     strides: int = 1,
     padding: str = "same",
@@ -87,17 +86,17 @@ def _convolution(
         kernel_size,
         strides,
         padding,
-        kernel_initializer=initializers.RandomNormal(stddev=0.01 * wider),
-        bias_initializer=initializers.Constant(bias),
+        kernel_initializer=initializers.RandomNormal(stddev=0.01) if caffe else "glorot_uniform",
+        bias_initializer=initializers.Constant(bias if caffe else 0.0),
         name=name,
     )(features)
 
 
-def _two_towers(features: Any, channels: int, kernel_size: int, name: str, wider: float, *, bias: float) -> Any:
+def _two_towers(features: Any, channels: int, kernel_size: int, name: str, caffe: bool, *, bias: float) -> Any:
     # A convolution for each half of the channels, not Conv2D(groups=2): on a CPU TensorFlow can only run that compiled
     # by XLA, anew for every batch size, and cannot export it.
     halves = [
-        _convolution(half, channels // 2, kernel_size, f"{name}_tower{tower}", wider, bias=bias)
+        _convolution(half, channels // 2, kernel_size, f"{name}_tower{tower}", caffe, bias=bias)
         for tower, half in enumerate(ops.split(features, 2, axis=-1), start=1)
     ]
     return layers.Concatenate(name=name)(halves)

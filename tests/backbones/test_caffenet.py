@@ -61,10 +61,19 @@ def test_stages_are_the_seven_layers(model):
     assert sizes == [(27, 27), (13, 13), (13, 13), (13, 13), (6, 6), (1, 1), (1, 1)]
 
 
+def test_initial_weights_are_caffes_at_its_width_alone(model):
+    kernel, bias = caffenet((227, 227)).get_layer("conv2_tower1").get_weights()
+    assert np.std(kernel) == pytest.approx(0.01, rel=0.02)
+    np.testing.assert_array_equal(bias, np.ones_like(bias))
+    kernel, bias = model.get_layer("conv2_tower1").get_weights()
+    assert np.abs(kernel).max() == pytest.approx(np.sqrt(6 / (25 * sum(kernel.shape[2:]))), rel=0.02)
+    np.testing.assert_array_equal(bias, np.zeros_like(bias))
+
+
 def test_dropout_acts_in_training_only():
     images = np.random.default_rng(0).integers(0, 256, (2, 227, 227, 3), np.uint8)
     model = caffenet((227, 227), width_multiplier=NARROW, dropout=0.5)
-    zeros = np.mean(np.asarray(model(images, training=True)) == 0)
-    assert zeros - np.mean(np.asarray(model(images)) == 0) > 0.3
+    zeros, dropped = (np.mean(np.asarray(model(images, training=training)) == 0) for training in (False, True))
+    assert dropped - zeros > 0.3 * (1 - zeros)  # about half of those that the ReLU leaves
     without = caffenet((227, 227), width_multiplier=NARROW, dropout=0.0)
     np.testing.assert_array_equal(without(images, training=True), without(images))

@@ -48,9 +48,9 @@ EPOCHS = {
     "triplet_resnet50_market1501": 20,
     "sharenet7_resnet50_market1501": 20,
     "joint_loss_baseline_market1501": 24,
-    "joint_loss_parts_market1501": 24,
+    "joint_loss_parts_market1501": 13,
     "joint_loss_triplet_market1501": 24,
-    "joint_loss_market1501": 24,
+    "joint_loss_market1501": 13,
     "attribute_resnet50_market1501": 20,
 }
 PRETRAINING = 12  # epochs
