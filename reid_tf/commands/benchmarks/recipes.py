@@ -163,7 +163,8 @@ def _pretrained(name: str, folder: Path) -> Path | None:
 def _pretraining(backbone: str) -> ExperimentConfig:
     quarter = QUARTERS[backbone]
     if quarter.pretraining:
-        before = twin(quarter.pretraining, None, PRETRAINING)
+        gently = {"name": "cosine", "warmup_epochs": 1}  # random weights do not stand the full rate at once
+        before = dataclasses.replace(twin(quarter.pretraining, None, PRETRAINING), schedule=gently)
     else:
         before = dataclasses.replace(
             load_config(find_config("multitask_synthetic")),
