@@ -55,33 +55,34 @@ def depthwise_convolution(features: Any, kernel: Any, stride: int, padding: str)
     Returns:
         float [batch, h, w, channels * multiplier].
     """
-    strides = [1, stride, stride, 1]
 
     @tf.custom_gradient
     def convolved(features: tf.Tensor, kernel: tf.Tensor) -> Any:
         def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return (
-                _input_gradient(features, kernel, upstream, strides, padding),
+                _input_gradient(features, kernel, upstream, stride, padding),
                 _filter_gradient(features, kernel.shape, upstream, stride, padding),
             )
 
-        return tf.nn.depthwise_conv2d(features, kernel, strides, padding), gradients
+        return tf.nn.depthwise_conv2d(features, kernel, _strides(stride), padding), gradients
 
     return convolved(features, tf.convert_to_tensor(kernel))  # custom gradients take no variables
 
 
-def _input_gradient(
-    features: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, strides: list[int], padding: str
-) -> Any:
-    kind = tf.float32 if max(strides) > 1 else features.dtype
+def _strides(stride: int) -> list[int]:
+    return [1, stride, stride, 1]
+
+
+def _input_gradient(features: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, stride: int, padding: str) -> Any:
+    kind = tf.float32 if stride > 1 else features.dtype
     gradient = tf.nn.depthwise_conv2d_backprop_input(
-        tf.shape(features), tf.cast(kernel, kind), tf.cast(upstream, kind), strides, padding
+        tf.shape(features), tf.cast(kernel, kind), tf.cast(upstream, kind), _strides(stride), padding
     )
     return tf.cast(gradient, features.dtype)
 
 
 def _filter_gradient(features: tf.Tensor, shape: tf.TensorShape, upstream: tf.Tensor, stride: int, padding: str) -> Any:
-    strides = [1, stride, stride, 1]
+    strides = _strides(stride)
     rows, columns, *channels = shape.as_list()
     if columns <= FAST_COLUMNS:
         return tf.nn.depthwise_conv2d_backprop_filter(features, shape, upstream, strides, padding)

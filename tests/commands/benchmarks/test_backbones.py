@@ -58,17 +58,22 @@ def test_a_training_step_of_pytorch_learns():
 
 
 @pytest.mark.parametrize(
-    ("name", "published"),
-    [("resnet50", 25_557_032), ("mobilenet_v2", 3_504_872), ("efficientnet_lite0", 4_652_008)],
+    ("name", "published", "channels"),
+    [
+        ("resnet50", 25_557_032, 2048),
+        ("resnet101", 44_549_160, 2048),
+        ("mobilenet_v2", 3_504_872, 1280),
+        ("efficientnet_lite0", 4_652_008, 1280),
+    ],
 )
-def test_pytorchs_networks_have_the_published_sizes(name, published):
+def test_pytorchs_networks_have_the_published_sizes(name, published, channels):
     torch = pytest.importorskip("torch")
-    from reid_tf.commands.benchmarks.torch_networks import PEERS
+    from reid_tf.commands.benchmarks.torch_networks import PEERS, bottleneck_resnet
 
     with torch.device("meta"):
-        network = PEERS[name].build()
+        network = bottleneck_resnet((3, 4, 23, 3)) if name == "resnet101" else PEERS[name].build()
         assert sum(weight.numel() for weight in network.parameters()) == published
-        assert network.feature_map(torch.zeros(2, 3, 256, 128)).shape[2:] == (8, 4)
+        assert network.feature_map(torch.zeros(2, 3, 256, 128)).shape == (2, channels, 8, 4)
 
 
 def test_a_network_that_is_not_written_in_pytorch():

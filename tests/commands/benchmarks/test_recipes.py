@@ -14,10 +14,8 @@ from tests import audit
 
 @pytest.mark.parametrize("name", recipes.EPOCHS)
 def test_a_twin_differs_in_size_and_length_alone(name, tmp_path):
-    config, twin = (
-        load_config(find_config(name)),
-        recipes.twin(name, tmp_path / "some.weights.h5", recipes.EPOCHS[name]),
-    )
+    config = load_config(find_config(name))
+    twin = recipes.twin(name, tmp_path / "some.weights.h5", recipes.EPOCHS[name])
     for same in ("batches", "optimizer", "loss_weights", "augment", "seed", "freeze_backbone_epochs"):
         assert getattr(twin, same) == getattr(config, same)
     sizes = ("embedding_dim", "feature_dim", "grids")
