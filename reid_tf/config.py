@@ -41,6 +41,8 @@ class EvaluationConfig:
         flip: bool. Whether an embedding is the mean over an image and its mirror image.
         batch_size: int >= 1. Images embedded at once.
         ranked_lists: int >= 1. Queries in the picture of ranked lists.
+        rerank: bool. Whether the report of the finished run also ranks by k-reciprocal
+            neighbours (`reid_tf.retrieval.Reranking`, with its own defaults).
     """
 
     __pydantic_config__ = FINITE
@@ -53,6 +55,7 @@ class EvaluationConfig:
     flip: bool = False
     batch_size: Count = 64
     ranked_lists: Count = 8
+    rerank: bool = False
 
     @property
     def interval(self) -> int:

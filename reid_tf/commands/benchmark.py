@@ -3,12 +3,12 @@
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import (
     backbones,
-    evaluate,
     fuzz,
     installation,
     kills,
     load,
     pipeline,
+    ranking,
     recipes,
     serve,
     single_shot,
@@ -17,12 +17,12 @@ from reid_tf.commands.benchmarks import (
 
 SUBCOMMANDS = {
     "backbones": backbones,
-    "evaluate": evaluate,
     "fuzz": fuzz,
     "installation": installation,
     "kills": kills,
     "load": load,
     "pipeline": pipeline,
+    "ranking": ranking,
     "recipes": recipes,
     "serve": serve,
     "single_shot": single_shot,
@@ -32,7 +32,7 @@ SUBCOMMANDS = {
 
 def main() -> None:
     """Parses the command line and runs one benchmark."""
-    parser = command_line.parser(__doc__, "reid-tf benchmark evaluate")
+    parser = command_line.parser(__doc__, "reid-tf benchmark ranking")
     subparsers = parser.add_subparsers(dest="benchmark", required=True)
     for name, module in SUBCOMMANDS.items():
         subparser = subparsers.add_parser(name, help=str(module.__doc__).splitlines()[0], description=module.__doc__)

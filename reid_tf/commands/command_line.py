@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reid_tf.datasets.attributes.coding import AttributeCoding
     from reid_tf.datasets.record import ReIDDataset
     from reid_tf.encoder.encoder import Encoder
+    from reid_tf.retrieval.reranking import Reranking
 
 # In a checkout beside the package, in an installed one inside it.
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -104,6 +105,34 @@ def add_experiment_arguments(arguments: argparse.ArgumentParser) -> None:
         "--config", metavar="YAML", help="an experiment file, or the name of one that `reid-tf configs` lists"
     )
     add_set_argument(arguments)
+
+
+def add_reranking(arguments: argparse.ArgumentParser) -> None:
+    """Adds `--rerank` and its numbers; `reranking()` reads them."""
+    group = arguments.add_argument_group("re-ranking by k-reciprocal neighbours")
+    group.add_argument("--rerank", action="store_true", help="rank by what images have for neighbours too")
+    group.add_argument("--k1", type=COUNT, help="nearest images that are looked at (20)")
+    group.add_argument("--k2", type=COUNT, help="nearest images whose descriptions are averaged (6)")
+    group.add_argument("--weight", type=number(float, Within(0, 1)), help="share of the plain distance (0.3)")
+    group.add_argument(
+        "--shortlist", type=COUNT, metavar="N", help="re-rank each query's N nearest images alone, in large galleries"
+    )
+
+
+def reranking(arguments: argparse.Namespace) -> "Reranking | None":
+    """Returns what `--rerank` asks for.
+
+    Raises:
+        InputError: numbers are given without it, or they do not go together.
+    """
+    from reid_tf.retrieval.reranking import Reranking
+
+    given = {name: getattr(arguments, name) for name in ("k1", "k2", "weight", "shortlist")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and not arguments.rerank:
+        names = ", ".join(f"--{name} {value}" for name, value in given.items())
+        raise InputError(f"--k1, --k2, --weight and --shortlist belong to --rerank. Received: {names} without it.")
+    return Reranking(**given) if arguments.rerank else None
 
 
 def add_set_argument(arguments: argparse.ArgumentParser) -> None:

@@ -33,6 +33,19 @@ def main() -> None:
     parser.add_argument(
         "--multi-query", choices=("mean", "max"), help="pool all images of a query's identity and camera"
     )
+    command_line.add_reranking(parser)
+    parser.add_argument(
+        "--expand", type=command_line.COUNT, default=0, metavar="K", help="blend each query with its K nearest images"
+    )
+    parser.add_argument(
+        "--augment", type=command_line.COUNT, default=0, metavar="K", help="blend each gallery image with K others"
+    )
+    parser.add_argument(
+        "--alpha",
+        type=command_line.NOT_NEGATIVE,
+        default=0.0,
+        help="how much more similar images weigh there (0)",
+    )
     parser.add_argument(
         "--skip-attributes", action="store_true", help="judge retrieval alone: for a data set with other attributes"
     )
@@ -55,6 +68,7 @@ def evaluate(arguments: argparse.Namespace, config: ExperimentConfig, dataset: "
     """Judges the run's encoder on a data set, writes the report and prints the tables."""
     from reid_tf.encoder.verifier import load_verifier
     from reid_tf.report.judge import judge
+    from reid_tf.retrieval.refinement import Refinement
     from reid_tf.training.evaluation import judged_images
 
     encoder = command_line.encoder(arguments)
@@ -78,6 +92,7 @@ def evaluate(arguments: argparse.Namespace, config: ExperimentConfig, dataset: "
         distance=arguments.distance,
         draws=arguments.draws,
         multi_query=arguments.multi_query,
+        refinement=Refinement(arguments.augment, arguments.expand, arguments.alpha, command_line.reranking(arguments)),
         ranked_lists=config.evaluation.ranked_lists,
     )
     write_json(out / "metrics.json", judgement.figures)

@@ -93,6 +93,7 @@ def parse() -> argparse.Namespace:
         help="attributes wanted, such as: gender=female upper_colour=red backpack=yes",
     )
     parser.add_argument("--k", type=command_line.COUNT, default=50, help="images per list (default: %(default)s)")
+    command_line.add_reranking(parser)
     command_line.add_output(parser, "--out", required=True, metavar="TXT_OR_JSONL", help="the file to write")
     command_line.add_output(
         parser, "--picture", metavar="PNG", help="also draw the first 10 results of the first 8 lists"
@@ -102,6 +103,8 @@ def parse() -> argparse.Namespace:
         raise InputError(
             f"Search with --query, with --attributes or with both. Received: {arguments.query}, {arguments.attributes}."
         )
+    if arguments.rerank and not arguments.query:
+        raise InputError(f"--rerank needs --query. Received: {arguments.query}.")
     if arguments.attributes and is_archive(arguments.gallery):
         raise InputError(
             f"--attributes needs the gallery's images, as an .npz file holds no attributes. "
@@ -130,7 +133,13 @@ def search_by_images(
         embedded = embed_gallery(arguments, encoder, gallery)
         ranked = np.arange(len(embedded))
     query = embed(encoder, queries)
-    indices, distances = rank(query, embedded.select(ranked), min(arguments.k, len(ranked)), encoder.distance)
+    indices, distances = rank(
+        query,
+        embedded.select(ranked),
+        min(arguments.k, len(ranked)),
+        encoder.distance,
+        command_line.reranking(arguments),
+    )
     return Found(ranked[indices], distances)
 
 

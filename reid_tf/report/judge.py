@@ -1,5 +1,6 @@
 """An encoder on a test set: embeddings, ranks, figures, and a folder of pictures and tables."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,13 +16,14 @@ from reid_tf.errors import InputError
 from reid_tf.files import written_beside
 from reid_tf.pipeline.decode import read_image
 from reid_tf.report.attribute_table import attribute_means_table
-from reid_tf.report.evaluation import write_report
+from reid_tf.report.evaluation import Refined, write_report
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.report.table import metrics_table
 from reid_tf.report.verification_table import verification_table, write_verification_csv
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
 from reid_tf.retrieval.multi_query import pool_queries
+from reid_tf.retrieval.refinement import Refinement
 from reid_tf.retrieval.verification_metrics import VerificationMetrics
 from reid_tf.retrieval.verification_pairs import pair_distances, verification_pairs
 
@@ -42,6 +44,7 @@ def judge(
     distance: str | None = None,
     draws: int | None = None,
     multi_query: Literal["mean", "max"] | None = None,
+    refinement: Refinement | None = None,
     references: Mapping[str, Figures] | None = None,
     batch_size: int = 64,
     ranked_lists: int = 8,
@@ -65,6 +68,8 @@ def judge(
             "cuhk03_single_shot".
         multi_query: "mean" or "max", how all images of a query's identity and camera
             are pooled; None for single queries.
+        refinement: `Refinement`, or None. Its figures, ranked lists and queries stand
+            beside those of the plain ranking.
         references: mapping from a name to figures that are shown beside, or None.
         batch_size: int. Images embedded at once.
         ranked_lists: int >= 1. Queries in the picture.
@@ -85,14 +90,21 @@ def judge(
                 f"The data set {dataset.name!r} has {len(dataset.multi_query)} images for multi-query evaluation."
             )
         query = pool_queries(query, embed(encoder, dataset.multi_query, batch_size), multi_query)
-    drawn = {} if draws is None else {"draws": draws}
-    metrics = evaluate(query, gallery, distance, protocol=protocol, **drawn)
+    measure = functools.partial(evaluate, distance=distance, protocol=protocol)
+    if draws is not None:
+        measure = functools.partial(measure, draws=draws)
+    metrics, refined = measure(query, gallery), None
+    if refinement:
+        blended = refinement.blended(query, gallery, distance)
+        figures_of_it = measure(*blended, reranking=refinement.reranking)
+        refined = Refined(str(refinement), *blended, refinement.reranking, figures_of_it)
     write_report(
         folder,
         query,
         gallery,
         metrics,
         read_image,
+        refined=refined,
         references=references,
         distance=distance,
         protocol=protocol,
@@ -100,7 +112,11 @@ def judge(
         attributes=attributes,
     )
     figures: Figures = dict(metrics.to_dict())
-    rows = {name: figures, **{reference.replace("_", " "): row for reference, row in references.items()}}
+    rows = {name: figures}
+    if refined:
+        rows[refined.name] = refined.metrics.to_dict()
+        figures["refined"] = {"steps": refined.name, **rows[refined.name]}
+    rows |= {reference.replace("_", " "): row for reference, row in references.items()}
     tables = [metrics_table(rows)]
     if verification:
         figures["verification"] = {compared: result.to_dict() for compared, result in verification.items()}

@@ -13,6 +13,7 @@ from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.pairs import same_identity_pairs
 from reid_tf.retrieval.protocols import ignored_pairs
 from reid_tf.retrieval.ranking import rank
+from reid_tf.retrieval.reranking import Reranking
 
 RIGHT = (0, 158, 60)
 WRONG = (214, 32, 32)
@@ -69,6 +70,7 @@ def draw_ranked_lists(
     distance: str = "cosine",
     protocol: str = "market1501",
     seed: int = 0,
+    reranking: Reranking | None = None,
 ) -> np.ndarray:
     """Draws the ranked lists of some queries that have a match.
 
@@ -86,6 +88,7 @@ def draw_ranked_lists(
         protocol: "market1501", "single_camera" or "cuhk03_single_shot", whose lists
             show the whole gallery: nothing is drawn from it.
         seed: int. Which queries are drawn.
+        reranking: `Reranking`, or None for the plain distance.
 
     Returns:
         uint8 [height, width, 3].
@@ -108,7 +111,11 @@ def draw_ranked_lists(
     drawn = np.sort(np.random.default_rng(seed).choice(with_match, min(rows, len(with_match)), replace=False))
     # As many more as the protocol may ignore, so that k remain.
     most_ignored = np.bincount(pairs.queries[ignored], minlength=1).max()
-    entries, distances = rank(query.select(drawn), gallery, min(k + most_ignored, len(gallery)), distance)
+    most = min(k + most_ignored, len(gallery))
+    if reranking is None:
+        entries, distances = rank(query.select(drawn), gallery, most, distance)
+    else:  # all queries are one another's neighbours there
+        entries, distances = (values[drawn] for values in rank(query, gallery, most, distance, reranking))
     lists = []
     for row, index in enumerate(drawn):
         counted = ~np.isin(entries[row], pairs.entries[ignored & (pairs.queries == index)])

@@ -1,7 +1,7 @@
 """Distances between queries and a gallery, a block of queries at a time."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,13 +18,23 @@ _MOST_ROWS = 1024
 _LONGEST = 1e18
 _SHORTEST = 1e-18
 
-# Turns products [rows, gallery] of a slice of the queries with the gallery into distances, in place.
-FromProducts = Callable[[slice, np.ndarray], None]
+# Slices of the queries, and their distances to the whole gallery, float32 [rows, G]: the same memory in every turn.
+Blocks = Iterator[tuple[slice, np.ndarray]]
+
+
+class FromProducts(Protocol):
+    """Turns products of a slice of the queries with the gallery, or with some images of it, into distances."""
+
+    def __call__(self, rows: slice, products: np.ndarray, columns: slice | np.ndarray = ...) -> None:
+        """Changes float32 [rows, columns] in place."""
+
+
+_ALL = slice(None)
 
 
 def distance_blocks(
     query: np.ndarray, gallery: np.ndarray, distance: str = "cosine", block_bytes: int = BLOCK_BYTES
-) -> Iterator[tuple[slice, np.ndarray]]:
+) -> Blocks:
     """Yields the distances of successive queries to the whole gallery.
 
     The array is the same memory in every turn: use it before the next one. Beyond it,
@@ -93,11 +103,11 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
 def _cosine(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     query_scales, gallery_scales = -_inverse(_norms(query)), _inverse(_norms(gallery))
 
-    def from_products(rows: slice, block: np.ndarray) -> None:
-        block *= gallery_scales
-        block *= query_scales[rows, np.newaxis]
-        block += 1
-        np.maximum(block, 0, out=block)
+    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+        products *= gallery_scales[columns]
+        products *= query_scales[rows, np.newaxis]
+        products += 1
+        np.maximum(products, 0, out=products)
 
     return from_products
 
@@ -111,11 +121,11 @@ def _squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     query_squares = np.square(_norms(query)).astype(np.float32)
     gallery_squares = np.square(_norms(gallery)).astype(np.float32)
 
-    def from_products(rows: slice, block: np.ndarray) -> None:
-        block *= -2  # |q - g|^2 = |q|^2 + |g|^2 - 2 q.g
-        block += gallery_squares
-        block += query_squares[rows, np.newaxis]
-        np.maximum(block, 0, out=block)
+    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+        products *= -2  # |q - g|^2 = |q|^2 + |g|^2 - 2 q.g
+        products += gallery_squares[columns]
+        products += query_squares[rows, np.newaxis]
+        np.maximum(products, 0, out=products)
 
     return from_products
 
@@ -123,9 +133,9 @@ def _squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
 def _euclidean(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     squared = _squared(query, gallery)
 
-    def from_products(rows: slice, block: np.ndarray) -> None:
-        squared(rows, block)
-        np.sqrt(block, out=block)
+    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+        squared(rows, products, columns)
+        np.sqrt(products, out=products)
 
     return from_products
 
@@ -134,9 +144,9 @@ def _mean_squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     squared = _squared(query, gallery)
     dimensions = query.shape[1]
 
-    def from_products(rows: slice, block: np.ndarray) -> None:
-        squared(rows, block)
-        block /= dimensions
+    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+        squared(rows, products, columns)
+        products /= dimensions
 
     return from_products
 

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from reid_tf.retrieval.distances import distance_blocks
-from reid_tf.retrieval.embeddings import Embeddings, check_sides
+from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.pairs import Pairs, same_identity_pairs
 from reid_tf.retrieval.protocols import ignored_pairs
+from reid_tf.retrieval.reranking import Reranking, blocks_between
 from reid_tf.retrieval.threads import row_threads
 
 
@@ -26,7 +26,11 @@ class MatchRanks:
 
 
 def match_ranks(
-    query: Embeddings, gallery: Embeddings, distance: str = "cosine", protocol: str = "market1501"
+    query: Embeddings,
+    gallery: Embeddings,
+    distance: str = "cosine",
+    protocol: str = "market1501",
+    reranking: Reranking | None = None,
 ) -> MatchRanks:
     """Finds the rank of every match, among the gallery images that the protocol counts.
 
@@ -39,6 +43,7 @@ def match_ranks(
         gallery: `Embeddings`.
         distance: str. As in `distances.distance_blocks`.
         protocol: str. As in `protocols.ignored_pairs`.
+        reranking: `Reranking`, or None for the plain distance.
 
     Returns:
         `MatchRanks`.
@@ -47,13 +52,13 @@ def match_ranks(
         InputError: the distance or the protocol is unknown, or the embeddings are not
             fit for them.
     """
-    check_sides(query, gallery)
+    blocks = blocks_between(query, gallery, distance, reranking)
     pairs = same_identity_pairs(query, gallery)
     ignored = ignored_pairs(query, gallery, pairs, protocol)
     distances = np.empty(len(pairs.queries), np.float32)
     nearer = np.empty(len(pairs.queries), np.int64)
     with row_threads() as over_rows:
-        for rows, block in distance_blocks(query.vectors, gallery.vectors, distance):
+        for rows, block in blocks:
 
             def look_up(piece: slice, block: np.ndarray = block, first: int = rows.start) -> None:
                 for row in range(piece.start, piece.stop):

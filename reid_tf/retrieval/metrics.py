@@ -9,6 +9,7 @@ from reid_tf.options import whole_number
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.match_ranks import MatchRanks, match_ranks
 from reid_tf.retrieval.protocols import SINGLE_SHOT
+from reid_tf.retrieval.reranking import Reranking
 from reid_tf.retrieval.single_shot import single_shot_ranks
 
 JUNK_IDENTITY = -1
@@ -98,6 +99,7 @@ def evaluate(
     protocol: str = "market1501",
     draws: int = 100,
     seed: int = 0,
+    reranking: Reranking | None = None,
 ) -> RetrievalMetrics:
     """Ranks the gallery for every query and measures where the right images are.
 
@@ -129,6 +131,7 @@ def evaluate(
         draws: int >= 1. How many galleries "cuhk03_single_shot" draws; the others draw
             none. The mean over a hundred is off by about a tenth of the spread of one.
         seed: int >= 0. Of the draws.
+        reranking: `Reranking` of the distances before anything is measured, or None.
 
     Returns:
         `RetrievalMetrics`.
@@ -148,11 +151,11 @@ def evaluate(
     _refuse_junk("query", query)
     _refuse_junk("gallery", gallery)
     if protocol == SINGLE_SHOT:
-        ranks = single_shot_ranks(query, gallery, distance, draws, seed)
+        ranks = single_shot_ranks(query, gallery, distance, draws, seed, reranking)
         if not ranks.any():
             raise InputError(_no_match(query, gallery, protocol))
         return summarise_draws(ranks, max_rank)
-    matches = match_ranks(query, gallery, distance, protocol)
+    matches = match_ranks(query, gallery, distance, protocol, reranking)
     if not len(matches.ranks):
         raise InputError(_no_match(query, gallery, protocol))
     return summarise(matches, len(query), max_rank)

@@ -6,8 +6,8 @@ import functools
 import numpy as np
 
 from reid_tf.options import whole_number
-from reid_tf.retrieval.distances import distance_blocks
-from reid_tf.retrieval.embeddings import Embeddings, check_sides, row_blocks
+from reid_tf.retrieval.embeddings import Embeddings, row_blocks
+from reid_tf.retrieval.reranking import Reranking, blocks_between
 from reid_tf.retrieval.threads import row_threads
 
 # Distances of one query that are looked at together: so few that they stay in a processor's cache.
@@ -56,7 +56,12 @@ def draw_single_shots(gallery: Embeddings, camera: int, draws: int, seed: int = 
 
 
 def single_shot_ranks(
-    query: Embeddings, gallery: Embeddings, distance: str = "cosine", draws: int = 100, seed: int = 0
+    query: Embeddings,
+    gallery: Embeddings,
+    distance: str = "cosine",
+    draws: int = 100,
+    seed: int = 0,
+    reranking: Reranking | None = None,
 ) -> np.ndarray:
     """Finds the rank of the query's identity in galleries of one image per identity.
 
@@ -70,6 +75,8 @@ def single_shot_ranks(
         distance: str. As in `distances.distance_blocks`.
         draws: int >= 1. Galleries drawn for each camera of the queries.
         seed: int >= 0. Of the draws.
+        reranking: `Reranking`, by the whole gallery, before anything is drawn from it;
+            None for the plain distance.
 
     Returns:
         int64 [Q, draws], 1 for the best rank; 0 where no other camera saw the query's
@@ -80,13 +87,13 @@ def single_shot_ranks(
             embeddings are not fit for it.
     """
     draws, seed = whole_number("draws", draws), whole_number("seed", seed, least=0)
-    check_sides(query, gallery)
     ranks = np.zeros((len(query), draws), np.int64)
     order = np.argsort(query.cameras, kind="stable")  # camera after camera, so that one camera's draws are held
-    cameras, identities = query.cameras[order], query.identities[order]
+    query = query.select(order)
+    cameras, identities = query.cameras, query.identities
     shots_of = functools.lru_cache(maxsize=1)(lambda camera: draw_single_shots(gallery, camera, draws, seed))
     with row_threads() as over_rows:
-        for rows, block in distance_blocks(query.vectors[order], gallery.vectors, distance):
+        for rows, block in blocks_between(query, gallery, distance, reranking):
             for camera in np.unique(cameras[rows]):
                 begin, end = np.searchsorted(cameras[rows], [camera, camera + 1])
                 of_camera = slice(rows.start + begin, rows.start + end)

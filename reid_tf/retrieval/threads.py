@@ -4,14 +4,15 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from reid_tf.retrieval.embeddings import row_blocks
 
 # Small enough for the pieces of a block to keep all cores busy, large enough to outweigh handing them out.
 _ROWS_A_PIECE = 32
 
-# Calls a function on successive slices of so many rows, in any order.
-OverRows = Callable[[Callable[[slice], None], int], None]
+# Calls a function on successive slices of so many rows, at any time; its results are in the order of the slices.
+OverRows = Callable[[Callable[[slice], Any], int], list[Any]]
 
 
 @contextlib.contextmanager
@@ -20,13 +21,13 @@ def row_threads() -> Iterator[OverRows]:
 
     Yields:
         Function of (work, count): calls `work(rows)` for slices that together cover
-        `count` rows, and returns when all are done. What `work` raises is raised there.
+        `count` rows, and returns the results when all are done. What `work` raises is
+        raised there.
     """
     with ThreadPoolExecutor(cores()) as pool:
 
-        def over_rows(work: Callable[[slice], None], count: int) -> None:
-            for _ in pool.map(work, row_blocks(count, _ROWS_A_PIECE)):
-                pass
+        def over_rows(work: Callable[[slice], Any], count: int) -> list[Any]:
+            return list(pool.map(work, row_blocks(count, _ROWS_A_PIECE)))
 
         yield over_rows
 

@@ -18,6 +18,8 @@ from reid_tf.report.judge import judge
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.metrics import evaluate
+from reid_tf.retrieval.refinement import Refinement
+from reid_tf.retrieval.reranking import Reranking
 from reid_tf.training.experiment import Experiment
 from reid_tf.training.landmark_evaluation import LandmarkEvaluation
 from reid_tf.training.run_directory import RunDirectory
@@ -167,6 +169,7 @@ class RetrievalEvaluation:
             run.report,
             verifier=self.experiment.system.verifier,
             protocol=self.protocol,
+            refinement=Refinement(reranking=Reranking()) if options.rerank else None,
             references=references,
             batch_size=options.batch_size,
             ranked_lists=options.ranked_lists,

@@ -10,7 +10,7 @@ import statistics
 import numpy as np
 
 from reid_tf.commands import command_line
-from reid_tf.commands.benchmarks.evaluate import MATCHABLE, embeddings, seconds
+from reid_tf.commands.benchmarks.ranking import MATCHABLE, embeddings, seconds
 from reid_tf.retrieval.metrics import evaluate
 
 
