@@ -13,6 +13,7 @@ from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig, Protocol
 from reid_tf.errors import InputError
 from reid_tf.files import claimed, write_json
+from reid_tf.options import Within
 from reid_tf.retrieval.distances import DISTANCES
 from reid_tf.retrieval.protocols import SINGLE_SHOT
 
@@ -45,6 +46,14 @@ def main() -> None:
         type=command_line.NOT_NEGATIVE,
         default=0.0,
         help="how much more similar images weigh there (0)",
+    )
+    parser.add_argument(
+        "--open-set",
+        type=command_line.number(float, Within(0, 1)),
+        nargs="?",
+        const=0.5,
+        metavar="SHARE",
+        help="also with a gallery that lacks so many of the people (0.5); 0 where queries show unknown people already",
     )
     parser.add_argument(
         "--skip-attributes", action="store_true", help="judge retrieval alone: for a data set with other attributes"
@@ -92,6 +101,7 @@ def evaluate(arguments: argparse.Namespace, config: ExperimentConfig, dataset: "
         distance=arguments.distance,
         draws=arguments.draws,
         multi_query=arguments.multi_query,
+        unknown_share=arguments.open_set,
         refinement=Refinement(arguments.augment, arguments.expand, arguments.alpha, command_line.reranking(arguments)),
         ranked_lists=config.evaluation.ranked_lists,
     )

@@ -18,11 +18,16 @@ from reid_tf.pipeline.decode import read_image
 from reid_tf.report.attribute_table import attribute_means_table
 from reid_tf.report.evaluation import Refined, write_report
 from reid_tf.report.judgement import Figures, Judgement
+from reid_tf.report.open_set import open_set_curve, open_set_table
 from reid_tf.report.table import metrics_table
+from reid_tf.report.trust_table import MOST_CAMERAS, camera_table, interval_table, write_camera_csv
 from reid_tf.report.verification_table import verification_table, write_verification_csv
+from reid_tf.retrieval.camera_pairs import evaluate_camera_pairs
 from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.metrics import evaluate
+from reid_tf.retrieval.intervals import LEAST_PEOPLE, rank_intervals
+from reid_tf.retrieval.metrics import JUNK_IDENTITY, RetrievalMetrics, evaluate
 from reid_tf.retrieval.multi_query import pool_queries
+from reid_tf.retrieval.open_set import evaluate_open_set, without_people
 from reid_tf.retrieval.refinement import Refinement
 from reid_tf.retrieval.verification_metrics import VerificationMetrics
 from reid_tf.retrieval.verification_pairs import pair_distances, verification_pairs
@@ -45,6 +50,7 @@ def judge(
     draws: int | None = None,
     multi_query: Literal["mean", "max"] | None = None,
     refinement: Refinement | None = None,
+    unknown_share: float | None = None,
     references: Mapping[str, Figures] | None = None,
     batch_size: int = 64,
     ranked_lists: int = 8,
@@ -70,6 +76,9 @@ def judge(
             are pooled; None for single queries.
         refinement: `Refinement`, or None. Its figures, ranked lists and queries stand
             beside those of the plain ranking.
+        unknown_share: float in [0, 1), or None. For an open-set evaluation beside: so
+            many of those who are searched for are taken out of its gallery. 0 for a
+            data set that has queries of unknown people; they count there alone.
         references: mapping from a name to figures that are shown beside, or None.
         batch_size: int. Images embedded at once.
         ranked_lists: int >= 1. Queries in the picture.
@@ -83,6 +92,9 @@ def judge(
     """
     distance, references = distance or encoder.distance, references or {}
     query, gallery, attributes = embed_query_and_gallery(encoder, dataset, batch_size)
+    everyone = query
+    if unknown_share is not None:
+        query = query.select(query.identities != JUNK_IDENTITY)
     verification = _verify(query, gallery, distance, protocol, verifier)
     if multi_query:
         if not dataset.multi_query:
@@ -125,9 +137,45 @@ def judge(
     if attributes is not None:
         figures["attributes"] = attributes.to_dict()
         tables.append(attribute_means_table(attributes))
+    measured = {name: (metrics, figures)}
+    if refined:
+        measured[refined.name] = (refined.metrics, figures["refined"])
+    tables += _intervals(query, measured)
+    if protocol != "single_camera":
+        tables += _camera_pairs(query, gallery, distance, Path(folder))
+    if unknown_share is not None:
+        threshold = encoder.calibration.threshold if encoder.calibration and distance == encoder.distance else None
+        left = without_people(everyone, gallery, unknown_share)
+        open_set = evaluate_open_set(everyone, left, distance, protocol)
+        figures["open_set"] = open_set.to_dict()
+        tables.append(open_set_table(open_set, threshold))
+        open_set_curve(Path(folder) / "open_set.png", {name: open_set}, threshold)
     with written_beside(Path(folder) / "tables.md") as beside:
         beside.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
     return Judgement(figures, tuple(tables), attributes)
+
+
+def _intervals(query: Embeddings, measured: Mapping[str, tuple[RetrievalMetrics, Figures]]) -> list[str]:
+    """Adds confidence intervals to figures and returns their table, where there are people enough."""
+    metrics, _ = next(iter(measured.values()))
+    people = len(np.unique(query.identities[metrics.first_match_ranks > 0]))
+    if people < LEAST_PEOPLE:
+        return []
+    intervals = {}
+    for name, (result, figures) in measured.items():
+        intervals[name] = rank_intervals(result, query.identities)
+        figures["intervals"] = {figure: list(interval) for figure, interval in intervals[name].items()}
+    return [interval_table(intervals, people)]
+
+
+def _camera_pairs(query: Embeddings, gallery: Embeddings, distance: str, folder: Path) -> list[str]:
+    """Writes `cameras.csv`, and returns its table where that is small enough."""
+    if len(np.unique(np.concatenate([query.cameras, gallery.cameras]))) < 2:
+        return []
+    pairs = evaluate_camera_pairs(query, gallery, distance)
+    write_camera_csv(folder / "cameras.csv", pairs)
+    cameras = {camera for pair in pairs for camera in pair}
+    return [camera_table(pairs)] if len(pairs) > 1 and len(cameras) <= MOST_CAMERAS else []
 
 
 def _verify(

@@ -27,6 +27,7 @@ command_line.run(main)
 
 WRITING = {  # the arguments that each command needs before it would look at anything that exists
     "attributes": [["--run", "none", "--images", "none"], ["--out", "--junk-scores", "--ranked"]],
+    "compare": [["none", "--dataset", "synthetic"], ["--out"]],
     "convert_weights": [["--backbone", "resnet50", "--weights", "none"], ["--out", "--report"]],
     "embed": [["--run", "none", "--images", "none"], ["--out"]],
     "evaluate": [["--run", "none"], ["--out"]],

@@ -70,3 +70,48 @@ def test_test_images_without_identities_are_left_for_the_validation_split(run, d
     assert result.returncode == 0, result.stderr
     metrics = json.loads((directory / "evaluation-attribute_challenge" / "metrics.json").read_text())
     assert metrics["valid_queries"] == 5
+
+
+def test_a_refined_ranking_stands_beside_the_plain_one(run, directory):
+    result = run("evaluate", "--run", directory, "--expand", 1, "--rerank", "--k1", 2, "--k2", 1, "--skip-attributes")
+    assert result.returncode == 0, result.stderr
+    out = directory / "evaluation-csv_table"
+    assert "| queries expanded by 1, re-ranked " in result.stdout
+    refined = json.loads((out / "metrics.json").read_text())["refined"]
+    assert refined["steps"] == "queries expanded by 1, re-ranked"
+    assert refined["rank1"] == 1
+    assert len(pd.read_csv(out / "per_query_refined.csv")) == len(pd.read_csv(out / "per_query.csv")) == 2
+    assert (out / "ranked_lists_refined.png").is_file()
+    assert pd.read_csv(out / "cameras.csv").valid_queries.to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--k1", 5), "belong to --rerank. Received: --k1 5 without it"),
+        (("--rerank",), "k1 must be at most 3, the images of the gallery. Received: k1=20"),
+        (("--rerank", "--weight", 1.5), "Received: 1.5"),
+        (("--rerank", "--shortlist", 3), "at least k1 images, 20. Received: 3"),
+        (("--expand", 9), "An expansion takes at most 3 of 3 gallery images. Received: k=9"),
+        (("--expand", 1, "--alpha", 3), "Received: alpha=3.0 with 'euclidean'"),
+    ],
+)
+def test_wrong_refinements_are_one_sentence(run, directory, arguments, sentence):
+    result = run("evaluate", "--run", directory, *arguments)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert sentence in result.stderr
+
+
+def test_unknown_people_are_searched_for(run, directory, tmp_path):
+    result = run("evaluate", "--run", directory, "--open-set", "--skip-attributes")
+    assert result.returncode == 0, result.stderr
+    assert "| 1 known and 1 unknown queries " in result.stdout
+    out = directory / "evaluation-csv_table"
+    assert (out / "open_set.png").is_file()
+    found = json.loads((out / "metrics.json").read_text())["open_set"]
+    assert (found["known_queries"], found["unknown_queries"]) == (1, 1)
+    result = run("evaluate", "--run", directory, "--open-set", 0, "--skip-attributes")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "Received: 2 of known and 0 of unknown people" in result.stderr
+    result = run("evaluate", "--run", directory, "--open-set", 1)
+    assert "must be in [0, 1). Received: 1.0" in result.stderr

@@ -190,3 +190,13 @@ def test_help_shows_an_example(run):
     assert result.stdout.endswith(
         "reid-tf search --run runs/short --query query/ --gallery gallery/ --out ranked.txt\n"
     )
+
+
+def test_lists_are_reranked(search, folders):
+    result, text = search("--rerank", "--k1", 3, "--k2", 1, query=folders / "query", k=3)
+    assert result.returncode == 0, result.stderr
+    assert text.startswith("1.png: red.png, ")
+    result, _ = search("--rerank", query=folders / "query")
+    assert "k1 must be at most 5, the images of the gallery. Received: k1=20" in result.stderr
+    result, _ = search("--rerank", attributes="colour=red")
+    assert "--rerank needs --query. Received: None." in result.stderr

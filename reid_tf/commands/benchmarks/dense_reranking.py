@@ -9,6 +9,8 @@ import numpy as np
 
 from reid_tf.retrieval.embeddings import Embeddings
 
+_PEER = "torchreid"
+
 
 def dense_reranking(
     query: Embeddings, gallery: Embeddings, k1: int = 20, k2: int = 6, weight: float = 0.3
@@ -73,11 +75,11 @@ def torchreid_reranking(query: Embeddings, gallery: Embeddings) -> np.ndarray:
 
 
 def _torchreid() -> ModuleType:
-    package = importlib.util.find_spec("torchreid")
+    package = importlib.util.find_spec(_PEER)
     folders = [Path(folder) for folder in (package and package.submodule_search_locations) or ()]
     file = next((file for folder in folders for file in folder.rglob("rerank.py")), None)
     if file is None:
-        raise ModuleNotFoundError("torchreid is not installed")
+        raise ModuleNotFoundError(f"{_PEER} is not installed")
     module = ModuleType("torchreid_rerank")
     SourceFileLoader(module.__name__, str(file)).exec_module(module)
     return module
