@@ -56,6 +56,7 @@ MAY_IMPORT_TENSORFLOW = (
     "commands/benchmarks/",
     "datasets/doctor/images.py",
     "datasets/readers/encoded.py",
+    "encoder/runtimes/gradients.py",
     "encoder/runtimes/operations.py",
     "encoder/runtimes/saved_model.py",
     "pipeline/",

@@ -55,6 +55,7 @@ def main() -> None:
         metavar="SHARE",
         help="also with a gallery that lacks so many of the people (0.5); 0 where queries show unknown people already",
     )
+    parser.add_argument("--explain", action="store_true", help="also show where each result is like its query")
     parser.add_argument(
         "--skip-attributes", action="store_true", help="judge retrieval alone: for a data set with other attributes"
     )
@@ -102,6 +103,7 @@ def evaluate(arguments: argparse.Namespace, config: ExperimentConfig, dataset: "
         draws=arguments.draws,
         multi_query=arguments.multi_query,
         unknown_share=arguments.open_set,
+        explain=arguments.explain,
         refinement=Refinement(arguments.augment, arguments.expand, arguments.alpha, command_line.reranking(arguments)),
         ranked_lists=config.evaluation.ranked_lists,
     )

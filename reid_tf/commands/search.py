@@ -42,6 +42,7 @@ def main() -> None:
 
     from reid_tf.datasets.image_list import image_ids, list_images
     from reid_tf.pipeline.decode import read_image
+    from reid_tf.report.heat import explaining
     from reid_tf.report.picture import write_png
     from reid_tf.report.search_picture import draw_search
     from reid_tf.retrieval.ranked_file import check_names, write_ranked_lists
@@ -66,7 +67,8 @@ def main() -> None:
         print(f"There are only {listed} images to rank, fewer than the {arguments.k} asked for.")
     if arguments.picture:
         query_paths = None if queries is None else tuple(record.path for record in queries)
-        picture = draw_search(paths_of(gallery), found.indices, found.values, read_image, query_paths)
+        explain = explaining(encoder) if arguments.explain else None
+        picture = draw_search(paths_of(gallery), found.indices, found.values, read_image, query_paths, explain=explain)
         write_png(arguments.picture, picture)
         print(f"picture: {arguments.picture}")
 
@@ -98,11 +100,16 @@ def parse() -> argparse.Namespace:
     command_line.add_output(
         parser, "--picture", metavar="PNG", help="also draw the first 10 results of the first 8 lists"
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="show on each result the places that make it like its query"
+    )
     arguments = parser.parse_args()
     if not (arguments.query or arguments.attributes):
         raise InputError(
             f"Search with --query, with --attributes or with both. Received: {arguments.query}, {arguments.attributes}."
         )
+    if arguments.explain and not (arguments.query and arguments.picture):
+        raise InputError(f"--explain needs --query and --picture. Received: {arguments.query} and {arguments.picture}.")
     if arguments.rerank and not arguments.query:
         raise InputError(f"--rerank needs --query. Received: {arguments.query}.")
     if arguments.attributes and is_archive(arguments.gallery):

@@ -52,6 +52,7 @@ def write_report(
     protocol: str = "market1501",
     ranked_lists: int = 8,
     attributes: AttributeMetrics | None = None,
+    explain: Callable[[str, str], np.ndarray] | None = None,
 ) -> None:
     """Writes `ranked_lists.png`, `cmc.png` and `per_query.csv`; of attributes also `attributes.csv` and `.png`.
 
@@ -71,6 +72,8 @@ def write_report(
         protocol: "market1501", "single_camera" or "cuhk03_single_shot".
         ranked_lists: int >= 1. Queries in the picture.
         attributes: `AttributeMetrics`, or None where none were judged.
+        explain: function as in `draw_ranked_lists()`, or None. The same lists are drawn
+            with it too, as `ranked_lists_explained.png`.
 
     Raises:
         InputError: as `draw_ranked_lists()`.
@@ -80,6 +83,8 @@ def write_report(
         draw_ranked_lists, read_image=read_image, rows=ranked_lists, distance=distance, protocol=protocol
     )
     write_png(folder / "ranked_lists.png", draw(query, gallery))
+    if explain:
+        write_png(folder / "ranked_lists_explained.png", draw(query, gallery, explain=explain))
     curves: dict[str, RetrievalMetrics | Mapping[str, Any]] = {"trained encoder": metrics}
     if refined:
         picture = draw(refined.query, refined.gallery, reranking=refined.reranking)

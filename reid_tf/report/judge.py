@@ -17,6 +17,7 @@ from reid_tf.files import written_beside
 from reid_tf.pipeline.decode import read_image
 from reid_tf.report.attribute_table import attribute_means_table
 from reid_tf.report.evaluation import Refined, write_report
+from reid_tf.report.heat import explaining
 from reid_tf.report.judgement import Figures, Judgement
 from reid_tf.report.open_set import open_set_curve, open_set_table
 from reid_tf.report.table import metrics_table
@@ -51,6 +52,7 @@ def judge(
     multi_query: Literal["mean", "max"] | None = None,
     refinement: Refinement | None = None,
     unknown_share: float | None = None,
+    explain: bool = False,
     references: Mapping[str, Figures] | None = None,
     batch_size: int = 64,
     ranked_lists: int = 8,
@@ -79,6 +81,8 @@ def judge(
         unknown_share: float in [0, 1), or None. For an open-set evaluation beside: so
             many of those who are searched for are taken out of its gallery. 0 for a
             data set that has queries of unknown people; they count there alone.
+        explain: bool. Whether the ranked lists are also drawn with the places that make
+            each result like its query.
         references: mapping from a name to figures that are shown beside, or None.
         batch_size: int. Images embedded at once.
         ranked_lists: int >= 1. Queries in the picture.
@@ -122,6 +126,7 @@ def judge(
         protocol=protocol,
         ranked_lists=ranked_lists,
         attributes=attributes,
+        explain=explaining(encoder) if explain else None,
     )
     figures: Figures = dict(metrics.to_dict())
     rows = {name: figures}

@@ -71,6 +71,7 @@ def draw_ranked_lists(
     protocol: str = "market1501",
     seed: int = 0,
     reranking: Reranking | None = None,
+    explain: Callable[[str, str], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Draws the ranked lists of some queries that have a match.
 
@@ -89,6 +90,8 @@ def draw_ranked_lists(
             show the whole gallery: nothing is drawn from it.
         seed: int. Which queries are drawn.
         reranking: `Reranking`, or None for the plain distance.
+        explain: function of the paths of a result and of its query that draws the
+            result, such as `explaining()` gives, or None.
 
     Returns:
         uint8 [height, width, 3].
@@ -124,7 +127,9 @@ def draw_ranked_lists(
         for place, (entry, away) in enumerate(results, 1):
             is_match = bool(gallery.identities[entry] == query.identities[index])
             caption = (f"{place}.  d = {away:.3f}", _who(gallery, entry))
-            places.append(RankedImage(read_image(gallery.paths[entry]), caption, is_match))
+            path = gallery.paths[entry]
+            shown = explain(path, query.paths[index]) if explain else read_image(path)
+            places.append(RankedImage(shown, caption, is_match))
         lists.append(places)
     return ranked_list(lists)
 

@@ -17,6 +17,7 @@ def draw_search(
     queries: Sequence[str] | None = None,
     rows: int = 8,
     k: int = 10,
+    explain: Callable[[str, str], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Draws the first results of the first searches, one per row, all in gray frames.
 
@@ -31,6 +32,9 @@ def draw_search(
             searches by attributes.
         rows: int >= 1. Searches drawn; fewer where there are fewer.
         k: int >= 1. Results per search; fewer where there are fewer.
+        explain: function of the paths of a result and of its query that draws the
+            result, such as `explaining()` gives, or None. The query is drawn by it
+            beside its first result.
 
     Returns:
         uint8 [height, width, 3].
@@ -45,10 +49,13 @@ def draw_search(
     for search in range(min(rows, len(indices))):
         places = []
         if queries is not None:
-            places.append(RankedImage(read_image(queries[search]), ("query", Path(queries[search]).name), None))
+            query = queries[search]
+            shown = explain(query, gallery[indices[search][0]]) if explain else read_image(query)
+            places.append(RankedImage(shown, ("query", Path(query).name), None))
         found = zip(indices[search][:k], values[search][:k], strict=True)
         for place, (index, value) in enumerate(found, 1):
             caption = (f"{place}.  {symbol} = {value:.3f}", Path(gallery[index]).name)
-            places.append(RankedImage(read_image(gallery[index]), caption, None))
+            shown = explain(gallery[index], queries[search]) if explain and queries else read_image(gallery[index])
+            places.append(RankedImage(shown, caption, None))
         lists.append(places)
     return ranked_list(lists)

@@ -24,7 +24,8 @@ def colour_encoder() -> Encoder:
     The colour is the largest of the three, and an image is bright when their sum is above 300.
     """
     image = keras.Input((*IMAGE_SIZE, 3), name="image")
-    mean = keras.layers.GlobalAveragePooling2D(name="mean")(image)
+    pixels = keras.layers.Rescaling(1.0, name="pixels")(image)  # a feature map
+    mean = keras.layers.GlobalAveragePooling2D(name="mean")(pixels)
     bright, colour = keras.layers.Dense(2, name="bright"), keras.layers.Dense(3, name="colour", use_bias=False)
     softmaxes = [keras.layers.Softmax()(layer(mean)) for layer in (bright, colour)]
     bright.set_weights([np.array([[0, 0.05]] * 3), np.array([0, -15])])

@@ -73,10 +73,12 @@ def test_test_images_without_identities_are_left_for_the_validation_split(run, d
 
 
 def test_a_refined_ranking_stands_beside_the_plain_one(run, directory):
-    result = run("evaluate", "--run", directory, "--expand", 1, "--rerank", "--k1", 2, "--k2", 1, "--skip-attributes")
+    skipping = "--skip-attributes", "--explain"
+    result = run("evaluate", "--run", directory, "--expand", 1, "--rerank", "--k1", 2, "--k2", 1, *skipping)
     assert result.returncode == 0, result.stderr
     out = directory / "evaluation-csv_table"
     assert "| queries expanded by 1, re-ranked " in result.stdout
+    assert (out / "ranked_lists_explained.png").is_file()
     refined = json.loads((out / "metrics.json").read_text())["refined"]
     assert refined["steps"] == "queries expanded by 1, re-ranked"
     assert refined["rank1"] == 1

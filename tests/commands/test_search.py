@@ -192,6 +192,19 @@ def test_help_shows_an_example(run):
     )
 
 
+def test_results_are_explained(search, folders, tmp_path):
+    options = {"query": folders / "query", "k": 3}
+    pictures = []
+    for name, more in (("plain", ()), ("explained", ("--explain",))):
+        result, _ = search(*more, **options, picture=tmp_path / f"{name}.png")
+        assert result.returncode == 0, result.stderr
+        pictures.append(cv2.imread(str(tmp_path / f"{name}.png")))
+    assert pictures[0].shape == pictures[1].shape
+    assert (pictures[0] != pictures[1]).any()
+    result, _ = search("--explain", query=folders / "query")
+    assert "--explain needs --query and --picture. Received: " in result.stderr
+
+
 def test_lists_are_reranked(search, folders):
     result, text = search("--rerank", "--k1", 3, "--k2", 1, query=folders / "query", k=3)
     assert result.returncode == 0, result.stderr

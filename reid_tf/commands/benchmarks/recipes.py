@@ -219,8 +219,8 @@ def _shortened(schedule: Mapping[str, Any], factor: float) -> dict[str, Any]:
     """The same shape over fewer epochs; boundaries that fall together become one."""
     boundaries = sorted({max(1, round(boundary * factor)) for boundary in schedule.get("boundaries", ())})
     shortened = {**schedule, "boundaries": boundaries} if boundaries else dict(schedule)
-    if schedule.get("warmup_epochs"):
-        shortened["warmup_epochs"] = max(1, round(schedule["warmup_epochs"] * factor))
+    if schedule.get("warmup_epochs"):  # of less than half an epoch nothing is left
+        shortened["warmup_epochs"] = round(schedule["warmup_epochs"] * factor)
     return shortened
 
 

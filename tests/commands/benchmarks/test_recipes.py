@@ -34,8 +34,8 @@ def test_a_twin_differs_in_size_and_length_alone(name, tmp_path):
         assert len(rates) < len(wanted)
         # The rates fall at the same share of the way, or within an epoch of it; the last ones may fall together.
         for epoch, rate in enumerate(rates):
-            around = [wanted[place * len(wanted) // len(rates)] for place in (max(epoch - 1, 0), epoch)]
-            around.append(wanted[min((epoch + 2) * len(wanted) // len(rates), len(wanted)) - 1])
+            begin, end = (place * len(wanted) // len(rates) for place in (max(epoch - 1, 0), epoch + 2))
+            around = wanted[begin:end]
             assert min(around) * 0.999 <= rate <= max(around) * 1.001, (epoch, rates, around)
 
 
