@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reid_tf.retrieval.embeddings import Embeddings as Embeddings
     from reid_tf.retrieval.metrics import evaluate as evaluate
     from reid_tf.retrieval.ranking import rank as rank
+    from reid_tf.retrieval.ranking import rerank as rerank
     from reid_tf.training.batches import make_batches as make_batches
     from reid_tf.training.saved import load_model as load_model
     from reid_tf.training.train import train as train
@@ -47,6 +48,7 @@ _HOMES = {
     "load_model": "reid_tf.training.saved",
     "make_batches": "reid_tf.training.batches",
     "rank": "reid_tf.retrieval.ranking",
+    "rerank": "reid_tf.retrieval.ranking",
     "train": "reid_tf.training.train",
 }
 _ROOMS = ("backbones", "datasets", "layers", "losses", "metrics", "models", "retrieval", "serving")

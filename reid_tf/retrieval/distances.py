@@ -91,8 +91,12 @@ def _check(query: np.ndarray, gallery: np.ndarray) -> None:
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:
-    # Summed in float64: the buffered cast needs no copy of the vectors.
-    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+    def squares(rows: slice) -> np.ndarray:
+        # Summed in float64: the buffered cast needs no copy of the vectors.
+        return np.einsum("nd,nd->n", vectors[rows], vectors[rows], dtype=np.float64)
+
+    with row_threads() as over_rows:
+        norms = np.sqrt(np.concatenate(over_rows(squares, len(vectors))))
     if norms.max() > _LONGEST:
         raise InputError(
             f"Vectors must not be longer than {_LONGEST:g}. Received: length {norms.max():.3g} in row {norms.argmax()}."

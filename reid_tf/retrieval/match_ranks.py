@@ -82,7 +82,8 @@ def count_nearer(distances: np.ndarray, entries: np.ndarray) -> np.ndarray:
         int64 [M].
     """
     values = distances[entries]
-    ascending = np.sort(distances)
+    # What lies beyond the farthest of them is not sorted: of a good encoder's distances that is nearly all.
+    ascending = np.sort(distances[distances <= values.max()])
     nearer = np.searchsorted(ascending, values)
     following = ascending[np.minimum(nearer + 1, len(ascending) - 1)]
     # Ties are rare among real descriptors, so only where there is one the row itself is looked through.
