@@ -30,6 +30,7 @@ ORDER = [
     "training",
     "studies",
     "serving",
+    "gallery",
     "commands",
 ]
 OUTSIDE = {

@@ -49,12 +49,16 @@ def vgg(
     stacks = zip(stackwise_num_convolutions, stackwise_channels, strict=True)
     for stage, (num_convolutions, channels) in enumerate(stacks, start=1):
         for index in range(1, num_convolutions + 1):
-            convolution = layers.Conv2D(
-                channels, 3, padding="same", activation="relu", name=f"block{stage}_conv{index}"
-            )
-            features = convolution(features)
+            features = layers.Conv2D(
+                channels,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",  # so many layers without normalisation would fade with Keras' own
+                name=f"block{stage}_conv{index}",
+            )(features)
         features = layers.MaxPooling2D(2, name=f"stage{stage}")(features)
-    features = fully_connected_stages(features, fully_connected_channels, FC6_SIZE, dropout, "glorot_uniform", bias=0.0)
+    features = fully_connected_stages(features, fully_connected_channels, FC6_SIZE, dropout, "he_normal", bias=0.0)
     return keras.Model(image, features, name=name)
 
 

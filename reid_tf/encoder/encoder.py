@@ -135,28 +135,62 @@ class Encoder:
                 or the model needs them and they are neither given nor to be found; or
                 the process was forked from that of the encoder.
         """
+        return self.outputs(images, ("embedding",), batch_size, landmarks, part_boxes, on_error)["embedding"]
+
+    def outputs(
+        self,
+        images: Iterable[Any],
+        names: Sequence[str] = ("embedding", "attributes"),
+        batch_size: int = 64,
+        landmarks: np.ndarray | None = None,
+        part_boxes: np.ndarray | None = None,
+        on_error: OnError = "raise",
+    ) -> Arrays:
+        """Embeds images and tells their attributes, in one pass.
+
+        Args:
+            images: as in a call of the encoder, and so are the arguments after `names`.
+            names: sequence of str. Which outputs are wanted: "embedding", and
+                "attributes" where the encoder knows any.
+            batch_size: int >= 1.
+            landmarks: float [len(images), 18, 3], or None.
+            part_boxes: float [len(images), 3, 4], or None.
+            on_error: "raise" or "nan".
+
+        Returns:
+            dict from output to float32 [number of images, width].
+
+        Raises:
+            InputError: the encoder has no such output, or as in a call.
+        """
         self.runtime.check_process()
         batch_size = whole_number("batch_size", batch_size)
         check_on_error(on_error)
+        widths = self.runtime.output_widths
+        for name in names:
+            if name not in widths:
+                raise InputError(unknown("output of the encoder", name, widths))
         images, given = each_image(images), {}
         if self.needs_landmarks or landmarks is not None or part_boxes is not None:
             images = list(images)
             given = given_beside(len(images), landmarks, part_boxes)
             if images and self._lacks_landmarks(given):
                 given |= self._looked_up(images)
-        vectors = [np.zeros((0, self.dim), np.float32)]
+        parts = {name: [np.zeros((0, widths[name]), np.float32)] for name in names}
         for first, chosen in in_batches(images, batch_size):
             pixels, refused = load_sound(chosen, self.image_size, first)
             report_refused(refused, {place: chosen[place - first] for place in refused}, on_error)
             sound = [place for place in range(first, first + len(chosen)) if place not in refused]
-            rows = np.full((len(chosen), self.dim), np.nan, np.float32)
+            rows = {name: np.full((len(chosen), widths[name]), np.nan, np.float32) for name in names}
             if sound:
                 batch = {field: values[sound] for field, values in given.items()}
                 if self._lacks_landmarks(given):
                     batch["landmarks"] = self._detect([chosen[place - first] for place in sound], sound)
-                rows[np.array(sound) - first] = self._embed_batch({**batch, "image": pixels})
-            vectors.append(rows)
-        return np.concatenate(vectors)
+                for name, values in self._run_batch({**batch, "image": pixels}, names).items():
+                    rows[name][np.array(sound) - first] = values
+            for name in names:
+                parts[name].append(rows[name])
+        return {name: np.concatenate(parts[name]) for name in names}
 
     def folded(self) -> "Encoder":
         """Returns a copy of the encoder as it is now, faster and no longer training, see `fold_normalization`.
@@ -252,20 +286,20 @@ class Encoder:
         names = paths or [f"image {position}" for position in positions]
         return detector(load_pixels(images, cast(tuple[int, int], detector.image_size)), names)
 
-    def _embed_batch(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _run_batch(self, batch: Mapping[str, np.ndarray], names: Sequence[str]) -> Arrays:
         views = [batch, mirrored(dict(batch))] if self.flip else [batch]
         passes = []
         for view in views:
             inputs = {name: np.asarray(value) for name, value in as_inputs(dict(view), self.inputs).items()}
-            passes.append(self.runtime(inputs, ("embedding",)))
-        return self._together(passes)["embedding"]
+            passes.append(self.runtime(inputs, tuple(names)))
+        return self._together(passes)
 
     def _together(self, passes: Sequence[Arrays]) -> Arrays:
         """The outputs of an encoder from those of its model, for images and for their mirror images."""
         outputs = {
             key: np.asarray(np.mean([one[key] for one in passes], axis=0, dtype=np.float32)) for key in passes[0]
         }
-        if self.normalize:
+        if self.normalize and "embedding" in outputs:
             outputs["embedding"] = _unit_length(outputs["embedding"])
         return outputs
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -130,3 +132,13 @@ def test_bad_options(options, message):
     query, gallery = crowd(1)
     with pytest.raises(InputError, match=message):
         rerank(query, gallery, 5, **options)
+
+
+def test_the_matrix_of_all_images_is_never_held(monkeypatch):
+    monkeypatch.setattr("reid_tf.retrieval.reranking._BLOCK_BYTES", 2**18)
+    query, gallery = crowd(7, queries=500, gallery=2500, people=200)
+    tracemalloc.start()
+    for _ in reranked_blocks(query.vectors, gallery.vectors, Reranking()):
+        peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000 * 3000 * 4 / 3
