@@ -202,21 +202,18 @@ def write_picture(arguments: argparse.Namespace, results: "Sequence[Result]") ->
 
 def add_run(parser: argparse.ArgumentParser, required: bool) -> None:
     """Adds `--run`, `--flip` and a detector's arguments."""
-    parser.add_argument(
-        "--run", required=required, metavar="DIR", help="the finished run whose encoder the gallery has"
-    )
+    parser.add_argument("--run", required=required, metavar="DIR", help="the run whose encoder the gallery has")
     parser.add_argument("--flip", action="store_true", help="average over an image and its mirror image")
     command_line.add_detector_arguments(parser, "finds the landmarks of images, where needed")
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Adds one argument for each filter."""
-    several = {"nargs": "+", "metavar": "NAME"}
-    parser.add_argument("--camera", **several, help="one of these cameras")
-    parser.add_argument("--not-camera", **several, help="none of these cameras")
+    parser.add_argument("--camera", nargs="+", metavar="NAME", help="one of these cameras")
+    parser.add_argument("--not-camera", nargs="+", metavar="NAME", help="none of these cameras")
     parser.add_argument("--since", metavar="TIME", help="not before this time, with its zone")
     parser.add_argument("--until", metavar="TIME", help="before this time, with its zone")
-    parser.add_argument("--track", **several, help="one of these tracks")
+    parser.add_argument("--track", nargs="+", metavar="NAME", help="one of these tracks")
 
 
 def _of_add(parser: argparse.ArgumentParser) -> None:
@@ -225,7 +222,7 @@ def _of_add(parser: argparse.ArgumentParser) -> None:
         "--images",
         required=True,
         metavar="FOLDER_OR_CSV_OR_NPZ",
-        help="a folder; a CSV with path and any of camera, time, track, person, quality, note; or what reid-tf embed wrote",
+        help="a folder, a CSV with path and any of the columns below, or what reid-tf embed wrote",
     )
     for name in ("camera", "person", "track", "note"):
         parser.add_argument(f"--{name}", metavar="TEXT", help="of all that does not say otherwise")

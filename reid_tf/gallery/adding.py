@@ -195,4 +195,4 @@ def _row(encoder: Encoder | None, entry: Entry, vector: np.ndarray, outputs: lis
         answers = coding.answers(np.array([outputs], np.float32))[0]
         groups = zip(coding.schema.groups, answers, strict=True)
         entry = dataclasses.replace(entry, attributes={group.name: group.classes[answer] for group, answer in groups})
-    return {**entry.to_row(), "vector": vector.tolist(), "outputs": outputs}
+    return {**entry.to_row(), "vector": vector.tolist(), "outputs": {"values": outputs}}

@@ -104,9 +104,9 @@ def search_by_attributes(
         list of `Result`, best first.
     """
     best: list[tuple[float, dict[str, Any]]] = []
-    rows = (row for row in store.rows(expression, [*FIELDS, "outputs"]) if row["outputs"])
+    rows = (row for row in store.rows(expression, [*FIELDS, "outputs"]) if row["outputs"]["values"])
     while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-        outputs = np.array([row["outputs"] for row in some], np.float32)
+        outputs = np.array([row["outputs"]["values"] for row in some], np.float32)
         best += zip(attribute_probabilities(coding, outputs, wanted).tolist(), some, strict=True)
         best = sorted(best, key=lambda hit: (-hit[0], hit[1]["id"]))[:k]
     return [Result(Entry.from_row(row), probability=probability) for probability, row in best]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.image_list import list_images
+from reid_tf.datasets.readers.image_file import IMAGE_SUFFIXES
 from reid_tf.encoder.images import Image, each_image
 from reid_tf.errors import InputError
 from reid_tf.gallery.filters import Text
@@ -57,7 +58,7 @@ def sightings(source: Any, **known: Any) -> Iterator[Sighting]:
     """Yields what a source holds.
 
     Args:
-        source: str or Path of a folder, of a CSV file with the column `path` and any of
+        source: str or Path of a folder, of an image, of a CSV file with the column `path` and any of
             `camera`, `time`, `track`, `person`, `quality` and `note`, or of an .npz
             file that `Embeddings` wrote (its identities become persons where they are
             0 or more, its cameras likewise); `Embeddings`; or an iterable of
@@ -90,6 +91,8 @@ def _of_path(source: Path) -> Iterator[Sighting]:
         return _of_embeddings(Embeddings.load(source))
     if source.suffix.lower() == ".csv":
         return _of_csv(source)
+    if source.suffix.lower() in IMAGE_SUFFIXES:
+        return iter([Sighting(str(source))])
     return (Sighting(record.path) for record in list_images(source))
 
 

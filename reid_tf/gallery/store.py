@@ -1,8 +1,11 @@
 """A collection of Milvus: in a folder of this machine (Milvus Lite), or on a server."""
 
 import contextlib
+import importlib
 import logging
+import logging.config
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,14 +42,12 @@ class Store:
 
     def __init__(self, uri: str | Path, token: str = "", timeout: float = 30.0) -> None:
         require_package("pymilvus", "A gallery", _INSTALL)
-        from pymilvus import MilvusClient
-
-        _quiet()
+        client = import_pymilvus().MilvusClient
         self.uri, self.is_server, self._timeout = str(uri), "://" in str(uri), timeout
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as opened, self._answering():
             address = self.uri if self.is_server else _open_folder(Path(uri), opened)
-            self._client = MilvusClient(address, token=token, timeout=timeout)
+            self._client = client(address, token=token, timeout=timeout)
             opened.callback(self._client.close)
             for name in (COLLECTION, ABOUT):
                 if self._client.has_collection(name, timeout=timeout):
@@ -187,12 +188,23 @@ class Store:
             raise InputError(f"The gallery {self.uri!r} does not answer as it should: {one_line(error)}.") from error
 
 
-def _quiet() -> None:
-    """Keeps the log free of what an `InputError` says in a sentence, and of what Milvus Lite lacks and replaces."""
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    server = logging.getLogger("grpc._server")
-    if _is_news not in server.filters:
-        server.addFilter(_is_news)
+def import_pymilvus() -> Any:
+    """Imports pymilvus, without what its import does to the log of the whole program.
+
+    Its own configuration would close every log handler that there is. And its log is
+    kept free of what an `InputError` says in a sentence, and of what Milvus Lite lacks
+    and replaces.
+    """
+    if "pymilvus" not in sys.modules:
+        configure = logging.config.dictConfig
+        logging.config.dictConfig = lambda config: None
+        try:
+            importlib.import_module("pymilvus")
+        finally:
+            logging.config.dictConfig = configure
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        logging.getLogger("grpc._server").addFilter(_is_news)
+    return sys.modules["pymilvus"]
 
 
 def _is_news(record: logging.LogRecord) -> bool:
