@@ -1,6 +1,8 @@
 """The same gallery on a Milvus server: the binary that the package `milvus` brings, where it is installed."""
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,7 +35,7 @@ def address(tmp_path_factory):
         "--proxy-port",
         str(port),
     ]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     found, until = f"http://127.0.0.1:{port}", time.monotonic() + 180
     while time.monotonic() < until:  # it listens before it answers
         with contextlib.suppress(InputError):
@@ -41,7 +43,7 @@ def address(tmp_path_factory):
             break
         time.sleep(1)
     yield found
-    server.terminate()
+    os.killpg(server.pid, signal.SIGKILL)  # the binary is a child of it, and slow to stop otherwise
     server.wait(30)
 
 
