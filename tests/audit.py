@@ -48,7 +48,9 @@ def rates(config: ExperimentConfig) -> str:
     if len(spans) > 12:  # a curve
         shown = (0, config.epochs // 2, config.epochs - 1)
         return ", ".join(f"{epoch + 1}: {of_epochs[epoch]:.2g}" for epoch in shown)
-    return ", ".join(f"{first}-{last}: {rate}" for first, last, rate in spans)
+    slower = config.optimizer.get("pretrained_rate", 1.0)
+    of_pretrained = "" if slower == 1.0 else f"; what is pre-trained x {slower:g}"
+    return ", ".join(f"{first}-{last}: {rate}" for first, last, rate in spans) + of_pretrained
 
 
 def validation(config: ExperimentConfig) -> str:
