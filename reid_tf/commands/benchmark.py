@@ -4,6 +4,7 @@ from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import (
     backbones,
     fuzz,
+    gallery,
     installation,
     kills,
     load,
@@ -18,6 +19,7 @@ from reid_tf.commands.benchmarks import (
 SUBCOMMANDS = {
     "backbones": backbones,
     "fuzz": fuzz,
+    "gallery": gallery,
     "installation": installation,
     "kills": kills,
     "load": load,

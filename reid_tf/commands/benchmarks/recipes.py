@@ -37,7 +37,7 @@ EPOCHS = {
     "multitask_resnet50_warmup_market1501": 24,
     "multitask_resnet101_market1501": 10,
     "multitask_res2net50_market1501": 14,
-    "multitask_res2net101_market1501": 16,
+    "multitask_res2net101_market1501": 8,
     "multitask_five_resnet50_market1501": 12,
     "identification_alexnet_market1501": 12,
     "siamese_alexnet_market1501": 18,

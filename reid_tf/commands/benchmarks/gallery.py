@@ -1,0 +1,117 @@
+"""Adding to a gallery and searching it, in a folder and on a server, beside exact search in memory.
+
+Rows are random unit vectors under ten cameras. Searches are for one vector each, all
+cameras but one; p50 and p99 are of a hundred of them. Recall is the share of the ten
+truly nearest rows that the store finds. Peers are the package's own `rank` and, where it
+is installed, FAISS's exact index, both over the vectors in memory and without a filter.
+"""
+
+import argparse
+import contextlib
+import functools
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks.ranking import seconds
+from reid_tf.gallery.about import VERSION, About
+from reid_tf.gallery.gallery import Gallery
+from reid_tf.gallery.sighting import Sighting
+from reid_tf.gallery.store import Store
+from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.ranking import rank
+
+CAMERAS, K, SEARCHES = 10, 10, 100
+HEADER = ("store", "rows", "adding, rows/s", "bytes a row", "opening, s", "search p50, ms", "p99, ms", "recall of 10")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the numbers of rows, the length of a vector and a server's address to a parser."""
+    parser.add_argument(
+        "--rows", type=command_line.COUNT, nargs="+", default=[20_000, 100_000], help="numbers of rows (20000 100000)"
+    )
+    parser.add_argument("--dimensions", type=command_line.COUNT, default=512, help="length of a vector (%(default)s)")
+    parser.add_argument("--server", metavar="URL", help="also a Milvus server, whose rows are lost")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Runs the benchmark and prints its table."""
+    print(_line(HEADER), _line(["---"] * len(HEADER)), sep="\n", flush=True)
+    for rows in arguments.rows:
+        generator = np.random.default_rng(0)
+        vectors = generator.standard_normal((rows, arguments.dimensions), np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        queries = generator.standard_normal((SEARCHES, arguments.dimensions), np.float32)
+        with tempfile.TemporaryDirectory() as folder:
+            print(_stored("folder", Path(folder) / "gallery", vectors, queries), flush=True)
+        if arguments.server:
+            print(_stored("server", arguments.server, vectors, queries), flush=True)
+        for name, found in _peers(vectors, queries):
+            print(_line([name, f"{rows:,}", "", "", "", *found, "1.000"]), flush=True)
+
+
+def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray) -> str:
+    count, dimensions = vectors.shape
+    with contextlib.closing(Store(uri)) as store:
+        about = About(VERSION, dimensions, "cosine")
+        store.create(about.to_dict(), dimensions, about.metric)
+    with Gallery(uri, timeout=300) as gallery:
+        adding = seconds(lambda: gallery.add(_sightings(vectors), batch_size=1000))
+    opening = seconds(lambda: Gallery(uri).close())
+    with Gallery(uri, timeout=300) as gallery:
+        gallery.search(vector=queries[0], k=K)  # the first one prepares
+        times, found = [], []
+        for number, query in enumerate(queries):
+            started = time.perf_counter()
+            results = gallery.search(vector=query, k=K, not_camera=number % CAMERAS)
+            times.append(time.perf_counter() - started)
+            found.append({int(result.entry.path) for result in results})
+        if isinstance(uri, str):
+            gallery.delete(everything=True)
+    size = "" if isinstance(uri, str) else f"{_bytes(uri) / count:,.0f}"
+    recall = f"{_recall(vectors, queries, found):.3f}"
+    return _line([name, f"{count:,}", f"{count / adding:,.0f}", size, f"{opening:.2f}", *_percentiles(times), recall])
+
+
+def _sightings(vectors: np.ndarray) -> Iterator[Sighting]:
+    for number, vector in enumerate(vectors):
+        yield Sighting(vector=vector, path=str(number), camera=number % CAMERAS)
+
+
+def _recall(vectors: np.ndarray, queries: np.ndarray, found: Sequence[set[int]]) -> float:
+    cameras, hits = np.arange(len(vectors)) % CAMERAS, 0
+    for number, (query, rows) in enumerate(zip(queries, found, strict=True)):
+        likeness = np.where(cameras == number % CAMERAS, -np.inf, vectors @ query)
+        hits += len(rows & set(np.argsort(-likeness)[:K].tolist()))
+    return hits / (K * len(queries))
+
+
+def _peers(vectors: np.ndarray, queries: np.ndarray) -> Iterator[tuple[str, list[str]]]:
+    nobody = np.zeros(len(vectors), np.int64)
+    gallery = Embeddings(vectors, nobody, nobody)
+    sides = [Embeddings(query[np.newaxis], nobody[:1], nobody[:1]) for query in queries]
+    yield "rank, in memory", _percentiles([seconds(functools.partial(rank, side, gallery, K)) for side in sides])
+    try:
+        import faiss
+    except ImportError:
+        return
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    searches = [functools.partial(index.search, query[np.newaxis], K) for query in queries]
+    yield "FAISS exact, in memory", _percentiles([seconds(search) for search in searches])
+
+
+def _percentiles(times: Sequence[float]) -> list[str]:
+    return [f"{1000 * value:.1f}" for value in np.percentile(times, [50, 99])]
+
+
+def _bytes(folder: str | Path) -> int:
+    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
