@@ -23,9 +23,9 @@ Blocks = Iterator[tuple[slice, np.ndarray]]
 
 
 class FromProducts(Protocol):
-    """Turns products of a slice of the queries with the gallery, or with some images of it, into distances."""
+    """Turns products of some queries with the gallery, or with some images of it, into distances."""
 
-    def __call__(self, rows: slice, products: np.ndarray, columns: slice | np.ndarray = ...) -> None:
+    def __call__(self, rows: slice | np.ndarray, products: np.ndarray, columns: slice | np.ndarray = ...) -> None:
         """Changes float32 [rows, columns] in place."""
 
 
@@ -107,7 +107,7 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
 def _cosine(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     query_scales, gallery_scales = -_inverse(_norms(query)), _inverse(_norms(gallery))
 
-    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+    def from_products(rows: slice | np.ndarray, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
         products *= gallery_scales[columns]
         products *= query_scales[rows, np.newaxis]
         products += 1
@@ -125,7 +125,7 @@ def _squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     query_squares = np.square(_norms(query)).astype(np.float32)
     gallery_squares = np.square(_norms(gallery)).astype(np.float32)
 
-    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+    def from_products(rows: slice | np.ndarray, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
         products *= -2  # |q - g|^2 = |q|^2 + |g|^2 - 2 q.g
         products += gallery_squares[columns]
         products += query_squares[rows, np.newaxis]
@@ -137,7 +137,7 @@ def _squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
 def _euclidean(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     squared = _squared(query, gallery)
 
-    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+    def from_products(rows: slice | np.ndarray, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
         squared(rows, products, columns)
         np.sqrt(products, out=products)
 
@@ -148,7 +148,7 @@ def _mean_squared(query: np.ndarray, gallery: np.ndarray) -> FromProducts:
     squared = _squared(query, gallery)
     dimensions = query.shape[1]
 
-    def from_products(rows: slice, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
+    def from_products(rows: slice | np.ndarray, products: np.ndarray, columns: slice | np.ndarray = _ALL) -> None:
         squared(rows, products, columns)
         products /= dimensions
 

@@ -15,11 +15,13 @@ def nearest(distances: np.ndarray, k: int) -> np.ndarray:
     Returns:
         int64 [R, k]. Columns.
     """
-    columns = np.empty((len(distances), k), np.int64)
-    for row, (values, limit) in enumerate(zip(distances, _limits(distances, k), strict=True)):
-        candidates = np.flatnonzero(values <= limit)  # all that tie at the k-th place are among them
-        columns[row] = candidates[np.argsort(values[candidates], kind="stable")[:k]]
-    return columns
+    # All that tie at the k-th place are among the candidates of a row.
+    candidates = np.flatnonzero(distances <= _limits(distances, k)[:, np.newaxis])
+    rows, columns = np.divmod(candidates, distances.shape[1])
+    order = np.lexsort((distances.ravel()[candidates], rows))  # stable: equal ones keep the order of their columns
+    begins = np.searchsorted(rows, np.arange(len(distances)))
+    found: np.ndarray = columns[order[begins[:, np.newaxis] + np.arange(k)]]
+    return found
 
 
 def _limits(distances: np.ndarray, k: int) -> np.ndarray:

@@ -12,11 +12,13 @@ import functools
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-from reid_tf.retrieval.distances import DISTANCES, distance_blocks
+from reid_tf.retrieval.distances import DISTANCES, FromProducts, distance_blocks
+from reid_tf.retrieval.embeddings import row_blocks
 from reid_tf.retrieval.nearest import nearest
 from reid_tf.retrieval.threads import row_threads
 
 _NOBODY = -1
+_NUMBERS_AT_ONCE = 2**18  # of gathered vectors: they stay in a processor's cache
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,16 +96,14 @@ def encode(vectors: np.ndarray, neighbours: Neighbours, k2: int, count_itself: b
 
         def describe(rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             own = np.where(reciprocal[rows], indices[rows], _NOBODY)
-            joining = _joining(own, half[indices[rows]], half_reciprocal[indices[rows]], count_itself)
+            joining = _joining(own, half[indices[rows]], half_reciprocal[indices[rows]], count, count_itself)
             members, places, lengths = _distinct(np.concatenate([own, joining.reshape(len(own), -1)], axis=1))
             begins = np.cumsum(lengths) - lengths
             known = np.minimum(places, own.shape[1] - 1)  # the first places are those of the image's own neighbours
             distances = neighbours.distances[np.repeat(np.arange(rows.start, rows.stop), lengths), known]
-            for image, begin, length in zip(range(rows.start, rows.stop), begins, lengths, strict=True):
-                unknown = begin + np.flatnonzero(places[begin : begin + length] >= own.shape[1])
-                products = vectors[members[unknown]] @ vectors[image]
-                from_products(slice(image, image + 1), products[np.newaxis], members[unknown])
-                distances[unknown] = products
+            unknown = np.flatnonzero(places >= own.shape[1])
+            images = np.repeat(np.arange(rows.start, rows.stop), lengths)[unknown]
+            distances[unknown] = _distances_of_pairs(vectors, images, members[unknown], from_products)
             scales = np.where(neighbours.farthest[rows] > 0, neighbours.farthest[rows], 1)
             weights = np.exp(-distances / np.repeat(scales, lengths))
             return members, weights / np.repeat(np.add.reduceat(weights, begins), lengths), lengths
@@ -147,19 +147,25 @@ def _find_each_other(neighbours: np.ndarray, rows: slice) -> np.ndarray:
     return (neighbours[neighbours[rows]] == images[:, np.newaxis, np.newaxis]).any(axis=2)
 
 
-def _joining(own: np.ndarray, half: np.ndarray, half_reciprocal: np.ndarray, count_itself: bool) -> np.ndarray:
+def _joining(
+    own: np.ndarray, half: np.ndarray, half_reciprocal: np.ndarray, count: int, count_itself: bool
+) -> np.ndarray:
     """The half-k1 neighbours that join an image's own (equation 5): of neighbours who share two thirds of theirs.
 
     Args:
         own: int [rows, K]. R(p, k1), itself in the first place, `_NOBODY` where a neighbour is not reciprocal.
         half: int [rows, K, H]. N(q, k1 / 2) of each of the K neighbours q.
         half_reciprocal: bool [rows, K, H]. Which of them are in R(q, k1 / 2).
+        count: int. Images of the pool.
         count_itself: bool. As in `Reranking`.
 
     Returns:
         int [rows, K, H], `_NOBODY` where nobody joins.
     """
-    shared = (half[..., np.newaxis] == own[:, np.newaxis, np.newaxis]).any(axis=3) & half_reciprocal
+    rows = np.arange(len(own))[:, np.newaxis]
+    is_own = np.zeros((len(own), count + 1), bool)  # a column for `_NOBODY`, the last one
+    is_own[rows, own] = True
+    shared = is_own[rows[..., np.newaxis], half] & half_reciprocal
     # Neither q nor, by the paper, p is a member of its own set there.
     in_common = np.count_nonzero(shared, axis=2) - 1
     if not count_itself:
@@ -185,6 +191,17 @@ def _distinct(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ascending = keys // places
     first = np.diff(ascending, axis=1, prepend=_NOBODY) > 0
     return ascending[first], keys[first] % places, np.count_nonzero(first, axis=1)
+
+
+def _distances_of_pairs(
+    vectors: np.ndarray, images: np.ndarray, others: np.ndarray, from_products: FromProducts
+) -> np.ndarray:
+    """The distances of pairs of images, float32 [P]."""
+    products = np.empty((len(images), 1), np.float32)
+    for some in row_blocks(len(images), max(1, _NUMBERS_AT_ONCE // vectors.shape[1])):
+        products[some, 0] = np.einsum("pd,pd->p", vectors[images[some]], vectors[others[some]])
+    from_products(images, products, others[:, np.newaxis])
+    return products[:, 0]
 
 
 def _mean_of_rows(rows: np.ndarray) -> csr_array:
