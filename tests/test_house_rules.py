@@ -246,6 +246,8 @@ def test_a_launcher_launches_a_command():
 
 # Tests of something that several files do together; every other one is named after the file that it tests.
 ACROSS = {
+    "gallery/test_kills.py",
+    "gallery/test_server.py",
     "backbones/test_branch.py",
     "backbones/test_contract.py",
     "backbones/test_published_sizes.py",

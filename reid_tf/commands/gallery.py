@@ -3,22 +3,24 @@
 A gallery is a folder of this machine, or http://host:19530 for a Milvus server. Of each
 image it keeps the vector of the run's encoder, path, camera, time, track, person,
 quality, the attributes seen, and a note; never pixels. Times need a zone:
-2026-05-01T08:30:00+02:00.
+2026-05-01T08:30:00+02:00. REID_TF_API_KEY is the key that `serve` asks for, if any.
 """
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reid_tf.commands import command_line
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, require_package
 from reid_tf.options import Within
 
 if TYPE_CHECKING:
     from reid_tf.gallery import Gallery, Result
 
+API_KEY_VARIABLE = "REID_TF_API_KEY"
 FILTERS = ("camera", "not_camera", "since", "until", "person", "track")
 KNOWN = ("camera", "time", "person", "track", "quality", "note")
 
@@ -151,6 +153,19 @@ def reembed(arguments: argparse.Namespace) -> Answer:
     return values, f"{added.added:,} rows in {arguments.to}, {len(added.refused):,} left out."
 
 
+def serve(arguments: argparse.Namespace) -> Answer:
+    """Answer other programs over HTTP until stopped: /v1/search, /v1/add, /v1/delete, /healthz, /metrics, /docs."""
+    require_package("fastapi", "A gallery over HTTP", "'reid_tf[http]'")
+    import uvicorn
+
+    from reid_tf.gallery.http import create_app
+
+    with opened(arguments) as gallery:
+        app = create_app(gallery, os.environ.get(API_KEY_VARIABLE), arguments.rate)
+        uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning")
+    return {"stopped": True}, "Stopped."
+
+
 def opened(arguments: argparse.Namespace, encoder: bool = True) -> "Gallery":
     """Opens the gallery that the arguments name, with the encoder of `--run` where one is given."""
     from reid_tf.gallery import Gallery
@@ -262,6 +277,13 @@ def _of_reembed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, metavar="DIR_OR_URL", help="the new gallery")
 
 
+def _of_serve(parser: argparse.ArgumentParser) -> None:
+    add_run(parser, required=False)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    parser.add_argument("--port", type=command_line.number(int, Within(1, 65535)), default=8600, help="(%(default)s)")
+    parser.add_argument("--rate", default="600/minute", help="requests of one client in a time (%(default)s)")
+
+
 def _of_nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
@@ -275,4 +297,5 @@ ACTIONS: dict[str, tuple[Callable[[argparse.Namespace], Answer], Callable[[argpa
     "import": (import_rows, _of_import),
     "verify": (verify, _of_nothing),
     "reembed": (reembed, _of_reembed),
+    "serve": (serve, _of_serve),
 }

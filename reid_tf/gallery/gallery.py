@@ -78,6 +78,11 @@ class Gallery:
     def __len__(self) -> int:
         return self._store.count()
 
+    @property
+    def uri(self) -> str:
+        """Where the gallery is."""
+        return self._store.uri
+
     def close(self) -> None:
         """Lets other processes open the gallery."""
         self._store.close()
@@ -188,7 +193,7 @@ class Gallery:
         expression = one_of("person", person)
         vectors = [row["vector"] for row in self._store.rows(expression, ["id", "vector"])]
         if not vectors:
-            raise InputError(f"The gallery {self._store.uri!r} has nobody of this name. Received: person={person!r}.")
+            raise InputError(f"The gallery {self.uri!r} has nobody of this name. Received: person={person!r}.")
         return np.mean(np.array(vectors, np.float32), axis=0), f"not ({expression})"
 
     def _wanted(self, attributes: str | Sequence[str]) -> dict[str, str]:
@@ -226,7 +231,7 @@ class Gallery:
 
     def check_encoder(self, fingerprint: Fingerprint | None, name: str) -> None:
         """Raises an `InputError` where something is another encoder's than the gallery's vectors."""
-        self.about.check(self._store.uri, fingerprint, name)
+        self.about.check(self.uri, fingerprint, name)
 
     def delete(self, ids: Sequence[str] | None = None, *, everything: bool = False, **filters: Any) -> int:
         """Deletes rows by their ids, or all that a filter leaves: a person's, a camera's, those before a time.
