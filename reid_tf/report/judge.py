@@ -28,7 +28,7 @@ from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.intervals import LEAST_PEOPLE, rank_intervals
 from reid_tf.retrieval.metrics import JUNK_IDENTITY, RetrievalMetrics, evaluate
 from reid_tf.retrieval.multi_query import pool_queries
-from reid_tf.retrieval.open_set import evaluate_open_set, without_people
+from reid_tf.retrieval.open_set import OpenSetMetrics, evaluate_open_set, without_people
 from reid_tf.retrieval.refinement import Refinement
 from reid_tf.retrieval.verification_metrics import VerificationMetrics
 from reid_tf.retrieval.verification_pairs import pair_distances, verification_pairs
@@ -96,9 +96,9 @@ def judge(
     """
     distance, references = distance or encoder.distance, references or {}
     query, gallery, attributes = embed_query_and_gallery(encoder, dataset, batch_size)
-    everyone = query
-    if unknown_share is not None:
-        query = query.select(query.identities != JUNK_IDENTITY)
+    everyone = query, gallery
+    if unknown_share is not None:  # else `evaluate()` says what the identity -1 has to do there
+        query, gallery = (side.select(side.identities != JUNK_IDENTITY) for side in everyone)
     verification = _verify(query, gallery, distance, protocol, verifier)
     if multi_query:
         if not dataset.multi_query:
@@ -111,9 +111,9 @@ def judge(
         measure = functools.partial(measure, draws=draws)
     metrics, refined = measure(query, gallery), None
     if refinement:
-        blended = refinement.blended(query, gallery, distance)
-        figures_of_it = measure(*blended, reranking=refinement.reranking)
-        refined = Refined(str(refinement), *blended, refinement.reranking, figures_of_it)
+        sides = refinement.blended(query, gallery, distance)
+        reranking = refinement.reranking
+        refined = Refined(str(refinement), *sides, reranking, measure(*sides, reranking=reranking))
     write_report(
         folder,
         query,
@@ -149,12 +149,10 @@ def judge(
     if protocol != "single_camera":
         tables += _camera_pairs(query, gallery, distance, Path(folder))
     if unknown_share is not None:
-        threshold = encoder.calibration.threshold if encoder.calibration and distance == encoder.distance else None
-        left = without_people(everyone, gallery, unknown_share)
-        open_set = evaluate_open_set(everyone, left, distance, protocol)
+        left = without_people(*everyone, unknown_share)
+        open_set = evaluate_open_set(everyone[0], left, distance, protocol)
         figures["open_set"] = open_set.to_dict()
-        tables.append(open_set_table(open_set, threshold))
-        open_set_curve(Path(folder) / "open_set.png", {name: open_set}, threshold)
+        tables.append(_open_set(open_set, name, encoder, distance, Path(folder)))
     with written_beside(Path(folder) / "tables.md") as beside:
         beside.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
     return Judgement(figures, tuple(tables), attributes)
@@ -181,6 +179,14 @@ def _camera_pairs(query: Embeddings, gallery: Embeddings, distance: str, folder:
     write_camera_csv(folder / "cameras.csv", pairs)
     cameras = {camera for pair in pairs for camera in pair}
     return [camera_table(pairs)] if len(pairs) > 1 and len(cameras) <= MOST_CAMERAS else []
+
+
+def _open_set(metrics: OpenSetMetrics, name: str, encoder: Encoder, distance: str, folder: Path) -> str:
+    """Draws `open_set.png`, and returns the table; both judge the encoder's threshold, if it has one."""
+    calibration = encoder.calibration if distance == encoder.distance else None
+    threshold = None if calibration is None else calibration.threshold
+    open_set_curve(folder / "open_set.png", {name: metrics}, threshold)
+    return open_set_table(metrics, threshold)
 
 
 def _verify(

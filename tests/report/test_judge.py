@@ -1,5 +1,6 @@
 """Verification of the test people, against a loop over pairs."""
 
+import dataclasses
 import json
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.encoder import Encoder
+from reid_tf.errors import InputError
 from reid_tf.report.judge import judge
 from tests.models.made_models import build
 
@@ -72,3 +74,17 @@ def test_one_person_alone_cannot_be_told_from_another(system, dataset, tmp_path)
     judgement = judge(Encoder(system), alone, tmp_path)
     assert "verification" not in judgement.figures
     assert len(judgement.tables) == 1
+
+
+def test_unknown_people_and_junk_count_in_the_open_set_alone(system, dataset, tmp_path):
+    stranger = dataclasses.replace(dataset.query[0], identity=-1)
+    junk = dataclasses.replace(dataset.gallery[0], identity=-1)
+    with_both = ReIDDataset("made", (), (*dataset.query, stranger), (*dataset.gallery[1:], junk))
+    encoder = Encoder(system)
+    with pytest.raises(InputError, match="marks junk and images of unknown persons"):
+        judge(encoder, with_both, tmp_path)
+    judgement = judge(encoder, with_both, tmp_path, unknown_share=0.0)
+    assert judgement.figures["valid_queries"] == 3
+    assert judgement.figures["open_set"]["unknown_queries"] == 1
+    assert (tmp_path / "open_set.png").is_file()
+    assert "3 known and 1 unknown queries" in judgement.tables[-1]
