@@ -8,6 +8,7 @@ import numpy as np
 
 from reid_tf.datasets.attributes.coding import AttributeCoding
 from reid_tf.datasets.record import Record
+from reid_tf.encoder.boxes import BoxEmbeddings, Colour, embed_boxes
 from reid_tf.encoder.images import (
     Image,
     OnError,
@@ -191,6 +192,12 @@ class Encoder:
             for name in names:
                 parts[name].append(rows[name])
         return {name: np.concatenate(parts[name]) for name in names}
+
+    def embed_boxes(
+        self, frame: np.ndarray, boxes: Any, colour: Colour = "bgr", least_side: int = 4, batch_size: int = 64
+    ) -> BoxEmbeddings:
+        """Embeds the boxes of a frame, as a detector or tracker gives them, see `boxes.embed_boxes`."""
+        return embed_boxes(self, frame, boxes, colour, least_side, batch_size)
 
     def folded(self) -> "Encoder":
         """Returns a copy of the encoder as it is now, faster and no longer training, see `fold_normalization`.
