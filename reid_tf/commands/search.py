@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
         action="extend",
         default=[],
         metavar="GROUP=CLASS",
-        help="attributes wanted, such as: gender=female upper_colour=red backpack=yes",
+        help="attributes wanted, such as: gender=female upper_colour=red; or in words: woman, red top",
     )
     parser.add_argument("--k", type=command_line.COUNT, default=50, help="images per list (default: %(default)s)")
     command_line.add_reranking(parser)
@@ -165,10 +165,10 @@ def gallery_with_attributes(
 ) -> tuple["Embeddings", "AttributeCoding", np.ndarray, dict[str, str]]:
     """Returns the gallery, how its attribute outputs are read, those outputs, and the attributes wanted of it."""
     from reid_tf.encoder.embed import embed_with_attributes
-    from reid_tf.retrieval.attribute_filter import parse_attributes
+    from reid_tf.retrieval.attribute_words import wanted_attributes
 
     coding = command_line.attribute_coding(encoder, arguments)
-    wanted = parse_attributes(arguments.attributes, coding.schema)
+    wanted = wanted_attributes(arguments.attributes, coding.schema)
     embedded, outputs = embed_with_attributes(encoder, cast("tuple[Record, ...]", gallery))
     return embedded, coding, outputs, wanted
 

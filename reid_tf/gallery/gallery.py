@@ -19,7 +19,7 @@ from reid_tf.gallery.searching import Result, search_by_attributes, search_by_ve
 from reid_tf.gallery.sighting import KNOWN, Sighting, sightings
 from reid_tf.gallery.store import Store
 from reid_tf.options import whole_number
-from reid_tf.retrieval.attribute_filter import parse_attributes
+from reid_tf.retrieval.attribute_words import wanted_attributes
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.fingerprint import Fingerprint
 
@@ -203,7 +203,7 @@ class Gallery:
         coding = self._needed(texts).attributes
         if coding is None:
             raise InputError(f"The encoder predicts no attributes. Received: attributes={attributes!r}.")
-        return parse_attributes(texts, coding.schema)
+        return wanted_attributes(texts, coding.schema)
 
     def _needed(self, what: Any) -> Encoder:
         if self.encoder is None:

@@ -159,7 +159,7 @@ def test_draws_what_was_found(search, folders, tmp_path, by_image):
         ({"query": "query", "run": "none"}, "is not a finished run"),
         ({"attributes": "color=red"}, "Unknown attribute: 'color'. Did you mean 'colour'?"),
         ({"attributes": "colour=blu"}, "Unknown class of the attribute 'colour': 'blu'. Did you mean 'blue'?"),
-        ({"attributes": "red"}, "asked for as group=class, such as hat=yes. Received: 'red'."),
+        ({"attributes": "umbrella"}, "names one attribute. Received: 'umbrella', which names nothing"),
         ({"attributes": "colour=red", "run": "without"}, "predicts no attributes"),
         ({"attributes": "colour=blue bright=yes", "query": "query"}, "None of 5 gallery images shows colour=blue"),
         ({"attributes": "colour=red", "gallery": "gallery.npz"}, "--attributes needs the gallery's images"),
@@ -190,6 +190,12 @@ def test_help_shows_an_example(run):
     assert result.stdout.endswith(
         "reid-tf search --run runs/short --query query/ --gallery gallery/ --out ranked.txt\n"
     )
+
+
+def test_everyday_words_are_understood(search):
+    words, _ = search(attributes="red, bright")
+    assert words.returncode == 0, words.stderr
+    assert "The first image shows colour=red bright=yes with probability" in words.stdout
 
 
 def test_results_are_explained(search, folders, tmp_path):

@@ -121,6 +121,7 @@ def test_searches_by_words(gallery, crops):
     probabilities = [result.probability for result in found]
     assert probabilities == sorted(probabilities, reverse=True)
     assert names(gallery.search(attributes=["colour=red", "bright=yes"])) == ["rose"]
+    assert names(gallery.search(attributes="bright, red")) == ["rose"]
     assert set(names(gallery.search(image(0, 200, 0), attributes="colour=red"))) == {"red", "rose", "wine"}
     with pytest.raises(InputError, match="'hat'"):
         gallery.search(attributes="hat=yes")
