@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from reid_tf.errors import InputError
 from reid_tf.options import whole_number
@@ -113,6 +112,8 @@ def paired_test(
         Smucker, Allan and Carterette, A Comparison of Statistical Significance Tests
         for Information Retrieval Evaluation, CIKM 2007 (the randomisation test).
     """
+    from scipy import stats
+
     _check(confidence, resamples)
     valid = first.first_match_ranks > 0
     if not np.array_equal(valid, second.first_match_ranks > 0):
@@ -166,6 +167,8 @@ def _bootstrap(
     resamples: int,
     seed: int,
 ) -> Interval:
+    from scipy import stats  # here, as small devices lack it
+
     drawn = stats.bootstrap(
         of_people,
         statistic,

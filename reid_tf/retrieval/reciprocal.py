@@ -8,14 +8,17 @@ Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CV
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array
 
 from reid_tf.retrieval.distances import DISTANCES, FromProducts, distance_blocks
 from reid_tf.retrieval.embeddings import row_blocks
 from reid_tf.retrieval.nearest import nearest
 from reid_tf.retrieval.threads import row_threads
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
 
 _NOBODY = -1
 _NUMBERS_AT_ONCE = 2**18  # of gathered vectors: they stay in a processor's cache
@@ -68,7 +71,7 @@ def find_neighbours(vectors: np.ndarray, k: int, distance: str, block_bytes: int
     return Neighbours(indices, distances, farthest)
 
 
-def encode(vectors: np.ndarray, neighbours: Neighbours, k2: int, count_itself: bool, distance: str) -> csr_array:
+def encode(vectors: np.ndarray, neighbours: Neighbours, k2: int, count_itself: bool, distance: str) -> "csr_array":
     """Describes every image by its k-reciprocal neighbours, the nearer the heavier (V of equations 7 and 11).
 
     Two things that the paper leaves open are as in the authors' program: an image's
@@ -85,6 +88,8 @@ def encode(vectors: np.ndarray, neighbours: Neighbours, k2: int, count_itself: b
     Returns:
         Sparse float32 [N, N]; every row adds up to 1.
     """
+    from scipy.sparse import csr_array  # nothing else of this room needs SciPy, which small devices lack
+
     count = len(vectors)
     indices = neighbours.indices
     half = indices[:, : round((indices.shape[1] - 1) / 2) + 1]
@@ -114,7 +119,7 @@ def encode(vectors: np.ndarray, neighbours: Neighbours, k2: int, count_itself: b
     return _mean_of_rows(indices[:, :k2]) @ descriptions
 
 
-def overlaps(descriptions: csr_array, others: csc_array, rows: slice) -> np.ndarray:
+def overlaps(descriptions: "csr_array", others: "csc_array", rows: slice) -> np.ndarray:
     """Sums up, for images of two sides, the smaller of their weights for every image that describes them.
 
     The Jaccard distance of the paper (equation 10) is 1 - s / (2 - s) of such a sum s,
@@ -204,8 +209,10 @@ def _distances_of_pairs(
     return products[:, 0]
 
 
-def _mean_of_rows(rows: np.ndarray) -> csr_array:
+def _mean_of_rows(rows: np.ndarray) -> "csr_array":
     """A sparse matrix [N, N] that, times another, gives the means of these rows [N, k] of it."""
+    from scipy.sparse import csr_array
+
     count, k = rows.shape
     weights = np.full(rows.size, 1 / k, np.float32)
     return csr_array((weights, rows.ravel(), np.arange(0, rows.size + 1, k)), shape=(count, count))

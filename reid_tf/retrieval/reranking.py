@@ -4,9 +4,9 @@ Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CV
 """
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from reid_tf.errors import InputError
 from reid_tf.options import whole_number
@@ -15,6 +15,9 @@ from reid_tf.retrieval.embeddings import Embeddings, check_sides
 from reid_tf.retrieval.nearest import nearest
 from reid_tf.retrieval.reciprocal import encode, find_neighbours, overlaps
 from reid_tf.retrieval.threads import row_threads
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # Enough rows for matrix multiplication to be quick, few enough to weigh little beside the vectors.
 _BLOCK_BYTES = 64 * 2**20
@@ -136,7 +139,7 @@ def _shortlisted(query: np.ndarray, gallery: np.ndarray, blocks: Blocks, options
         yield rows, block
 
 
-def _describe(vectors: np.ndarray, options: Reranking, distance: str) -> tuple[csr_array, np.ndarray]:
+def _describe(vectors: np.ndarray, options: Reranking, distance: str) -> tuple["csr_array", np.ndarray]:
     neighbours = find_neighbours(vectors, options.k1, distance, _BLOCK_BYTES)
     return encode(vectors, neighbours, options.k2, options.count_itself, distance), neighbours.farthest
 

@@ -31,7 +31,7 @@ def test_cuhk03_is_evaluated_by_single_shots(run, root, tmp_path):
     assert 7 * metrics["rank1"] == pytest.approx(found)
     assert metrics["rank1_spread"] ** 2 == pytest.approx(found / 7 * (1 - found / 7))
     assert {path.name for path in out.iterdir()} == {
-        "metrics.json", "ranked_lists.png", "cmc.png", "per_query.csv", "tables.md",
+        "metrics.json", "ranked_lists.png", "cmc.png", "per_query.csv", "tables.md", "cameras.csv",
     }  # fmt: skip
 
     for draws, protocol, message in (

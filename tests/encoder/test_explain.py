@@ -55,6 +55,7 @@ def test_nothing_alike_shows_nothing():
     np.testing.assert_array_equal(similarity_map(of_colours(), red, red), 0)  # the cosine is at its highest
 
 
+@pytest.mark.slow
 @every_architecture
 def test_every_backbone_is_explained(name):
     backbone = built(name)

@@ -32,6 +32,7 @@ def test_a_row_has_the_costs_and_four_speeds(capsys):
     assert min(map(float, speeds)) > 0
 
 
+@pytest.mark.slow
 def test_pytorch_in_both_ways_of_bfloat16(capsys):
     pytest.importorskip("torch")
     peers = ("--peers", "mobilenet_v2", "resnet18", "--peer-rounds", "2", "--no-training")
