@@ -67,7 +67,7 @@ def test_a_run_directory_is_complete(finished, recipe):
         "checkpoints", "report", "logs",
     }  # fmt: skip
     assert {path.name for path in (run / "report").iterdir()} == {
-        "ranked_lists.png", "cmc.png", "per_query.csv", "verification.csv", "tables.md", "learning_curves.png",
+        "ranked_lists.png", "cmc.png", "per_query.csv", "verification.csv", "tables.md", "cameras.csv", "learning_curves.png",
     }  # fmt: skip
     assert load_config(run / "config.yaml") == recipe
     manifest = json.loads((run / "manifest.json").read_text())
@@ -252,7 +252,7 @@ def test_attributes_are_judged_on_the_test_set_also_in_half_precision(recipe, tm
     result = train(config, tmp_path / "a")
     assert {path.name for path in (tmp_path / "a" / "report").iterdir()} == {
         "ranked_lists.png", "cmc.png", "per_query.csv", "attributes.png", "attributes.csv",
-        "verification.csv", "tables.md", "learning_curves.png",
+        "verification.csv", "tables.md", "cameras.csv", "learning_curves.png",
     }  # fmt: skip
     written = json.loads((tmp_path / "a" / "metrics.json").read_text())["attributes"]
     assert written == result.attributes.to_dict()
