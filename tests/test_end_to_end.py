@@ -67,7 +67,8 @@ def test_a_run_directory_is_complete(finished, recipe):
         "checkpoints", "report", "logs",
     }  # fmt: skip
     assert {path.name for path in (run / "report").iterdir()} == {
-        "ranked_lists.png", "cmc.png", "per_query.csv", "verification.csv", "tables.md", "cameras.csv", "learning_curves.png",
+        "ranked_lists.png", "cmc.png", "per_query.csv", "verification.csv", "tables.md", "cameras.csv",
+        "learning_curves.png",
     }  # fmt: skip
     assert load_config(run / "config.yaml") == recipe
     manifest = json.loads((run / "manifest.json").read_text())
