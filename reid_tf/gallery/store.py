@@ -204,6 +204,8 @@ def import_pymilvus() -> Any:
             logging.config.dictConfig = configure
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
         logging.getLogger("grpc._server").addFilter(_is_news)
+        for name in ("faiss", "milvus_lite"):  # their news would stand in a command's answer
+            logging.getLogger(name).setLevel(logging.WARNING)
     return sys.modules["pymilvus"]
 
 
