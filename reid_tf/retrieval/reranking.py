@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, require_package
 from reid_tf.options import whole_number
 from reid_tf.retrieval.distances import Blocks, distance_blocks
 from reid_tf.retrieval.embeddings import Embeddings, check_sides
@@ -104,6 +104,7 @@ def reranked_blocks(query: np.ndarray, gallery: np.ndarray, options: Reranking, 
     """
     if options.k1 > len(gallery):
         raise InputError(f"k1 must be at most {len(gallery)}, the images of the gallery. Received: k1={options.k1}.")
+    require_package("scipy", "Re-ranking")
     squared = "mean_squared" if distance == "euclidean" else distance  # a constant factor falls out
     blocks = distance_blocks(query, gallery, squared, _BLOCK_BYTES)
     if options.shortlist is None:
