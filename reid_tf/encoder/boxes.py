@@ -93,9 +93,10 @@ def embed_boxes_of_frames(
     judged: list[list[str]] = []
     for number, (frame, of_frame) in enumerate(zip(frames, boxes, strict=True)):
         frame, of_frame = _checked(number, frame, of_frame)
-        reasons = _reasons(of_frame, frame.shape[:2], least_side)
+        inside = _inside(of_frame, frame.shape[:2])
+        reasons = _reasons(of_frame, inside, frame.shape[:2], least_side)
         judged.append(reasons)
-        for (left, top, right, bottom), reason in zip(_inside(of_frame, frame.shape[:2]), reasons, strict=True):
+        for (left, top, right, bottom), reason in zip(inside, reasons, strict=True):
             if not reason:
                 crop = frame[top:bottom, left:right]
                 crops.append(crop[..., ::-1] if colour == "bgr" else crop)
@@ -136,10 +137,9 @@ def _inside(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(outwards, 0, [width, height, width, height]).astype(np.int64)
 
 
-def _reasons(boxes: np.ndarray, size: tuple[int, int], least_side: int) -> list[str]:
+def _reasons(boxes: np.ndarray, inside: np.ndarray, size: tuple[int, int], least_side: int) -> list[str]:
     """What is wrong with each box, "" where nothing is."""
     height, width = size
-    inside = _inside(boxes, size)
     reasons = []
     for box, (left, top, right, bottom) in zip(boxes.tolist(), inside.tolist(), strict=True):
         if not np.isfinite(box).all():

@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from reid_tf.pose.part_boxes import check_part_boxes
 Image = np.ndarray | str | Path
 Images = Sequence[Image]
 OnError = Literal["raise", "nan"]
+Thing = TypeVar("Thing")
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,10 +87,10 @@ def _is_batch(given: Any) -> bool:
     return len(getattr(given, "shape", ())) == 4
 
 
-def in_batches(images: Iterable[Image], batch_size: int) -> Iterator[tuple[int, list[Image]]]:
-    """Yields lists of at most `batch_size` images, each with the position of its first one."""
-    images, first = iter(images), 0
-    while batch := list(itertools.islice(images, batch_size)):
+def in_batches(things: Iterable[Thing], batch_size: int) -> Iterator[tuple[int, list[Thing]]]:
+    """Yields lists of at most `batch_size` images, or whatever else, each with the position of its first one."""
+    things, first = iter(things), 0
+    while batch := list(itertools.islice(things, batch_size)):
         yield first, batch
         first += len(batch)
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from reid_tf.encoder.encoder import Encoder
-from reid_tf.encoder.images import Image, load_sound
+from reid_tf.encoder.images import Image, in_batches, load_sound
 from reid_tf.errors import InputError
 from reid_tf.gallery.about import About
 from reid_tf.gallery.entry import Entry
@@ -61,9 +60,9 @@ def add_in_batches(
         InputError: a value cannot be kept, an image needs the encoder that is not
             there, or a vector is of another length.
     """
-    total, numbered = Added(), enumerate(found)
-    while batch := list(itertools.islice(numbered, batch_size)):
-        candidates, refused = _candidates(batch)
+    total = Added()
+    for first, batch in in_batches(found, batch_size):
+        candidates, refused = _candidates(first, batch)
         there = {row["id"] for row in store.get(list(candidates), ["id"])}
         fresh = [candidate for key, candidate in candidates.items() if key not in there]
         rows, reasons = _rows(about, encoder, fresh)
@@ -73,10 +72,10 @@ def add_in_batches(
         yield total
 
 
-def _candidates(batch: Sequence[tuple[int, Sighting]]) -> tuple[dict[str, _Candidate], dict[str, str]]:
+def _candidates(first: int, batch: Sequence[Sighting]) -> tuple[dict[str, _Candidate], dict[str, str]]:
     """The sightings by their ids, and those whose files cannot be read."""
     candidates, refused = {}, {}
-    for number, sighting in batch:
+    for number, sighting in enumerate(batch, first):
         entry = None
         try:
             entry = entry_of(sighting)

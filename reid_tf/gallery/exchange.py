@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.datasets.readers.npz import UNREADABLE
+from reid_tf.encoder.images import in_batches
 from reid_tf.errors import InputError, require_package
 from reid_tf.files import written_beside
 from reid_tf.gallery.about import About
@@ -55,7 +56,7 @@ def export_gallery(gallery: Gallery, path: str | Path) -> int:
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in KEPT], metadata={_ABOUT: about})
     count = 0
     with written_beside(path) as beside, pq.ParquetWriter(beside, schema) as writer:
-        for rows in _in_thousands(gallery.rows(KEPT)):
+        for _, rows in in_batches(gallery.rows(KEPT), ROWS_AT_ONCE):
             columns = {name: [_plain(name, row[name]) for row in rows] for name in KEPT}
             writer.write_table(pa.table(columns, schema=schema))
             count += len(rows)
@@ -77,7 +78,7 @@ def import_gallery(gallery: Gallery, path: str | Path) -> int:
     """
     path = Path(path)
     count = 0
-    for rows in _in_thousands(_read(gallery, path)):
+    for _, rows in in_batches(_read(gallery, path), ROWS_AT_ONCE):
         gallery.put_rows(rows)
         count += len(rows)
     return count
@@ -138,14 +139,3 @@ def _plain(name: str, value: Any) -> Any:
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:
     return {name: json.loads(value) if name in _JSON else value for name, value in row.items()}
-
-
-def _in_thousands(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    some: list[dict[str, Any]] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == ROWS_AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some

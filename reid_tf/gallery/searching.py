@@ -1,13 +1,13 @@
 """Searches of a gallery, and answers that mean something: distance, probability, same person or unknown."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from reid_tf.datasets.attributes.coding import AttributeCoding
+from reid_tf.encoder.images import in_batches
 from reid_tf.gallery.about import About
 from reid_tf.gallery.entry import FIELDS, Entry
 from reid_tf.gallery.store import ROWS_AT_ONCE, Store
@@ -105,7 +105,7 @@ def search_by_attributes(
     """
     best: list[tuple[float, dict[str, Any]]] = []
     rows = (row for row in store.rows(expression, [*FIELDS, "outputs"]) if row["outputs"]["values"])
-    while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+    for _, some in in_batches(rows, ROWS_AT_ONCE):
         outputs = np.array([row["outputs"]["values"] for row in some], np.float32)
         best += zip(attribute_probabilities(coding, outputs, wanted).tolist(), some, strict=True)
         best = sorted(best, key=lambda hit: (-hit[0], hit[1]["id"]))[:k]

@@ -19,7 +19,7 @@ from reid_tf.errors import InputError
 from reid_tf.files import write_csv, write_json, written_beside
 from reid_tf.report.table import markdown_table
 from reid_tf.report.trust_table import percent_interval
-from reid_tf.retrieval.intervals import LEAST_PEOPLE, Interval, PairedTest, paired_test, rank_intervals
+from reid_tf.retrieval.intervals import LEAST_PEOPLE, Interval, PairedTest, count_people, paired_test, rank_intervals
 from reid_tf.retrieval.metrics import RetrievalMetrics, evaluate
 
 _MARKERS = "osD^vPX*"
@@ -101,8 +101,8 @@ def _cell(encoder: Encoder, dataset: ReIDDataset, protocol: str, batch_size: int
     query, gallery = (embed(encoder, records, batch_size) for records in (dataset.query, dataset.gallery))
     seconds = time.perf_counter() - started
     metrics = evaluate(query, gallery, encoder.distance, protocol=protocol)
-    people = len(np.unique(query.identities[metrics.first_match_ranks > 0]))
-    intervals = rank_intervals(metrics, query.identities) if people >= LEAST_PEOPLE else None
+    enough = count_people(metrics, query.identities) >= LEAST_PEOPLE
+    intervals = rank_intervals(metrics, query.identities) if enough else None
     return Cell(metrics, intervals, (len(query) + len(gallery)) / seconds)
 
 

@@ -25,7 +25,7 @@ from reid_tf.report.trust_table import MOST_CAMERAS, camera_table, interval_tabl
 from reid_tf.report.verification_table import verification_table, write_verification_csv
 from reid_tf.retrieval.camera_pairs import evaluate_camera_pairs
 from reid_tf.retrieval.embeddings import Embeddings
-from reid_tf.retrieval.intervals import LEAST_PEOPLE, rank_intervals
+from reid_tf.retrieval.intervals import LEAST_PEOPLE, count_people, rank_intervals
 from reid_tf.retrieval.metrics import JUNK_IDENTITY, RetrievalMetrics, evaluate
 from reid_tf.retrieval.multi_query import pool_queries
 from reid_tf.retrieval.open_set import OpenSetMetrics, evaluate_open_set, without_people
@@ -161,7 +161,7 @@ def judge(
 def _intervals(query: Embeddings, measured: Mapping[str, tuple[RetrievalMetrics, Figures]]) -> list[str]:
     """Adds confidence intervals to figures and returns their table, where there are people enough."""
     metrics, _ = next(iter(measured.values()))
-    people = len(np.unique(query.identities[metrics.first_match_ranks > 0]))
+    people = count_people(metrics, query.identities)
     if people < LEAST_PEOPLE:
         return []
     intervals = {}

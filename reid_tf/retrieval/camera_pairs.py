@@ -34,11 +34,14 @@ def evaluate_camera_pairs(
     cameras = np.unique(np.concatenate([query.cameras, gallery.cameras]))
     if len(cameras) < 2:
         raise InputError(f"Pairs of cameras need at least two. Received: camera {cameras.tolist()} alone.")
+    searched = {camera: query.select(query.cameras == camera) for camera in np.unique(query.cameras).tolist()}
     found = {}
-    for one in np.unique(query.cameras).tolist():
-        searched = query.select(query.cameras == one)
-        for other in np.unique(gallery.cameras[gallery.cameras != one]).tolist():
-            matches = match_ranks(searched, gallery.select(gallery.cameras == other), distance)
+    for other in np.unique(gallery.cameras).tolist():
+        images = gallery.select(gallery.cameras == other)  # a copy of its vectors, made once
+        for one, queries in searched.items():
+            if one == other:
+                continue
+            matches = match_ranks(queries, images, distance)
             if len(matches.ranks):
-                found[one, other] = summarise(matches, len(searched), max_rank)
-    return found
+                found[one, other] = summarise(matches, len(queries), max_rank)
+    return dict(sorted(found.items()))

@@ -138,6 +138,11 @@ def paired_test(
     )
 
 
+def count_people(metrics: RetrievalMetrics, identities: np.ndarray) -> int:
+    """Returns how many people have a valid query; intervals and tests need `LEAST_PEOPLE` of them."""
+    return len(np.unique(identities[metrics.first_match_ranks > 0]))
+
+
 def _check(confidence: float, resamples: int) -> None:
     if not 0 < confidence < 1:
         raise InputError(f"The confidence must be between 0 and 1, both excluded. Received: {confidence}.")

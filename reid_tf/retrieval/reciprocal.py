@@ -105,10 +105,10 @@ def encode(vectors: np.ndarray, neighbours: Neighbours, k2: int, count_itself: b
             members, places, lengths = _distinct(np.concatenate([own, joining.reshape(len(own), -1)], axis=1))
             begins = np.cumsum(lengths) - lengths
             known = np.minimum(places, own.shape[1] - 1)  # the first places are those of the image's own neighbours
-            distances = neighbours.distances[np.repeat(np.arange(rows.start, rows.stop), lengths), known]
+            images = np.repeat(np.arange(rows.start, rows.stop), lengths)
+            distances = neighbours.distances[images, known]
             unknown = np.flatnonzero(places >= own.shape[1])
-            images = np.repeat(np.arange(rows.start, rows.stop), lengths)[unknown]
-            distances[unknown] = _distances_of_pairs(vectors, images, members[unknown], from_products)
+            distances[unknown] = _distances_of_pairs(vectors, images[unknown], members[unknown], from_products)
             scales = np.where(neighbours.farthest[rows] > 0, neighbours.farthest[rows], 1)
             weights = np.exp(-distances / np.repeat(scales, lengths))
             return members, weights / np.repeat(np.add.reduceat(weights, begins), lengths), lengths
