@@ -33,8 +33,7 @@ def main() -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     for name, (action, add_arguments) in ACTIONS.items():
         subparser = actions.add_parser(name, help=action.__doc__, description=action.__doc__)
-        subparser.add_argument("--gallery", required=True, metavar="DIR_OR_URL", help="a folder, or a server's address")
-        subparser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the server")
+        add_gallery(subparser)
         subparser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
         add_arguments(subparser)
     arguments = parser.parse_args()
@@ -213,6 +212,12 @@ def write_picture(arguments: argparse.Namespace, results: "Sequence[Result]") ->
         [arguments.query] if arguments.query else None,
     )
     write_png(arguments.picture, picture)
+
+
+def add_gallery(parser: argparse.ArgumentParser) -> None:
+    """Adds `--gallery` and `--token`."""
+    parser.add_argument("--gallery", required=True, metavar="DIR_OR_URL", help="a folder, or a server's address")
+    parser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the server")
 
 
 def add_run(parser: argparse.ArgumentParser, required: bool) -> None:

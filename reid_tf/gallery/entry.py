@@ -35,7 +35,7 @@ class Entry:
     track: str = ""
     person: str = ""
     quality: float | None = None
-    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     note: str = ""
 
     def to_row(self) -> dict[str, Any]:

@@ -217,6 +217,20 @@ class Gallery:
         rows = {row["id"]: row for row in self._store.get(list(ids), FIELDS)}
         return [Entry.from_row(rows[key]) for key in ids if key in rows]
 
+    def vector(self, key: str) -> np.ndarray:
+        """Returns the vector of one row, float32 [dim].
+
+        Args:
+            key: str. The row's id.
+
+        Raises:
+            InputError: there is no such row.
+        """
+        found = self._store.get([key], ["vector"])
+        if not found:
+            raise InputError(f"The gallery {self.uri!r} has no such row. Received: {key!r}.")
+        return np.asarray(found[0]["vector"], np.float32)
+
     def entries(self, **filters: Any) -> Iterator[Entry]:
         """Yields all entries that a filter (see `Filter`) leaves, in no particular order."""
         return map(Entry.from_row, self.rows(FIELDS, **filters))

@@ -7,6 +7,9 @@ from reid_tf.gallery import Gallery
 from tests.commands.made_run import colour_encoder, write_image
 
 collect_ignore_glob = [] if importlib.util.find_spec("milvus_lite") else ["test_*.py"]  # the extra [gallery]
+collect_ignore = (
+    [] if importlib.util.find_spec("gradio") and importlib.util.find_spec("playwright") else ["test_page.py"]
+)
 
 COLOURS = {
     "red": (200, 20, 20),
