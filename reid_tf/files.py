@@ -121,8 +121,8 @@ def claimed(path: str | Path, *, folder: bool = False, wait: bool = False) -> It
     except InputError:
         raise
     except Exception as error:
-        room = next((text for text in _NO_ROOM if text in str(error)), None)
-        if room:  # whichever library has met it
+        room = no_room(error)
+        if room:
             raise InputError(f"{str(path)!r} cannot be written: {room}.") from error
         raise
     finally:
@@ -251,6 +251,11 @@ def write_json(path: str | Path, value: Any) -> None:
     """Writes a value as indented JSON, complete or not at all; NaN and infinity raise `ValueError`."""
     with written_beside(path) as beside:
         beside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def no_room(error: Exception) -> str | None:
+    """Returns what an error says of a full disk, whichever library has met it, or None."""
+    return next((text for text in _NO_ROOM if text in str(error)), None)
 
 
 def _cannot(path: Path, error: OSError) -> str:

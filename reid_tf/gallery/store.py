@@ -1,11 +1,13 @@
 """A collection of Milvus: in a folder of this machine (Milvus Lite), or on a server."""
 
 import contextlib
+import functools
 import importlib
 import logging
 import logging.config
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reid_tf.errors import InputError, one_line, require_package
-from reid_tf.files import claimed
+from reid_tf.files import claimed, no_room
 from reid_tf.gallery.filters import LONGEST, one_of
 
 FILE = "milvus.db"  # what the embedded form keeps in the folder; a folder itself
@@ -21,6 +23,7 @@ COLLECTION = "reid_tf"
 ABOUT = f"{COLLECTION}_about"  # one row: which encoder, which version
 ROWS_AT_ONCE = 1000  # of a query; also the most ids in an expression
 
+_PAUSE = 1.0  # seconds between two tries
 _TEXTS = ("path", "camera", "track", "person", "note")
 _INSTALL = "'reid_tf[gallery]'"
 
@@ -42,16 +45,14 @@ class Store:
 
     def __init__(self, uri: str | Path, token: str = "", timeout: float = 30.0) -> None:
         require_package("pymilvus", "A gallery", _INSTALL)
-        client = import_pymilvus().MilvusClient
         self.uri, self.is_server, self._timeout = str(uri), "://" in str(uri), timeout
+        self._is_away = False
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as opened, self._answering():
             address = self.uri if self.is_server else _open_folder(Path(uri), opened)
-            self._client = client(address, token=token, timeout=timeout)
-            opened.callback(self._client.close)
-            for name in (COLLECTION, ABOUT):
-                if self._client.has_collection(name, timeout=timeout):
-                    self._client.load_collection(name, timeout=timeout)
+            self._connect = functools.partial(_connected, address, token, timeout)
+            self._client = self._connect()
+            opened.callback(lambda: self._client.close())
             self._closing = opened.pop_all()
 
     def close(self) -> None:
@@ -107,8 +108,7 @@ class Store:
     def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds rows, or replaces those of the same ids."""
         if rows:
-            with self._answering():
-                self._client.upsert(COLLECTION, [dict(row) for row in rows], timeout=self._timeout)
+            self._ask("upsert", data=[dict(row) for row in rows])
 
     def search(self, vectors: np.ndarray, k: int, expression: str = "") -> list[list[tuple[float, dict[str, Any]]]]:
         """Finds the k nearest rows of each vector.
@@ -122,17 +122,15 @@ class Store:
             for each vector, nearest first: (cosine or squared Euclidean distance,
             fields).
         """
-        with self._answering():
-            found = self._client.search(
-                COLLECTION,
-                data=[vector.tolist() for vector in vectors],
-                limit=k,
-                filter=expression,
-                output_fields=["*"],
-                search_params={"params": {"ef": max(64, 2 * k)} if self.is_server else {}},
-                timeout=self._timeout,
-            )
-            return [[(hit["distance"], dict(hit["entity"])) for hit in hits] for hits in found]
+        found = self._ask(
+            "search",
+            data=[vector.tolist() for vector in vectors],
+            limit=k,
+            filter=expression,
+            output_fields=["*"],
+            search_params={"params": {"ef": max(64, 2 * k)} if self.is_server else {}},
+        )
+        return [[(hit["distance"], dict(hit["entity"])) for hit in hits] for hits in found]
 
     def rows(self, expression: str = "", fields: Sequence[str] = ("*",)) -> Iterator[dict[str, Any]]:
         """Yields rows in no particular order, a thousand read at a time."""
@@ -153,29 +151,43 @@ class Store:
         found: list[dict[str, Any]] = []
         for start in range(0, len(ids), ROWS_AT_ONCE):
             some = ids[start : start + ROWS_AT_ONCE]
-            with self._answering():
-                found += self._client.query(
-                    COLLECTION,
-                    filter=one_of("id", some),
-                    output_fields=list(fields),
-                    limit=len(some),
-                    timeout=self._timeout,
-                )
+            found += self._ask("query", filter=one_of("id", some), output_fields=list(fields), limit=len(some))
         return [dict(row) for row in found]
 
     def count(self, expression: str = "") -> int:
         """Returns the number of rows."""
-        with self._answering():
-            (row,) = self._client.query(
-                COLLECTION, filter=expression, output_fields=["count(*)"], timeout=self._timeout
-            )
-            return int(row["count(*)"])
+        (row,) = self._ask("query", filter=expression, output_fields=["count(*)"])
+        return int(row["count(*)"])
 
     def delete(self, ids: Sequence[str]) -> None:
         """Deletes rows by their ids."""
         for start in range(0, len(ids), ROWS_AT_ONCE):
+            self._ask("delete", ids=list(ids[start : start + ROWS_AT_ONCE]))
+
+    def _ask(self, method: str, **options: Any) -> Any:
+        """Calls a method of the client on the rows, one that may be called twice.
+
+        A client whose server has gone never finds it again: a new one is made, and asks
+        again, until the timeout has passed.
+        """
+        from pymilvus.exceptions import MilvusException
+
+        until, was_away = time.monotonic() + self._timeout, self._is_away
+        while True:
             with self._answering():
-                self._client.delete(COLLECTION, ids=list(ids[start : start + ROWS_AT_ONCE]), timeout=self._timeout)
+                try:
+                    if self._is_away:
+                        self._client.close()
+                        self._client = self._connect()
+                        self._is_away = False
+                    return getattr(self._client, method)(COLLECTION, timeout=self._timeout, **options)
+                except MilvusException as error:
+                    # Once it was away, other errors may mean that it is still starting.
+                    was_away = was_away or (self.is_server and _is_connection(error))
+                    self._is_away = was_away
+                    if not was_away or time.monotonic() > until:
+                        raise
+            time.sleep(_PAUSE)
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
@@ -185,7 +197,25 @@ class Store:
         try:
             yield
         except (MilvusException, RpcError) as error:
+            room = no_room(error)
+            if room:
+                raise InputError(f"The gallery {self.uri!r} cannot be written: {room}.") from error
             raise InputError(f"The gallery {self.uri!r} does not answer as it should: {one_line(error)}.") from error
+
+
+def _connected(address: str, token: str, timeout: float) -> Any:
+    client = import_pymilvus().MilvusClient(address, token=token, timeout=timeout)
+    for name in (COLLECTION, ABOUT):
+        if client.has_collection(name, timeout=timeout):
+            client.load_collection(name, timeout=timeout)
+    return client
+
+
+def _is_connection(error: Any) -> bool:
+    from grpc import StatusCode
+    from pymilvus.client.types import Status
+
+    return error.code in (Status.CONNECT_FAILED, StatusCode.UNAVAILABLE)
 
 
 def import_pymilvus() -> Any:
@@ -206,6 +236,7 @@ def import_pymilvus() -> Any:
         logging.getLogger("grpc._server").addFilter(_is_news)
         for name in ("faiss", "milvus_lite"):  # their news would stand in a command's answer
             logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger("milvus_lite.adapter.grpc.servicer").setLevel(logging.CRITICAL)  # its errors are raised
     return sys.modules["pymilvus"]
 
 

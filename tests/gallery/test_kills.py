@@ -1,4 +1,4 @@
-"""A gallery whose process is killed while it adds."""
+"""A gallery whose process is killed while it adds, or finds the disk full."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from reid_tf.gallery import Gallery
+from reid_tf.gallery import Gallery, Sighting
 
 KILLS = 20
 ADDING = """
@@ -45,3 +45,33 @@ def test_every_acknowledged_row_is_there_and_none_is_half_there(tmp_path, encode
             assert (row["camera"], row["time"], row["attributes"]) == ("", -1, {})
         acknowledged = len(rows)
     assert acknowledged > KILLS * 50
+
+
+FILLING = """
+import resource, sys
+from reid_tf.errors import InputError
+from reid_tf.gallery import Gallery, Sighting
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+found = (Sighting(vector=[1, number, 1], path=str(number)) for number in range(100_000))
+with Gallery(sys.argv[1]) as gallery:
+    try:
+        for added in gallery.add_in_batches(found, batch_size=500):
+            print(added.added, flush=True)
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_a_sentence_and_the_gallery_opens_afterwards(tmp_path, encoder):
+    folder = tmp_path / "seen"
+    Gallery(folder, encoder).close()
+    filled = subprocess.run([sys.executable, "-c", FILLING, folder], capture_output=True, text=True)
+    *acknowledged, sentence = filled.stdout.splitlines()
+    assert sentence == f"The gallery {str(folder)!r} cannot be written: File too large."
+    assert "Traceback" not in filled.stderr
+    with Gallery(folder) as gallery:
+        assert len(gallery) >= int(acknowledged[-1]) > 0
+        assert {row["path"] for row in gallery.rows(["path"])} == {str(number) for number in range(len(gallery))}
+        gallery.add([Sighting(vector=[0, 0, 1], path="one more")])
+        assert len(gallery.search(vector=[0, 0, 1], k=1)) == 1

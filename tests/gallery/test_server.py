@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -21,30 +22,54 @@ milvus = pytest.importorskip("milvus", reason="the package milvus, a server, is 
 pytestmark = pytest.mark.slow
 
 
+class Server:
+    """The binary, on a folder and a port that stay when it is started again."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.folder, self.address = folder, f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        command = [sys.executable, "-c", "import milvus; milvus.main()", "--data", self.folder]
+        command += ["--proxy-port", str(self.port)]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def wait(self):
+        until = time.monotonic() + 180
+        while time.monotonic() < until:  # it listens before it answers
+            with contextlib.suppress(InputError):
+                Store(self.address, timeout=5).close()
+                break
+            time.sleep(1)
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGTERM)  # killed at once it takes minutes to come back
+        time.sleep(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # it would wait for its clients to leave
+        self.process.wait(30)
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-c",
-        "import milvus; milvus.main()",
-        "--data",
-        tmp_path_factory.mktemp("milvus"),
-        "--proxy-port",
-        str(port),
-    ]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    found, until = f"http://127.0.0.1:{port}", time.monotonic() + 180
-    while time.monotonic() < until:  # it listens before it answers
-        with contextlib.suppress(InputError):
-            Store(found, timeout=5).close()
-            break
-        time.sleep(1)
-    yield found
-    os.killpg(server.pid, signal.SIGKILL)  # the binary is a child of it, and slow to stop otherwise
-    server.wait(30)
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("milvus"))
+    server.start()
+    server.wait()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def address(server):
+    return server.address
 
 
 @pytest.fixture
@@ -88,3 +113,25 @@ def test_rows_move_between_the_forms(server_gallery, gallery, crops, tmp_path):
 def test_a_server_that_is_not_there_is_a_sentence(encoder):
     with pytest.raises(InputError, match="The gallery 'http://127.0.0.1:1' does not answer as it should"):
         Gallery("http://127.0.0.1:1", encoder, timeout=2)
+
+
+def test_a_server_that_stops_and_starts_again_is_waited_for(server, encoder, crops):
+    with Gallery(server.address, encoder, timeout=120) as gallery:
+        gallery.add(crops)
+        server.stop()
+        threading.Timer(3, server.start).start()
+        assert names(gallery.search(vector=[1, 0, 0], k=1)) == ["wine"]
+        gallery.delete(everything=True)
+
+
+def test_a_server_that_stays_away_is_a_sentence(server, encoder, crops):
+    with Gallery(server.address, encoder, timeout=60) as gallery:
+        gallery.add(crops)
+    with Gallery(server.address, encoder, timeout=5) as gallery:
+        server.stop()
+        try:
+            with pytest.raises(InputError, match="does not answer as it should"):
+                gallery.search(vector=[1, 0, 0], k=1)
+        finally:
+            server.start()
+            server.wait()

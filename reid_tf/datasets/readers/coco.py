@@ -1,4 +1,4 @@
-"""COCO's keypoint files: the people in images, each with 17 points."""
+"""COCO's files: the people in images, each with 17 points, or with a box."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,6 +58,47 @@ def read_coco_people(path: Path) -> CocoPeople:
             "COCO's instances_*.json; those of person_keypoints_*.json have them."
         )
     return CocoPeople(annotations, images, _keypoints(path, annotations))
+
+
+def read_coco_boxes(
+    path: Path,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, int] | None]:
+    """Reads the boxes of people in the frames of a video.
+
+    Args:
+        path: Path. The JSON file: `images` with `id` and perhaps `frame_id`, `width`
+            and `height`; `annotations` with `image_id` and `bbox`, and perhaps
+            `category_id`, `track_id` and `score`.
+
+    Returns:
+        frames int64 [N], counted from 0; tracks int64 [N], -1 for none; edges float64
+        [N, 4]; scores float64 [N]; height and width of the frames, or None.
+
+    Raises:
+        InputError: the file cannot be read or is another one, or its images are of
+            several sizes.
+    """
+    content = read_json(path)
+    try:
+        images, entries = list(content["images"]), list(content["annotations"])
+        numbers = {image["id"]: image.get("frame_id", place) for place, image in enumerate(images)}
+        people = {kind["id"] for kind in content.get("categories", ()) if kind.get("name") in ("person", "pedestrian")}
+        entries = [entry for entry in entries if not people or entry.get("category_id") in people]
+        frames = np.array([numbers[entry["image_id"]] for entry in entries], np.int64)
+        tracks = np.array([entry.get("track_id", -1) for entry in entries], np.int64)
+        scores = np.array([entry.get("score", 1.0) for entry in entries], np.float64)
+        sizes = {(image["height"], image["width"]) for image in images if "height" in image}
+        boxes = np.zeros((len(entries), 4), np.float64)
+        for place, entry in enumerate(entries):
+            boxes[place] = json_numbers(path, "bbox", entry["bbox"], 4, "left, top, width, height")
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{str(path)!r} is not a COCO file of boxes, with `images` (id) and `annotations` (image_id, bbox): "
+            f"{error!r}."
+        ) from error
+    if len(sizes) > 1:
+        raise InputError(f"The frames of a video have one size. Received: {sorted(sizes)} in {str(path)!r}.")
+    return frames, tracks, boxes + np.pad(boxes[:, :2], ((0, 0), (2, 0))), scores, next(iter(sizes), None)
 
 
 def _other_file(path: Path, reason: str) -> str:

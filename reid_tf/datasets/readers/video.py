@@ -31,10 +31,30 @@ def read_frames(source: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
         InputError: the source cannot be read, the video ends before the last wanted
             frame, or the folder lacks one.
     """
+    for frame in frames_or_reasons(source, wanted):
+        if isinstance(frame, str):
+            raise InputError(frame)
+        yield frame
+
+
+def frames_or_reasons(source: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | str]:
+    """Reads some frames as `read_frames` does, and goes on after one that cannot be read.
+
+    Args:
+        source: Path. As in `read_frames()`.
+        wanted: sequence of int.
+
+    Yields:
+        for each wanted frame uint8 [height, width, 3], blue, green, red, or a sentence
+        on what keeps it from being read.
+
+    Raises:
+        InputError: the source as a whole cannot be read.
+    """
     return _read_folder(source, wanted) if source.is_dir() else _read_video(source, wanted)
 
 
-def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | str]:
     capture = cv2.VideoCapture(str(path))
     try:
         if not capture.isOpened():
@@ -44,19 +64,20 @@ def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
             # Seeking is not exact in every format; to decode the frames between is.
             while position < number and capture.grab():
                 position += 1
-            found, frame = capture.read() if position == number else (False, None)
-            if not found or frame is None:
-                raise InputError(
+            if position < number or not capture.grab():
+                yield (
                     f"The video {str(path)!r} ends after {position} frames, but frames up to {wanted[-1]} (counted "
                     "from 0) are needed: it is cut off, or the boxes are of another video."
                 )
+                continue
             position += 1
-            yield frame
+            found, frame = capture.retrieve()
+            yield frame if found and frame is not None else f"Frame {number} of {str(path)!r} cannot be decoded."
     finally:
         capture.release()
 
 
-def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | str]:
     names: dict[int, str] = {}
     for name in image_names(folder):
         match = _NUMBER.search(Path(name).stem)
@@ -68,8 +89,12 @@ def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
     for number in wanted:
         name = names.get(number + first, "")
         if not name:
-            raise InputError(
+            yield (
                 f"The folder {str(folder)!r} with {len(names)} frames lacks frame {number} (counted from 0), but "
                 f"frames up to {wanted[-1]} are needed."
             )
-        yield read_image(str(folder / name))[..., ::-1]
+            continue
+        try:
+            yield read_image(str(folder / name))[..., ::-1]
+        except InputError as error:
+            yield str(error)

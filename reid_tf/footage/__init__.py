@@ -1,0 +1,1 @@
+"""From footage to people: frames and boxes in, who was where and when out."""
