@@ -31,6 +31,7 @@ ORDER = [
     "studies",
     "serving",
     "gallery",
+    "footage",
     "commands",
 ]
 OUTSIDE = {

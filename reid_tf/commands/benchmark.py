@@ -3,6 +3,7 @@
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import (
     backbones,
+    footage,
     fuzz,
     gallery,
     installation,
@@ -18,6 +19,7 @@ from reid_tf.commands.benchmarks import (
 
 SUBCOMMANDS = {
     "backbones": backbones,
+    "footage": footage,
     "fuzz": fuzz,
     "gallery": gallery,
     "installation": installation,

@@ -271,9 +271,9 @@ def key_values(flag: str, given: Sequence[str], example: str) -> dict[str, Any]:
     return options
 
 
-def add_encoder_arguments(arguments: argparse.ArgumentParser) -> None:
+def add_encoder_arguments(arguments: argparse.ArgumentParser, required: bool = True) -> None:
     """Adds `--run DIR`, `--flip` and a detector's arguments, which `encoder()` reads."""
-    arguments.add_argument("--run", required=True, metavar="DIR", help="a finished run directory")
+    arguments.add_argument("--run", required=required, metavar="DIR", help="a finished run directory")
     arguments.add_argument("--flip", action="store_true", help="average over an image and its mirror image")
     add_detector_arguments(arguments, "finds the landmarks of images that have none, where needed")
 

@@ -93,7 +93,7 @@ def embed_boxes_of_frames(
     judged: list[list[str]] = []
     for number, (frame, of_frame) in enumerate(zip(frames, boxes, strict=True)):
         frame, of_frame = _checked(number, frame, of_frame)
-        inside = _inside(of_frame, frame.shape[:2])
+        inside = cut_to_frame(of_frame, frame.shape[:2])
         reasons = _reasons(of_frame, inside, frame.shape[:2], least_side)
         judged.append(reasons)
         for (left, top, right, bottom), reason in zip(inside, reasons, strict=True):
@@ -129,8 +129,16 @@ def _checked(number: int, frame: Any, boxes: Any) -> tuple[np.ndarray, np.ndarra
     return frame, array
 
 
-def _inside(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Boxes rounded outwards to whole pixels and cut off at the frame, int64 [N, 4]."""
+def cut_to_frame(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Rounds boxes outwards to whole pixels and cuts off what lies outside the frame.
+
+    Args:
+        boxes: float [N, 4]. Left, top, right, bottom.
+        size: (int, int). Height and width of the frame.
+
+    Returns:
+        int64 [N, 4].
+    """
     height, width = size
     finite = np.nan_to_num(boxes, nan=0.0, posinf=1e9, neginf=-1e9)
     outwards = np.concatenate([np.floor(finite[:, :2]), np.ceil(finite[:, 2:])], axis=1)

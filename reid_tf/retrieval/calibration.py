@@ -90,6 +90,19 @@ class Calibration:
         negated = self.slope * np.asarray(distances, np.float64) - self.intercept
         return np.asarray(np.exp(-np.logaddexp(0.0, negated)))  # 1 / (1 + exp(negated)), which cannot overflow
 
+    def distance_at(self, probability: float) -> float:
+        """Returns the distance that has a probability of one person: `probability()` turned round, at least 0.
+
+        Args:
+            probability: float in (0, 1).
+
+        Raises:
+            InputError: it is outside that range.
+        """
+        if not 0 < probability < 1:
+            raise InputError(f"A probability must be between 0 and 1, both excluded. Received: {probability}.")
+        return float(max(0.0, (self.intercept - np.log(probability / (1 - probability))) / self.slope))
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the calibration as JSON values, which `from_dict` reads."""
         return {**dataclasses.asdict(self), "encoder": self.encoder and self.encoder.to_dict()}

@@ -10,9 +10,9 @@ from reid_tf.datasets.pedestrians.camera import Camera, draw_camera, expose
 from reid_tf.datasets.pedestrians.canvas import Canvas
 from reid_tf.datasets.pedestrians.figure import paint_figure
 from reid_tf.datasets.pedestrians.picture import FINENESS, Person
-from reid_tf.datasets.pedestrians.population import draw_independent
 from reid_tf.datasets.pedestrians.scene import ROWS
 from reid_tf.datasets.pedestrians.view import View
+from reid_tf.datasets.pedestrians.wardrobe import draw_look, draw_outfit
 
 TALL = (0.34, 0.62)  # of the picture's height, from the far side of the street to the near one
 SPEED = (0.17, 0.28)  # widths of the picture a second, on the near side
@@ -141,7 +141,9 @@ class Filming:
         self.angle = float(rng.uniform(-0.5, 0.5))  # the street does not run quite across the picture
         self.script = [(index, one) for index, one in enumerate(passages(street)) if one.camera == camera]
         who = sorted({one.person for _, one in self.script})
-        self.people = {person: Person.of(draw_independent(street.rng(2, person))) for person in who}
+        # Two in a row share an outfit: equal in the colours of their clothes, different in pattern, cut and bags.
+        looks = {person: draw_look(draw_outfit(street.rng(5, person // 2)), street.rng(2, person)) for person in who}
+        self.people = {person: Person.of(look) for person, look in looks.items()}
         height, width = (side * FINENESS for side in street.size)
         columns = min(self.camera.backdrop.shape[1], round(ROWS * width / height))
         left = int(rng.integers(self.camera.backdrop.shape[1] - columns + 1))

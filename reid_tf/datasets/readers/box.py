@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,6 @@ COLUMNS = (
 
 MOT = ("frame", "track", "left", "top", "width", "height", "score", "class", "visibility", "more")
 
-_LOG = logging.getLogger(__name__)
-
 
 @dataclasses.dataclass(frozen=True)
 class Boxes:
@@ -33,6 +30,7 @@ class Boxes:
         repeated: int. Further boxes of a track in one frame, which were left out.
         size: tuple of 2 int, or None where the file does not say. Height and width of
             the frames.
+        first: int. The number that the file gives to the first frame, 0 or 1.
     """
 
     tracks: np.ndarray
@@ -40,6 +38,7 @@ class Boxes:
     edges: np.ndarray
     repeated: int = 0
     size: tuple[int, int] | None = None
+    first: int = 0
 
 
 def read_boxes(path: Path) -> Boxes:
@@ -103,21 +102,21 @@ def read_detections(path: Path, least_score: float = 0.0) -> Boxes:
         return read_boxes(path)
     if suffix not in (".txt", ".csv", ".json"):
         raise InputError(f"A file of boxes is .txt or .csv (MOT), .json (COCO) or .top. Received: {str(path)!r}.")
-    size = None
+    size, first = None, 0
     if suffix == ".json":
         frames, tracks, edges, scores, size = read_coco_boxes(path)
     else:
-        frames, tracks, edges, scores = _read_mot(path)
+        frames, tracks, edges, scores, first = _read_mot(path)
     right = (edges[:, 2] > edges[:, 0]) & (edges[:, 3] > edges[:, 1]) & (scores >= least_score)
     if not right.any():
         raise InputError(
             f"{str(path)!r} has no box of a person with a score of {least_score:g} or more. Received: {len(frames)} "
             f"boxes, with scores up to {scores.max(initial=0):g}."
         )
-    return dataclasses.replace(_in_order(tracks[right], frames[right], edges[right]), size=size)
+    return dataclasses.replace(_in_order(tracks[right], frames[right], edges[right]), size=size, first=first)
 
 
-def _read_mot(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _read_mot(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
     with contextlib.suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8-sig") as file:
         cells = file.readline().count(",") + 1  # read again below, where errors are told
         if not 6 <= cells <= len(MOT):
@@ -135,9 +134,8 @@ def _read_mot(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     if cells > 7:
         kept &= np.isin(table.numbers("class"), (1, -1))
     first = 0 if (frames == 0).any() else 1
-    _LOG.info("%s counts its frames from %d.", path, first)
     edges = np.stack([left, top, left + width, top + height], axis=1)
-    return frames[kept] - first, np.maximum(tracks, -1)[kept], edges[kept], scores[kept]
+    return frames[kept] - first, np.maximum(tracks, -1)[kept], edges[kept], scores[kept], first
 
 
 def _in_order(tracks: np.ndarray, frames: np.ndarray, edges: np.ndarray) -> Boxes:

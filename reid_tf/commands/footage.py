@@ -1,0 +1,204 @@
+"""Find who was where and when: people across cameras, from videos and a tracker's boxes.
+
+--cameras is a CSV file with the columns camera, video, boxes, start and rate: the video or
+folder of frames, the boxes with a track each (MOT Challenge's text, COCO's JSON), the time
+of the first frame with its zone, and frames a second. --out gets people.csv, crops, a
+contact sheet of everybody, and a timeline as PNG and HTML. --demo draws a street, its
+footage and boxes into OUT-street first, trains and calibrates the default system into
+OUT-run unless --run is given, and judges the people by the truth.
+"""
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reid_tf.commands import command_line
+from reid_tf.errors import InputError
+from reid_tf.options import Within
+
+if TYPE_CHECKING:
+    from reid_tf.footage.footage import People
+    from reid_tf.gallery.gallery import Gallery
+
+DEFAULT = "multitask_synthetic"
+SHARE = Within(0, 1)
+
+
+def main() -> None:
+    """Parses the command line and finds the people."""
+    parser = command_line.parser(__doc__, "reid-tf footage --cameras cameras.csv --run runs/short --out people")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--cameras", metavar="CSV", help="the table of footage")
+    source.add_argument("--demo", action="store_true", help="take the drawn street")
+    command_line.add_encoder_arguments(parser, required=False)
+    command_line.add_output(parser, "--out", folder=True, required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument(
+        "--probability",
+        type=command_line.number(float, SHARE),
+        help="calibrated probability of one person down to which tracks are joined (default: the calibrated threshold)",
+    )
+    parser.add_argument(
+        "--threshold", type=command_line.number(float, Within(0, 2)), help="the largest mean cosine distance instead"
+    )
+    parser.add_argument(
+        "--travel",
+        nargs="+",
+        default=[],
+        metavar="A:B=LEAST-MOST",
+        help="seconds that somebody needs from one camera to another: door:yard=20-300",
+    )
+    parser.add_argument(
+        "--every",
+        type=command_line.number(float, Within(0.01)),
+        default=0.4,
+        help="seconds between looks (%(default)s)",
+    )
+    parser.add_argument(
+        "--least-height", type=command_line.COUNT, default=32, help="pixels that a box must have (%(default)s)"
+    )
+    parser.add_argument("--crops", type=command_line.COUNT, default=6, help="crops kept of a track (%(default)s)")
+    parser.add_argument("--descriptor", choices=("mean", "medoid"), default="mean", help="of a track's crops")
+    parser.add_argument(
+        "--gallery", metavar="DIR_OR_URL", help="also add the crops to a gallery, with track and person"
+    )
+    parser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the gallery's server")
+    arguments = parser.parse_args()
+    travel = dict(map(_travel, arguments.travel))
+    if not (arguments.run or arguments.demo):
+        raise InputError(f"--cameras needs the encoder of a --run. Received: {arguments.run}.")
+
+    from reid_tf.footage.camera import read_cameras
+    from reid_tf.footage.follow import Sampling
+    from reid_tf.footage.footage import people_of
+    from reid_tf.footage.judge import judge
+    from reid_tf.footage.street import TRUTH_FOLDER, draw_street
+    from reid_tf.gallery.gallery import Gallery
+
+    out = Path(arguments.out)
+    street = out.with_name(f"{out.name}-street")
+    cameras = read_cameras(draw_street(street) if arguments.demo else arguments.cameras)
+    if not arguments.run:
+        arguments.run = str(trained(out.with_name(f"{out.name}-run")))
+    encoder = command_line.encoder(arguments)
+    people = people_of(
+        encoder,
+        cameras,
+        out,
+        Sampling(arguments.every, arguments.crops, arguments.least_height, arguments.descriptor),
+        arguments.probability,
+        arguments.threshold,
+        travel,
+    )
+    draw(people, out)
+    if arguments.gallery:
+        with Gallery(arguments.gallery, encoder, arguments.token) as gallery:
+            added, named = keep(people, out, gallery)
+        print(f"{added:,} crops added, {named:,} named: {arguments.gallery}")
+    print(f"{len(set(people.persons.tolist()))} people in {len(people.persons)} tracks: {out / 'people.csv'}")
+    print(f"who was where and when: {out / 'timeline.html'}")
+    if arguments.demo:
+        found = judge(people, cameras, street / TRUTH_FOLDER)
+        print(
+            f"IDF1 {100 * found.idf1:.1f} %, purity {100 * found.purity:.1f} %, {found.people} people found of "
+            f"{found.true_people} who were there"
+        )
+
+
+def trained(run: Path) -> Path:
+    """Trains and calibrates the default system in a run directory, unless it is there."""
+    from reid_tf.calibration.calibrate import calibrate, write_calibration
+    from reid_tf.calibration.people import held_out_records
+    from reid_tf.config import load_config
+    from reid_tf.datasets.load import load_dataset
+    from reid_tf.encoder.load import load_encoder
+    from reid_tf.retrieval.calibration import CALIBRATION_FILE
+    from reid_tf.studies.runs import is_interrupted
+    from reid_tf.training.train import train
+
+    config = load_config(command_line.find_config(DEFAULT))
+    if not (run / "metrics.json").is_file():
+        train(config, run, is_interrupted(run))
+    if not (run / CALIBRATION_FILE).is_file():
+        people = held_out_records(run, config.evaluation.validation, load_dataset("synthetic"))
+        write_calibration(run, calibrate(load_encoder(run), None, people))
+    return run
+
+
+def draw(people: "People", out: Path) -> None:
+    """Draws everybody's contact sheet and the timeline."""
+    from reid_tf.footage.footage import CROPS_FOLDER
+    from reid_tf.pipeline.decode import read_image
+    from reid_tf.report.people import Stay, contact_sheet, write_timeline
+
+    tracklets, sheets, stays = people.kept.tracklets, {}, []
+    for person in sorted(set(people.persons.tolist())):
+        rows = [row for row in range(len(tracklets)) if people.persons[row] == person]
+        rows.sort(key=lambda row: tracklets.starts[row])
+        stays += [
+            Stay(person, str(tracklets.cameras[row]), float(tracklets.starts[row]), float(tracklets.ends[row]))
+            for row in rows
+        ]
+        sheets[person] = f"sheets/{person:04d}.png"
+        contact_sheet(
+            out / sheets[person],
+            [
+                [
+                    (
+                        read_image(str(out / CROPS_FOLDER / name)),
+                        (str(tracklets.cameras[row]), f"track {tracklets.tracks[row]}"),
+                    )
+                    for name in people.kept.crops[row]
+                ]
+                for row in rows
+            ],
+        )
+    for stale in set((out / "sheets").iterdir()) - {out / name for name in sheets.values()}:
+        stale.unlink()  # of people who have since joined others
+    write_timeline(out / "timeline.png", out / "timeline.html", stays, sheets)
+
+
+def keep(people: "People", out: Path, gallery: "Gallery") -> tuple[int, int]:
+    """Adds the crops to a gallery; those that are there already get the person whom they now show.
+
+    Args:
+        people: `People`.
+        out: Path. Of the crops.
+        gallery: `Gallery`.
+
+    Returns:
+        How many crops are new there, and how many have a person.
+    """
+    from reid_tf.footage.footage import CROPS_FOLDER
+    from reid_tf.gallery.adding import entry_of
+    from reid_tf.gallery.sighting import Sighting
+
+    tracklets, kept = people.kept.tracklets, people.kept
+    of_person: dict[int, list[Sighting]] = {}
+    for row, person in enumerate(people.persons.tolist()):
+        for name, second, quality in zip(kept.crops[row], kept.times[row], kept.qualities[row], strict=True):
+            of_person.setdefault(person, []).append(
+                Sighting(
+                    str(out / CROPS_FOLDER / name),
+                    camera=str(tracklets.cameras[row]),
+                    time=datetime.datetime.fromtimestamp(second, datetime.UTC),
+                    track=str(tracklets.tracks[row]),
+                    person=person,
+                    quality=quality,
+                )
+            )
+    added = gallery.add(sighting for some in of_person.values() for sighting in some)
+    named = sum(gallery.label([entry_of(one).id for one in some], person) for person, some in of_person.items())
+    return added.added, named
+
+
+def _travel(text: str) -> tuple[tuple[str, str], tuple[float, float]]:
+    cameras, _, seconds = text.partition("=")
+    one, _, other = cameras.partition(":")
+    least, _, most = seconds.partition("-")
+    try:
+        limits = float(least), float(most)
+    except ValueError:
+        limits = (1.0, 0.0)
+    if not one or not other or not 0 <= limits[0] <= limits[1]:
+        raise InputError(f"--travel takes two cameras and seconds, such as door:yard=20-300. Received: {text!r}.")
+    return (one, other), limits

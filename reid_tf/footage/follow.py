@@ -1,0 +1,200 @@
+"""One camera's footage becomes tracklets: the best crops of every track, embedded, and one descriptor of them."""
+
+import dataclasses
+import heapq
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from reid_tf.datasets.crop_folder import write_jpeg
+from reid_tf.datasets.readers.box import Boxes
+from reid_tf.datasets.readers.video import frames_or_reasons
+from reid_tf.encoder.boxes import cut_to_frame
+from reid_tf.encoder.encoder import Encoder
+from reid_tf.errors import InputError
+from reid_tf.footage.camera import CameraFootage, check_size, sampled
+from reid_tf.footage.people import Tracklets, descriptor
+from reid_tf.footage.quality import hidden_shares, quality
+
+JPEG_QUALITY = 92
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """Which crops of a track are looked at.
+
+    Args:
+        every: float > 0. Seconds between two looks.
+        crops: int >= 1. The best of each track that are kept.
+        least_height: int >= 1. Pixels that a box must have.
+        descriptor: "mean" or "medoid", as in `descriptor()`.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    every: float = 0.4
+    crops: int = 6
+    least_height: int = 32
+    descriptor: str = "mean"
+
+    def __post_init__(self) -> None:
+        if not (self.every > 0 and self.crops >= 1 and self.least_height >= 1):
+            raise InputError(f"Seconds between looks, crops and height must be above 0. Received: {self}.")
+        if self.descriptor not in ("mean", "medoid"):
+            raise InputError(f"A descriptor is 'mean' or 'medoid'. Received: {self.descriptor!r}.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Crop:
+    """A crop that was kept: its file's name, the frame, its quality, and its vector."""
+
+    file: str
+    frame: int
+    quality: float
+    vector: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Followed:
+    """What became of one camera's footage.
+
+    Args:
+        tracklets: `Tracklets`.
+        crops: list, one for each tracklet, of its `Crop`s, the best first.
+        problems: tuple of str. Frames that could not be read, tracks without a good
+            crop.
+    """
+
+    tracklets: Tracklets
+    crops: list[list[Crop]]
+    problems: tuple[str, ...]
+
+
+Kept = tuple[float, int, np.ndarray]  # quality, frame, crop in blue, green, red
+
+
+def follow(
+    encoder: Encoder,
+    footage: CameraFootage,
+    folder: Path,
+    sampling: Sampling,
+    done: Callable[[int], object] = lambda frames: None,
+    batch_size: int = 64,
+) -> Followed:
+    """Follows everybody through one camera's footage.
+
+    Args:
+        encoder: `Encoder`.
+        footage: `CameraFootage`.
+        folder: Path. Where the crops are written.
+        sampling: `Sampling`.
+        done: function that is told how many frames have been looked at since.
+        batch_size: int >= 1. Crops embedded at once.
+
+    Returns:
+        `Followed`; tracks of which no crop is good enough are left out and named.
+
+    Raises:
+        InputError: the footage or its boxes cannot be read, or do not belong together.
+    """
+    boxes = footage.read_boxes()
+    _LOG.info("%s counts frames from %d.", footage.boxes.name, boxes.first)
+    step = max(1, round(sampling.every * footage.rate))
+    frames, ranges = sampled(boxes, step)
+    lasts = dict(zip(boxes.tracks.tolist(), boxes.frames.tolist(), strict=True))  # in order: the last one stays
+    problems: list[str] = []
+    best: dict[int, list[Kept]] = {}
+    found: dict[int, list[Crop]] = {}
+    pending: list[tuple[int, Kept]] = []
+
+    def embed(least: int) -> None:
+        while len(pending) >= least and pending:
+            some = [pending.pop() for _ in range(min(batch_size, len(pending)))]
+            vectors = encoder([crop[..., ::-1] for _, (_, _, crop) in some])
+            for (track, (grade, frame, crop)), vector in zip(some, vectors, strict=True):
+                name = f"{footage.name}_{track}_{frame:06d}.jpg"
+                write_jpeg(folder / name, crop, JPEG_QUALITY)
+                found.setdefault(track, []).append(Crop(name, frame, grade, vector))
+
+    read = frames_or_reasons(footage.video, frames.tolist())
+    checked = False
+    for frame, (start, stop), image in zip(frames.tolist(), ranges.tolist(), read, strict=True):
+        done(1)
+        if isinstance(image, str):
+            problems.append(image)
+            continue
+        if not checked:
+            check_size(footage, boxes, image.shape[:2])
+            checked = True
+        for track, kept in _looks(image, boxes.tracks[start:stop], boxes.edges[start:stop], sampling.least_height):
+            heap = best.setdefault(track, [])
+            entry = (kept[0], frame, kept[1])
+            if len(heap) < sampling.crops:
+                heapq.heappush(heap, entry)
+            else:
+                heapq.heappushpop(heap, entry)
+        for track in [track for track in best if lasts[track] < frame + step]:
+            pending += [(track, kept) for kept in best.pop(track)]
+        embed(batch_size)
+    for track in list(best):
+        pending += [(track, kept) for kept in best.pop(track)]
+    embed(1)
+    without = sorted(set(lasts) - set(found))
+    if without:
+        problems.append(
+            f"{len(without)} tracks of camera {footage.camera!r} have no crop of {sampling.least_height} pixels or "
+            f"more: {', '.join(map(str, without[:10]))}{', ...' if len(without) > 10 else ''}."
+        )
+    tracks = sorted(found)
+    crops = [sorted(found[track], key=lambda crop: (-crop.quality, crop.frame)) for track in tracks]
+    return Followed(_tracklets(encoder, footage, boxes, tracks, crops, sampling), crops, _once(problems))
+
+
+def _looks(
+    image: np.ndarray, tracks: np.ndarray, edges: np.ndarray, least_height: int
+) -> Iterator[tuple[int, tuple[float, np.ndarray]]]:
+    """The crops of one frame that are large enough, with their quality."""
+    height, width = image.shape[:2]
+    inside = cut_to_frame(edges, (height, width))
+    hidden = hidden_shares(edges)
+    for track, (left, top, right, bottom), share in zip(tracks.tolist(), inside.tolist(), hidden.tolist(), strict=True):
+        if bottom - top < least_height or right - left < least_height // 4:
+            continue
+        crop = image[top:bottom, left:right]
+        is_cut_off = left <= 0 or top <= 0 or right >= width or bottom >= height
+        yield track, (quality(crop, share, is_cut_off), crop.copy())
+
+
+def _tracklets(
+    encoder: Encoder,
+    footage: CameraFootage,
+    boxes: Boxes,
+    tracks: list[int],
+    crops: list[list[Crop]],
+    sampling: Sampling,
+) -> Tracklets:
+    of_track = [np.flatnonzero(boxes.tracks == track) for track in tracks]
+    frames = [boxes.frames[rows] for rows in of_track]
+    vectors = [
+        descriptor(
+            np.array([crop.vector for crop in some]), np.array([crop.quality for crop in some]), sampling.descriptor
+        )
+        for some in crops
+    ]
+    return Tracklets(
+        np.array(vectors, np.float32).reshape(len(tracks), encoder.dim),
+        np.array([footage.camera] * len(tracks), object),
+        np.array([str(track) for track in tracks], object),
+        np.array([footage.second(int(some[0])) for some in frames], np.float64),
+        np.array([footage.second(int(some[-1])) for some in frames], np.float64),
+        np.array([len(some) for some in frames], np.int64),
+    )
+
+
+def _once(problems: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(problems))
