@@ -61,6 +61,7 @@ MAY_IMPORT_TENSORFLOW = (
     "encoder/runtimes/gradients.py",
     "encoder/runtimes/operations.py",
     "encoder/runtimes/saved_model.py",
+    "footage/detectors.py",
     "pipeline/",
     "serving/",
     "tensorflow_operations.py",

@@ -82,6 +82,8 @@ def people_of(
         for footage in cameras:
             _follow_once(encoder, footage, out, sampling)
         kept = join([Kept.load(path)[0] for path in sorted((out / KEPT_FOLDER).glob("*.npz"))])
+        if not len(kept.tracklets):
+            raise InputError(f"Footage must show somebody. Received: {len(cameras)} cameras, and nobody before them.")
         groups = find_people(kept.tracklets, limit, travel)
         persons = _named(kept.tracklets, groups, _known(out / PEOPLE_FILE))
         people = People(kept, persons, _probabilities(encoder.calibration, kept.tracklets, persons))

@@ -87,17 +87,25 @@ def _matched(found: Boxes, true: Boxes) -> list[tuple[int, int]]:
     pairs = []
     for frame in np.intersect1d(found.frames, true.frames):
         one, other = found.frames == frame, true.frames == frame
-        overlaps = _overlaps(found.edges[one], true.edges[other])
-        rows, columns = linear_sum_assignment(-np.where(overlaps >= LEAST_OVERLAP, overlaps, 0))
-        good = overlaps[rows, columns] >= LEAST_OVERLAP
+        shares = overlaps(found.edges[one], true.edges[other])
+        rows, columns = linear_sum_assignment(-np.where(shares >= LEAST_OVERLAP, shares, 0))
+        good = shares[rows, columns] >= LEAST_OVERLAP
         pairs += list(
             zip(found.tracks[one][rows[good]].tolist(), true.tracks[other][columns[good]].tolist(), strict=True)
         )
     return pairs
 
 
-def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union, [N, M]."""
+def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns intersection over union.
+
+    Args:
+        boxes: float [N, 4]. Left, top, right, bottom.
+        others: float [M, 4].
+
+    Returns:
+        float64 [N, M].
+    """
     lower = np.maximum(boxes[:, None, :2], others[None, :, :2])
     upper = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     both = np.clip(upper - lower, 0, None).prod(axis=2)

@@ -91,7 +91,8 @@ def read_detections(path: Path, least_score: float = 0.0) -> Boxes:
         least_score: float. Boxes with a lower one are left out.
 
     Returns:
-        `Boxes`.
+        `Boxes`; none where a file of text is empty, as a tracker leaves it that has seen
+        nobody.
 
     Raises:
         InputError: the file cannot be read, holds something that is no number, or no
@@ -108,7 +109,7 @@ def read_detections(path: Path, least_score: float = 0.0) -> Boxes:
     else:
         frames, tracks, edges, scores, first = _read_mot(path)
     right = (edges[:, 2] > edges[:, 0]) & (edges[:, 3] > edges[:, 1]) & (scores >= least_score)
-    if not right.any():
+    if len(frames) and not right.any():
         raise InputError(
             f"{str(path)!r} has no box of a person with a score of {least_score:g} or more. Received: {len(frames)} "
             f"boxes, with scores up to {scores.max(initial=0):g}."
@@ -117,8 +118,12 @@ def read_detections(path: Path, least_score: float = 0.0) -> Boxes:
 
 
 def _read_mot(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
+    cells = 6
     with contextlib.suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8-sig") as file:
-        cells = file.readline().count(",") + 1  # read again below, where errors are told
+        line = file.readline()  # read again below, where errors are told
+        if not line:  # nobody was seen
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0), 0
+        cells = line.count(",") + 1
         if not 6 <= cells <= len(MOT):
             raise InputError(
                 f"A line of a MOT file has 6 to {len(MOT)} cells, {', '.join(MOT[:6])}, ... Received: {cells} in the "
@@ -133,6 +138,11 @@ def _read_mot(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     kept = scores != 0
     if cells > 7:
         kept &= np.isin(table.numbers("class"), (1, -1))
+    if not kept.any():
+        raise InputError(
+            f"{str(path)!r} has no box of a person. Received: {len(frames)} lines, all with a score of 0 or of another "
+            "class than 1."
+        )
     first = 0 if (frames == 0).any() else 1
     edges = np.stack([left, top, left + width, top + height], axis=1)
     return frames[kept] - first, np.maximum(tracks, -1)[kept], edges[kept], scores[kept], first

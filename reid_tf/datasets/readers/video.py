@@ -1,7 +1,7 @@
 """Frames of a video file, or of a folder that holds a video's frames as images."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -54,6 +54,29 @@ def frames_or_reasons(source: Path, wanted: Sequence[int]) -> Iterator[np.ndarra
     return _read_folder(source, wanted) if source.is_dir() else _read_video(source, wanted)
 
 
+def numbers_of(source: Path) -> list[int]:
+    """Returns the numbers of all frames, counted from 0, as `read_frames` takes them.
+
+    Args:
+        source: Path. As in `read_frames()`. Of a video, as many as it says it has.
+
+    Raises:
+        InputError: the source cannot be read, or has no frame.
+    """
+    if source.is_dir():
+        names = _numbered(source)
+        numbers = sorted(number - _first(names) for number in names)
+    else:
+        capture = cv2.VideoCapture(str(source))
+        try:
+            numbers = list(range(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))) if capture.isOpened() else []
+        finally:
+            capture.release()
+    if not numbers:
+        raise InputError(f"{str(source)!r} has no frame: it is missing, damaged or no video.")
+    return numbers
+
+
 def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | str]:
     capture = cv2.VideoCapture(str(path))
     try:
@@ -78,14 +101,8 @@ def _read_video(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | str]
 
 
 def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | str]:
-    names: dict[int, str] = {}
-    for name in image_names(folder):
-        match = _NUMBER.search(Path(name).stem)
-        if match is None:
-            raise InputError(f"Frames in {str(folder)!r} must be named with their number. Received: {name!r}.")
-        if names.setdefault(int(match[1]), name) != name:
-            raise InputError(f"{str(folder)!r} has frame {int(match[1])} twice: {names[int(match[1])]!r}, {name!r}.")
-    first = 1 if names and min(names) == 1 else 0
+    names = _numbered(folder)
+    first = _first(names)
     for number in wanted:
         name = names.get(number + first, "")
         if not name:
@@ -98,3 +115,19 @@ def _read_folder(folder: Path, wanted: Sequence[int]) -> Iterator[np.ndarray | s
             yield read_image(str(folder / name))[..., ::-1]
         except InputError as error:
             yield str(error)
+
+
+def _numbered(folder: Path) -> dict[int, str]:
+    """The files of a folder by their frame's number."""
+    names: dict[int, str] = {}
+    for name in image_names(folder):
+        match = _NUMBER.search(Path(name).stem)
+        if match is None:
+            raise InputError(f"Frames in {str(folder)!r} must be named with their number. Received: {name!r}.")
+        if names.setdefault(int(match[1]), name) != name:
+            raise InputError(f"{str(folder)!r} has frame {int(match[1])} twice: {names[int(match[1])]!r}, {name!r}.")
+    return names
+
+
+def _first(names: Mapping[int, str]) -> int:
+    return 1 if names and min(names) == 1 else 0
