@@ -45,6 +45,7 @@ class Store:
 
     def __init__(self, uri: str | Path, token: str = "", timeout: float = 30.0) -> None:
         require_package("pymilvus", "A gallery", _INSTALL)
+        import_pymilvus()  # before milvus_lite, which would import it in its own way
         self.uri, self.is_server, self._timeout = str(uri), "://" in str(uri), timeout
         self._is_away = False
         self._closing = contextlib.ExitStack()
