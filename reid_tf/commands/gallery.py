@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 API_KEY_VARIABLE = "REID_TF_API_KEY"
 FILTERS = ("camera", "not_camera", "since", "until", "person", "track")
-KNOWN = ("camera", "time", "person", "track", "quality", "note")
 
 
 def main() -> None:
@@ -49,7 +48,7 @@ def add(arguments: argparse.Namespace) -> Answer:
     from tqdm import tqdm
 
     from reid_tf.gallery import Added
-    from reid_tf.gallery.sighting import sightings
+    from reid_tf.gallery.sighting import KNOWN, sightings
 
     known = {name: value for name in KNOWN if (value := getattr(arguments, name)) is not None}
     added = Added()

@@ -45,6 +45,11 @@ def _share(figures: Mapping[str, float], key: str) -> str:
     return f"{100 * figures[key]:.2f}" + ("" if spread is None else f" ± {100 * spread:.2f}")
 
 
+def table_row(cells: Sequence[str]) -> str:
+    """Returns one line of a Markdown table, for tables that grow while something is measured."""
+    return f"| {' | '.join(cells)} |"
+
+
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """Writes cells as a Markdown table that is aligned as plain text too: the first column left, the others right.
 

@@ -25,6 +25,7 @@ from reid_tf.commands.benchmarks.step import take_turns
 from reid_tf.errors import InputError
 from reid_tf.options import unknown
 from reid_tf.registry import BACKBONES
+from reid_tf.report.table import table_row
 
 IDENTITIES = 751  # Market-1501's training identities
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -191,13 +192,9 @@ def _images_per_second(steps: Steps, arguments: argparse.Namespace) -> dict[str,
 
 
 def _show(cells: Sequence[str]) -> None:
-    tqdm.write(_line(cells))  # above the progress bar
+    tqdm.write(table_row(cells))  # above the progress bar
     sys.stdout.flush()  # what was measured outlives an interruption
 
 
 def _header(columns: Sequence[str]) -> tuple[str, str]:
-    return _line(columns), _line(["---"] * len(columns))
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return table_row(columns), table_row(["---"] * len(columns))

@@ -22,6 +22,7 @@ from reid_tf.gallery.about import VERSION, About
 from reid_tf.gallery.gallery import Gallery
 from reid_tf.gallery.sighting import Sighting
 from reid_tf.gallery.store import Store
+from reid_tf.report.table import table_row
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranking import rank
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
-    print(_line(HEADER), _line(["---"] * len(HEADER)), sep="\n", flush=True)
+    print(table_row(HEADER), table_row(["---"] * len(HEADER)), sep="\n", flush=True)
     for rows in arguments.rows:
         generator = np.random.default_rng(0)
         vectors = generator.standard_normal((rows, arguments.dimensions), np.float32)
@@ -51,7 +52,7 @@ def main(arguments: argparse.Namespace) -> None:
         if arguments.server:
             print(_stored("server", arguments.server, vectors, queries), flush=True)
         for name, found in _peers(vectors, queries):
-            print(_line([name, f"{rows:,}", "", "", "", *found, "1.000"]), flush=True)
+            print(table_row([name, f"{rows:,}", "", "", "", *found, "1.000"]), flush=True)
 
 
 def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray) -> str:
@@ -74,7 +75,9 @@ def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray
             gallery.delete(everything=True)
     size = "" if isinstance(uri, str) else f"{_bytes(uri) / count:,.0f}"
     recall = f"{_recall(vectors, queries, found):.3f}"
-    return _line([name, f"{count:,}", f"{count / adding:,.0f}", size, f"{opening:.2f}", *_percentiles(times), recall])
+    return table_row(
+        [name, f"{count:,}", f"{count / adding:,.0f}", size, f"{opening:.2f}", *_percentiles(times), recall]
+    )
 
 
 def _sightings(vectors: np.ndarray) -> Iterator[Sighting]:
@@ -111,7 +114,3 @@ def _percentiles(times: Sequence[float]) -> list[str]:
 
 def _bytes(folder: str | Path) -> int:
     return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -24,6 +24,7 @@ from reid_tf.commands.command_line import find_config
 from reid_tf.config import EvaluationConfig, ExperimentConfig, StageConfig, load_config
 from reid_tf.errors import InputError
 from reid_tf.options import unknown
+from reid_tf.report.table import table_row
 
 # The twins and their epochs: what fits into three minutes on two cores.
 EPOCHS = {
@@ -111,7 +112,7 @@ def main(arguments: argparse.Namespace) -> None:
         if name not in EPOCHS:
             raise InputError(unknown("recipe", name, EPOCHS))
     failed = []
-    print(_row(HEADER), _row(("---",) * len(HEADER)), sep="\n", flush=True)
+    print(table_row(HEADER), table_row(("---",) * len(HEADER)), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in tqdm(arguments.names or EPOCHS, unit="recipe", disable=None):
             weights = _pretrained(name, Path(folder))
@@ -120,7 +121,7 @@ def main(arguments: argparse.Namespace) -> None:
             figures = json.loads((out / "metrics.json").read_text())
             if not learns(figures):
                 failed.append(name)
-            tqdm.write(_row(_cells(name, weights, time.perf_counter() - started, figures)), file=sys.stdout)
+            tqdm.write(table_row(_cells(name, weights, time.perf_counter() - started, figures)), file=sys.stdout)
             sys.stdout.flush()
     if failed:
         sys.exit(f"Did not learn: {', '.join(failed)}.")
@@ -234,7 +235,3 @@ def _cells(name: str, weights: Path | None, seconds: float, figures: Mapping[str
     percents = [f"{100 * value:.1f}" for value in (figures["rank1"], figures["mAP"], before["mAP"], colours["mAP"])]
     start = "random weights" if weights is None else "pre-trained weights"
     return f"`{name}`", start, str(EPOCHS[name]), f"{seconds:.0f}", *percents, "yes" if learns(figures) else "no"
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"
