@@ -14,7 +14,7 @@ from reid_tf.retrieval.distances import Blocks, distance_blocks
 from reid_tf.retrieval.embeddings import Embeddings, check_sides
 from reid_tf.retrieval.nearest import nearest
 from reid_tf.retrieval.reciprocal import encode, find_neighbours, overlaps
-from reid_tf.retrieval.threads import row_threads
+from reid_tf.retrieval.threads import each_alone, row_threads
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -131,12 +131,17 @@ def _whole(query: np.ndarray, gallery: np.ndarray, blocks: Blocks, options: Rera
 def _shortlisted(query: np.ndarray, gallery: np.ndarray, blocks: Blocks, options: Reranking, distance: str) -> Blocks:
     listed = min(int(options.shortlist or 0), len(gallery))
     for rows, block in blocks:
-        for values, vector in zip(block, query[rows], strict=True):
+
+        def combine(number: int, block: np.ndarray = block, first: int = rows.start) -> None:
+            values, vector = block[number], query[first + number]
             images = np.sort(nearest(values[np.newaxis], listed)[0])
             descriptions, _ = _describe(np.concatenate([vector[np.newaxis], gallery[images]]), options, distance)
             shared = np.zeros_like(values)
             shared[images] = overlaps(descriptions[:1], descriptions[1:].tocsc(), slice(0, 1))
             _combine(values, shared, values.max(), options.weight)
+
+        with each_alone() as over_queries:
+            over_queries(combine, len(block))
         yield rows, block
 
 
