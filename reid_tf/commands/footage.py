@@ -8,6 +8,7 @@ footage and boxes into OUT-street first, trains and calibrates the default syste
 OUT-run unless --run is given, and judges the people by the truth.
 """
 
+import argparse
 import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,13 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--cameras", metavar="CSV", help="the table of footage")
     source.add_argument("--demo", action="store_true", help="take the drawn street")
+    source.add_argument(
+        "--forget",
+        type=command_line.COUNT,
+        nargs="+",
+        metavar="PERSON",
+        help="instead, remove people from --out, and from --gallery: rows, crops, sheets",
+    )
     command_line.add_encoder_arguments(parser, required=False)
     command_line.add_output(parser, "--out", folder=True, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument(
@@ -63,6 +71,9 @@ def main() -> None:
     )
     parser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the gallery's server")
     arguments = parser.parse_args()
+    if arguments.forget:
+        forgotten(arguments)
+        return
     travel = dict(map(_travel, arguments.travel))
     if not (arguments.run or arguments.demo):
         raise InputError(f"--cameras needs the encoder of a --run. Received: {arguments.run}.")
@@ -102,6 +113,22 @@ def main() -> None:
             f"IDF1 {100 * found.idf1:.1f} %, purity {100 * found.purity:.1f} %, {found.people} people found of "
             f"{found.true_people} who were there"
         )
+
+
+def forgotten(arguments: argparse.Namespace) -> None:
+    """Removes people from a folder of footage and, where one is named, from a gallery."""
+    from reid_tf.footage.footage import forget
+    from reid_tf.gallery.gallery import Gallery
+
+    out = Path(arguments.out)
+    people = forget(out, arguments.forget)
+    draw(people, out)
+    print(f"{len(set(people.persons.tolist()))} people are left: {out / 'people.csv'}")
+    if arguments.gallery:
+        with Gallery(arguments.gallery, token=arguments.token) as gallery:
+            names = [person_name(out, person) for person in arguments.forget]
+            rows = gallery.delete(person=names, everything=True)
+        print(f"{rows:,} rows deleted: {arguments.gallery}")
 
 
 def trained(run: Path) -> Path:
@@ -154,7 +181,11 @@ def draw(people: "People", out: Path) -> None:
         )
     for stale in set((out / "sheets").iterdir()) - {out / name for name in sheets.values()}:
         stale.unlink()  # of people who have since joined others
-    write_timeline(out / "timeline.png", out / "timeline.html", stays, sheets)
+    if stays:
+        write_timeline(out / "timeline.png", out / "timeline.html", stays, sheets)
+    else:
+        for name in ("timeline.png", "timeline.html"):
+            (out / name).unlink(missing_ok=True)
 
 
 def keep(people: "People", out: Path, gallery: "Gallery") -> tuple[int, int]:
@@ -182,13 +213,21 @@ def keep(people: "People", out: Path, gallery: "Gallery") -> tuple[int, int]:
                     camera=str(tracklets.cameras[row]),
                     time=datetime.datetime.fromtimestamp(second, datetime.UTC),
                     track=str(tracklets.tracks[row]),
-                    person=person,
+                    person=person_name(out, person),
                     quality=quality,
                 )
             )
     added = gallery.add(sighting for some in of_person.values() for sighting in some)
-    named = sum(gallery.label([entry_of(one).id for one in some], person) for person, some in of_person.items())
+    named = sum(
+        gallery.label([entry_of(one).id for one in some], person_name(out, person))
+        for person, some in of_person.items()
+    )
     return added.added, named
+
+
+def person_name(out: Path, person: int) -> str:
+    """Returns what a gallery calls a person of a folder of footage: "people-7" of the folder `people`."""
+    return f"{out.resolve().name}-{person}"
 
 
 def _travel(text: str) -> tuple[tuple[str, str], tuple[float, float]]:

@@ -92,6 +92,56 @@ def people_of(
     return people
 
 
+def forget(out: str | Path, persons: Sequence[int]) -> People:
+    """Removes people from a folder of footage: their tracklets, crops and rows.
+
+    They stay forgotten when the same footage is looked at again. Videos are not
+    touched, nor are galleries.
+
+    Args:
+        out: str or Path. As `people_of()` wrote it.
+        persons: sequence of int. Their numbers in `people.csv`.
+
+    Returns:
+        `People` who are left.
+
+    Raises:
+        InputError: the folder is none of footage, or somebody is not there.
+    """
+    out = Path(out)
+    with claimed(out, folder=True):
+        known = _known(out / PEOPLE_FILE)
+        missing = sorted(set(persons) - set(known.values()))
+        if missing:
+            raise InputError(f"{str(out / PEOPLE_FILE)!r} has nobody of this number. Received: {missing[0]}.")
+        for path in sorted((out / KEPT_FOLDER).glob("*.npz")):
+            kept, stamp = Kept.load(path)
+            gone = np.isin([known.get(key, 0) for key in _keys(kept.tracklets)], persons)
+            for row in np.flatnonzero(gone).tolist():
+                for name in kept.crops[row]:
+                    (out / CROPS_FOLDER / name).unlink(missing_ok=True)
+            if gone.any():
+                kept.chosen(np.flatnonzero(~gone).tolist()).save(path, stamp)
+        left = join([Kept.load(path)[0] for path in sorted((out / KEPT_FOLDER).glob("*.npz"))])
+        numbers = np.array([known[key] for key in _keys(left.tracklets)], np.int64)
+        people = People(left, numbers, np.full(len(numbers), np.nan))
+        write_csv(out / PEOPLE_FILE, [row for row in _written(out / PEOPLE_FILE) if int(row["person"]) not in persons])
+    return people
+
+
+def _written(path: Path) -> list[dict[str, str]]:
+    table = read_csv(path, ("person",))
+    return [dict(zip(table.header, cells, strict=True)) for _, cells in table.lines]
+
+
+def _keys(tracklets: Tracklets) -> list[tuple[str, str, str]]:
+    """What tells a tracklet from all others: camera, track and start, as `people.csv` has them."""
+    return [
+        (str(camera), str(track), _moment(start))
+        for camera, track, start in zip(tracklets.cameras, tracklets.tracks, tracklets.starts, strict=True)
+    ]
+
+
 def _limit(encoder: Encoder, probability: float | None, threshold: float | None) -> float:
     if threshold is not None:
         return threshold
@@ -144,7 +194,7 @@ def _follow_once(encoder: Encoder, footage: CameraFootage, out: Path, sampling: 
 
 def _known(path: Path) -> dict[tuple[str, str, str], int]:
     """The persons of an earlier `people.csv`, by camera, track and start."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:  # nobody is left where all were forgotten
         return {}
     table = read_csv(path, ("person", "camera", "track", "from"))
     keys = zip(table.column("camera"), table.column("track"), table.column("from"), strict=True)
@@ -154,10 +204,9 @@ def _known(path: Path) -> dict[tuple[str, str, str], int]:
 def _named(tracklets: Tracklets, groups: np.ndarray, known: dict[tuple[str, str, str], int]) -> np.ndarray:
     """Numbers groups from 1; a group takes the number that most of its frames had before, if no other has more."""
     claims: dict[tuple[int, int], int] = Counter()
-    for row, group in enumerate(groups.tolist()):
-        key = (str(tracklets.cameras[row]), str(tracklets.tracks[row]), _moment(tracklets.starts[row]))
+    for key, group, frames in zip(_keys(tracklets), groups.tolist(), tracklets.frames.tolist(), strict=True):
         if key in known:
-            claims[group, known[key]] += int(tracklets.frames[row])
+            claims[group, known[key]] += frames
     names: dict[int, int] = {}
     for (group, person), _ in sorted(claims.items(), key=lambda claim: (-claim[1], claim[0])):
         if group not in names and person not in names.values():

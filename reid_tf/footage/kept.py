@@ -48,6 +48,17 @@ class Kept:
             followed.problems,
         )
 
+    def chosen(self, rows: Sequence[int]) -> "Kept":
+        """Returns what is kept of some tracklets, with all problems."""
+        crops, times, qualities = self.crops, self.times, self.qualities
+        return Kept(
+            self.tracklets.chosen(np.array(rows, np.int64)),
+            [crops[row] for row in rows],
+            [times[row] for row in rows],
+            [qualities[row] for row in rows],
+            self.problems,
+        )
+
     def save(self, path: Path, stamp: dict[str, Any]) -> None:
         """Writes all of it, with what it was made from, complete or not at all."""
         arrays = {name: getattr(self.tracklets, name) for name in _ARRAYS}

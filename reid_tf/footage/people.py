@@ -34,6 +34,10 @@ class Tracklets:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def chosen(self, rows: np.ndarray) -> "Tracklets":
+        """Returns those of some rows, by their numbers or a mask."""
+        return Tracklets(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
     @classmethod
     def join(cls, parts: "Sequence[Tracklets]") -> "Tracklets":
         """Puts several together, in their order."""

@@ -53,6 +53,16 @@ def test_people_into_a_gallery(footage, tmp_path):  # noqa: F811
         assert gallery.stats()["persons"] == 8
 
 
+def test_people_are_forgotten(monkeypatch, capsys, run, footage, tmp_path):  # noqa: F811
+    out = tmp_path / "out"
+    called(monkeypatch, "--cameras", footage, "--run", run, "--out", out, *ASKED)
+    called(monkeypatch, "--forget", 2, 3, "--out", out)
+    assert "2 people are left" in capsys.readouterr().out
+    assert sorted(path.name for path in (out / "sheets").iterdir()) == ["0001.png", "0004.png"]
+    called(monkeypatch, "--forget", 1, 4, "--out", out)
+    assert not (out / "timeline.html").exists()
+
+
 @pytest.mark.parametrize("travel", ["door=1-2", "door:yard", "door:yard=5-1", "door:yard=a-b"])
 def test_wrong_ways(monkeypatch, run, footage, travel):  # noqa: F811
     with pytest.raises(InputError, match="--travel takes two cameras and seconds"):

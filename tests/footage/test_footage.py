@@ -8,7 +8,7 @@ import pytest
 from reid_tf.errors import InputError
 from reid_tf.footage.camera import read_cameras
 from reid_tf.footage.follow import Sampling
-from reid_tf.footage.footage import people_of
+from reid_tf.footage.footage import forget, people_of
 from reid_tf.footage.judge import judge
 from tests.datasets.made_video import WALKERS
 from tests.footage.conftest import mot_lines, picture
@@ -151,3 +151,20 @@ def test_the_best_crops_are_kept(encoder, footage, tmp_path):
     assert len(people.kept.crops[row]) == SMALL.crops
     assert people.kept.qualities[row] == sorted(people.kept.qualities[row], reverse=True)
     assert all(cv2.imread(str(tmp_path / "out" / "crops" / name)) is not None for name in people.kept.crops[row])
+
+
+def test_who_is_forgotten_stays_so(encoder, footage, tmp_path):
+    out = tmp_path / "out"
+    people = people_of(encoder, read_cameras(footage), out, SMALL, threshold=0.2)
+    before = {path.name for path in (out / "crops").iterdir()}
+    theirs = {name for row in np.flatnonzero(people.persons == 2) for name in people.kept.crops[row]}
+    left = forget(out, [2])
+    assert set(left.persons.tolist()) == {1, 3, 4}
+    assert {path.name for path in (out / "crops").iterdir()} == before - theirs
+    with (out / "people.csv").open() as file:
+        assert [int(row["person"]) for row in csv.DictReader(file)] == [1, 1, 3, 3, 4, 4]
+    again = people_of(encoder, read_cameras(footage), out, SMALL, threshold=0.2)
+    assert set(again.persons.tolist()) == {1, 3, 4}
+    with pytest.raises(InputError, match=r"has nobody of this number. Received: 2"):
+        forget(out, [2])
+    assert len(forget(out, [1, 3, 4]).persons) == 0
