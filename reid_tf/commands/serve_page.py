@@ -45,7 +45,7 @@ def main() -> None:
     from reid_tf.gallery.pictures import Pictures
 
     pictures, marks = Pictures(arguments.roots), Marks(arguments.marks)
-    password = os.environ.get(PASSWORD_VARIABLE)
+    password = os.environ.get(PASSWORD_VARIABLE) or None
     if password is None and arguments.host not in THIS_MACHINE:
         logger.warning("%s asks nobody for a password: set %s.", arguments.host, PASSWORD_VARIABLE)
     with sent, opened(arguments) as gallery:

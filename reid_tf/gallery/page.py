@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import hmac
 import html
+import shutil
 import tempfile
 import threading
 import zoneinfo
@@ -111,6 +112,7 @@ class _Page:
     def __init__(self, gallery: Gallery, pictures: Pictures, marks: Marks, zone: zoneinfo.ZoneInfo) -> None:
         self.gallery, self.pictures, self.marks, self.zone = gallery, pictures, marks, zone
         self.lock = threading.Lock()  # one encoder and one store: visitors take turns
+        self.copies = tempfile.TemporaryDirectory(prefix="reid-tf-answers-")
         self.blocks = self._blocks()
 
     def _blocks(self) -> gr.Blocks:
@@ -199,13 +201,13 @@ class _Page:
                 chosen.then(None, js=SHOW_SIDE)
 
     def _preview(self, path: str) -> Any:
-        with _shown_errors():
+        with self._shown_errors():
             return gr.Image(shrunk(uploaded(path)), visible=True)
 
     def _search(self, path: str | None, text: str, *wanted: Any) -> list[Any]:
         if path is None:
             return self._found(Query(), text, *wanted)
-        with _shown_errors():
+        with self._shown_errors():
             image = uploaded(path)
             with self.lock:
                 (vector,) = self.gallery.encoder([image])  # type: ignore[misc]
@@ -213,7 +215,7 @@ class _Page:
         return self._found(Query(content, vector, shrunk(image)), text, *wanted)
 
     def _search_again(self, chosen: Result, *wanted: Any) -> list[Any]:
-        with self.lock, _shown_errors():
+        with self.lock, self._shown_errors():
             vector = self.gallery.vector(chosen.entry.id)
         return self._found(Query(chosen.entry.id, vector, self.pictures.small(chosen.entry.path)), *wanted)
 
@@ -236,7 +238,7 @@ class _Page:
             if value is not None
         }
         filters |= {name: value for name, value in (("camera", camera), ("not_camera", not_camera)) if value}
-        with self.lock, _shown_errors():
+        with self.lock, self._shown_errors():
             results = self.gallery.search(
                 vector=query.vector,
                 person=person.strip() or None,
@@ -266,10 +268,10 @@ class _Page:
                 likeness = similarity_map(self.gallery.encoder, path, query.vector)  # type: ignore[arg-type]
             return shrunk(heat(read_image(path), likeness)), ""
         except InputError as error:
-            return None, str(error)
+            return None, str(error).replace(path, Path(path).name)
 
     def _mark(self, query: Query, chosen: Result, same: bool) -> tuple[str, Any]:
-        with _shown_errors():
+        with self._shown_errors():
             if not query.id:
                 raise InputError(f"An answer is about two pictures: search with one first. Received: {query.id!r}.")
             with self.lock:
@@ -278,7 +280,7 @@ class _Page:
         return f"Kept: {said}. {len(self.marks)} answers.", gr.DownloadButton(value=self._answers(), visible=True)
 
     def _name(self, chosen: Result, name: str, found: list[Result]) -> tuple[list[Result], str]:
-        with self.lock, _shown_errors():
+        with self.lock, self._shown_errors():
             self.gallery.label([chosen.entry.id], name.strip())
         named = dataclasses.replace(chosen.entry, person=name.strip())
         again = [
@@ -290,9 +292,16 @@ class _Page:
         """A copy of the answers' file, for the download."""
         if not len(self.marks):
             return None
-        copy = Path(tempfile.mkdtemp(dir=tempfile.gettempdir())) / self.marks.path.name
-        copy.write_bytes(self.marks.path.read_bytes())
-        return str(copy)
+        return shutil.copy(self.marks.path, self.copies.name)
+
+    @contextlib.contextmanager
+    def _shown_errors(self) -> Iterator[None]:
+        """Shows a sentence on the page where there is one, without the gallery's place on the machine."""
+        try:
+            yield
+        except InputError as error:
+            sentence = str(error).replace(f"The gallery {self.gallery.uri!r}", "The gallery")
+            raise gr.Error(sentence, title="Not possible", print_exception=False) from None
 
     def caption(self, result: Result) -> str:
         """Returns what stands beneath a result's picture."""
@@ -336,12 +345,3 @@ def uploaded(path: str) -> np.ndarray:
             f"A picture must be {', '.join(others)} or {last}. Received: {Path(path).name!r} of {len(content):,} bytes."
         )
     return image
-
-
-@contextlib.contextmanager
-def _shown_errors() -> Iterator[None]:
-    """Shows a sentence on the page where there is one."""
-    try:
-        yield
-    except InputError as error:
-        raise gr.Error(str(error), title="Not possible", print_exception=False) from None

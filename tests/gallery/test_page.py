@@ -139,6 +139,10 @@ def test_a_wrong_file_is_a_sentence(visit, tmp_path):
 def test_nothing_to_search_with_is_a_sentence(visit):
     visit.get_by_role("button", name="Search", exact=True).click()
     visit.get_by_text("A search needs an image").first.wait_for()
+    visit.get_by_role("button", name="Filters").click()
+    visit.get_by_label("Person").fill("nobody")
+    visit.keyboard.press("Enter")
+    visit.get_by_text("The gallery has nobody of this name. Received: person='nobody'.").first.wait_for()
 
 
 @in_a_browser

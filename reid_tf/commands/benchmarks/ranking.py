@@ -104,8 +104,7 @@ def rows(distractors: int) -> list[Row]:
         Row("rerank", rerank_50, all_with_all=True),
     ]
     if distractors:
-        shortlist = Row("rerank, shortlist", rerank_shortlist, once=True)
-        table += [shortlist, large("evaluate", evaluate), large("rerank, shortlist", rerank_shortlist)]
+        table += [large("evaluate", evaluate), large("rerank, shortlist", rerank_shortlist)]
     return table
 
 
