@@ -1,6 +1,7 @@
 """Adding to a gallery and searching it, in a folder and on a server, beside exact search in memory.
 
-Rows are random unit vectors under ten cameras. Searches are for one vector each, all
+Rows are unit vectors of people, twenty of each, scattered about a random one; under ten
+cameras. Searches are for one vector each, all
 cameras but one; p50 and p99 are of a hundred of them. Recall is the share of the ten
 truly nearest rows that the store finds. Peers are the package's own `rank` and, where it
 is installed, FAISS's exact index, both over the vectors in memory and without a filter.
@@ -26,7 +27,7 @@ from reid_tf.report.table import table_row
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranking import rank
 
-CAMERAS, K, SEARCHES = 10, 10, 100
+CAMERAS, K, SEARCHES, ROWS_EACH = 10, 10, 100, 20
 HEADER = ("store", "rows", "adding, rows/s", "bytes a row", "opening, s", "search p50, ms", "p99, ms", "recall of 10")
 
 
@@ -44,15 +45,21 @@ def main(arguments: argparse.Namespace) -> None:
     print(table_row(HEADER), table_row(["---"] * len(HEADER)), sep="\n", flush=True)
     for rows in arguments.rows:
         generator = np.random.default_rng(0)
-        vectors = generator.standard_normal((rows, arguments.dimensions), np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        queries = generator.standard_normal((SEARCHES, arguments.dimensions), np.float32)
+        people = generator.standard_normal((rows // ROWS_EACH + 1, arguments.dimensions), np.float32)
+        vectors = _scattered(generator, people[np.arange(rows) // ROWS_EACH])
+        queries = _scattered(generator, people[generator.integers(0, len(people), SEARCHES)])
         with tempfile.TemporaryDirectory() as folder:
             print(_stored("folder", Path(folder) / "gallery", vectors, queries), flush=True)
         if arguments.server:
             print(_stored("server", arguments.server, vectors, queries), flush=True)
         for name, found in _peers(vectors, queries):
             print(table_row([name, f"{rows:,}", "", "", "", *found, "1.000"]), flush=True)
+
+
+def _scattered(generator: np.random.Generator, people: np.ndarray) -> np.ndarray:
+    """Unit vectors about others, half of whose length is chance."""
+    vectors = people + generator.standard_normal(people.shape, np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray) -> str:
