@@ -10,6 +10,7 @@ OUT-run unless --run is given, and judges the people by the truth.
 
 import argparse
 import datetime
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ def main() -> None:
     from reid_tf.footage.street import TRUTH_FOLDER, draw_street
     from reid_tf.gallery.gallery import Gallery
 
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it counts the networks that were made
     out = Path(arguments.out)
     street = out.with_name(f"{out.name}-street")
     cameras = read_cameras(draw_street(street) if arguments.demo else arguments.cameras)
