@@ -8,6 +8,7 @@ import pytest
 
 from reid_tf.commands.train import free_folder
 from reid_tf.retrieval.embeddings import Embeddings
+from tests.commands.made_run import plain_encoder, write_run
 
 SMALL = (
     "dataset.identities=12", "dataset.images_per_identity=6", "image_size=[32,16]", "batches.identities_per_batch=4",
@@ -85,8 +86,8 @@ def test_resume_needs_a_directory(run):
     assert "--resume needs --out" in result.stderr
 
 
-def test_embed_says_what_is_missing(run, trained, tmp_path):
-    directory, _ = trained
+def test_embed_says_what_is_missing(run, tmp_path):
+    directory = write_run(tmp_path / "a", plain_encoder())
     (tmp_path / "empty").mkdir()
     for images, message in (
         (tmp_path / "empty", "There are no images"),

@@ -91,7 +91,9 @@ def outcome(open_it, expected):
     return "same"
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "encoder.keras", "verifier.keras"])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "encoder.keras", pytest.param("verifier.keras", marks=pytest.mark.slow)]
+)
 def test_a_damaged_run_is_refused_or_gives_the_same_vectors(run, tmp_path, name):
     embeddings = np.random.default_rng(0).normal(size=(2, 3, 6)).astype(np.float32)
     pair = {"embedding_a": embeddings[0], "embedding_b": embeddings[1]}

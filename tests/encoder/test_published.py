@@ -57,6 +57,7 @@ def test_the_embedding_is_what_comes_out_of_torchreids_last_layer(network, tenso
     np.testing.assert_allclose(encoder(list(images)), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_without_that_layer_it_is_the_pooled_map(network, tensors, images, tmp_path):
     bare = {name: tensor for name, tensor in tensors.items() if not name.startswith("fc.")}
     convert_encoder(NAME, StateDict("memory", bare), tmp_path / "osnet", SIZE)

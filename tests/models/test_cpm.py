@@ -108,6 +108,7 @@ def test_later_stages_see_further():
     assert reach["stage3"] == reach["stage2"] + further
 
 
+@pytest.mark.slow
 def test_it_learns_where_a_bright_spot_is():
     rng = np.random.default_rng(0)
     system = build("cpm", width=8, stages=2, refinement_convolutions=1, refinement_kernel=3)
