@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +37,8 @@ class CameraFootage:
         """A name for files: camera and start."""
         return f"{self.camera}-{self.start.astimezone(datetime.UTC):%Y%m%dT%H%M%S}"
 
-    def second(self, frame: int) -> float:
-        """Returns the seconds from 1970 to a frame."""
+    def second(self, frame: Any) -> Any:
+        """Returns the seconds from 1970 to a frame, or to each of an array of them."""
         return self.start.timestamp() + frame / self.rate
 
     def read_boxes(self) -> Boxes:

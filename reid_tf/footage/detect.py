@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_tf.datasets.readers.box import mot_place
 from reid_tf.datasets.readers.video import frames_or_reasons, numbers_of
 from reid_tf.errors import InputError, require_package
 from reid_tf.files import written_beside
@@ -75,9 +76,8 @@ def write_mot(path: str | Path, found: Found) -> tuple[int, int]:
     with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for number, of_frame, edges, scores in found:
-            for track, (left, top, right, bottom), score in zip(of_frame.tolist(), edges, scores, strict=True):
-                place = [f"{value:.2f}" for value in (left, top, right - left, bottom - top)]
-                writer.writerow([number + 1, track, *place, f"{score:.4f}", -1, -1])
+            for track, box, score in zip(of_frame.tolist(), edges, scores, strict=True):
+                writer.writerow([number + 1, track, *mot_place(box), f"{score:.4f}", -1, -1])
                 boxes += 1
                 tracks.add(track)
     return boxes, len(tracks)

@@ -152,7 +152,7 @@ def follow(
         )
     tracks = sorted(found)
     crops = [sorted(found[track], key=lambda crop: (-crop.quality, crop.frame)) for track in tracks]
-    return Followed(_tracklets(encoder, footage, boxes, tracks, crops, sampling), crops, _once(problems))
+    return Followed(_tracklets(encoder, footage, boxes, tracks, crops, sampling), crops, tuple(dict.fromkeys(problems)))
 
 
 def _looks(
@@ -178,8 +178,11 @@ def _tracklets(
     crops: list[list[Crop]],
     sampling: Sampling,
 ) -> Tracklets:
-    of_track = [np.flatnonzero(boxes.tracks == track) for track in tracks]
-    frames = [boxes.frames[rows] for rows in of_track]
+    # Boxes are in order of time: a track's first row is its first frame, and its first from behind its last one.
+    numbers, firsts, counts = np.unique(boxes.tracks, return_index=True, return_counts=True)
+    lasts = len(boxes.tracks) - 1 - np.unique(boxes.tracks[::-1], return_index=True)[1]
+    rows = np.searchsorted(numbers, tracks)
+    starts, ends = (footage.second(boxes.frames[of_track[rows]]) for of_track in (firsts, lasts))
     vectors = [
         descriptor(
             np.array([crop.vector for crop in some]), np.array([crop.quality for crop in some]), sampling.descriptor
@@ -190,11 +193,7 @@ def _tracklets(
         np.array(vectors, np.float32).reshape(len(tracks), encoder.dim),
         np.array([footage.camera] * len(tracks), object),
         np.array([str(track) for track in tracks], object),
-        np.array([footage.second(int(some[0])) for some in frames], np.float64),
-        np.array([footage.second(int(some[-1])) for some in frames], np.float64),
-        np.array([len(some) for some in frames], np.int64),
+        starts,
+        ends,
+        counts[rows],
     )
-
-
-def _once(problems: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(problems))

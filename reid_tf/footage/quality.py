@@ -8,7 +8,7 @@ SHARP = 60.0  # variance of the Laplacian, at `TALL` pixels, at which sharpness 
 
 
 def hidden_shares(edges: np.ndarray) -> np.ndarray:
-    """Returns how much of each box nearer people hide, and how much the frame's border would.
+    """Returns how much of each box nearer people hide.
 
     Whose feet are lower in the picture is nearer.
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from reid_tf.datasets.pedestrians.street import GAP, JITTER, LEAST_SEEN, Filming, Seen, Street
+from reid_tf.datasets.readers.box import mot_place
 from reid_tf.errors import InputError
 from reid_tf.files import folder_written_beside, write_csv, write_json
 from reid_tf.progress import progress_bar
@@ -77,12 +78,9 @@ def _film(folder: Path, name: str, filming: Filming, done: Callable[[], object])
             pixels, seen = filming.frame(number)
             video.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
             for one in seen:
-                left, top, right, bottom = one.box
-                place = [f"{edge:.2f}" for edge in (left, top, right - left, bottom - top)]
-                true.writerow([number + 1, one.person + 1, *place, 1, 1, f"{one.visibility:.3f}"])
+                true.writerow([number + 1, one.person + 1, *mot_place(one.box), 1, 1, f"{one.visibility:.3f}"])
             for track, box in tracker.boxes(number, seen):
-                place = [f"{edge:.2f}" for edge in (box[0], box[1], box[2] - box[0], box[3] - box[1])]
-                found.writerow([number + 1, track, *place, 1, -1, -1])
+                found.writerow([number + 1, track, *mot_place(box), 1, -1, -1])
             done()
     video.release()
 

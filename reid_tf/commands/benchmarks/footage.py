@@ -2,7 +2,8 @@
 
 Encoders are judged at the calibrated threshold, where they have one, and at the best of
 forty thresholds, which nobody knows beforehand: colours and the untrained network get the
-benefit of it. Figures are means over the streets. Frames a second are those that are looked at, of all cameras.
+benefit of it. Figures are means over the streets. Frames a second are those that are
+looked at, of all cameras.
 """
 
 import argparse

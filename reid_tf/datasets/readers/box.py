@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,16 @@ def read_detections(path: Path, least_score: float = 0.0) -> Boxes:
             f"boxes, with scores up to {scores.max(initial=0):g}."
         )
     return dataclasses.replace(_in_order(tracks[right], frames[right], edges[right]), size=size, first=first)
+
+
+def mot_place(box: Sequence[float] | np.ndarray) -> list[str]:
+    """Returns left, top, width and height of a box as the cells of MOT Challenge's text.
+
+    Args:
+        box: 4 floats. Left, top, right, bottom.
+    """
+    left, top, right, bottom = box
+    return [f"{value:.2f}" for value in (left, top, right - left, bottom - top)]
 
 
 def _read_mot(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
