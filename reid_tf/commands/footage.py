@@ -82,7 +82,7 @@ def main() -> None:
     from reid_tf.footage.camera import read_cameras
     from reid_tf.footage.follow import Sampling
     from reid_tf.footage.footage import people_of
-    from reid_tf.footage.judge import judge
+    from reid_tf.footage.judge import judge, match
     from reid_tf.footage.street import TRUTH_FOLDER, draw_street
     from reid_tf.gallery.gallery import Gallery
 
@@ -110,7 +110,7 @@ def main() -> None:
     print(f"{len(set(people.persons.tolist()))} people in {len(people.persons)} tracks: {out / 'people.csv'}")
     print(f"who was where and when: {out / 'timeline.html'}")
     if arguments.demo:
-        found = judge(people, cameras, street / TRUTH_FOLDER)
+        found = judge(people, match(cameras, street / TRUTH_FOLDER))
         print(
             f"IDF1 {100 * found.idf1:.1f} %, purity {100 * found.purity:.1f} %, {found.people} people found of "
             f"{found.true_people} who were there"

@@ -33,20 +33,60 @@ class Judgement:
     true_people: int
 
 
-def judge(people: People, cameras: Sequence[CameraFootage], truth: str | Path) -> Judgement:
-    """Compares people with the truth.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Matches:
+    """Which boxes show which true person, whoever the tracks are given to.
 
     Args:
-        people: `People` of this footage alone.
+        shown: mapping from camera and track to a counter of true people: how many of the
+            track's boxes cover one of theirs. A track without such a box is not there.
+        boxes: mapping from camera and track to the number of boxes.
+        true_boxes: int. Of all cameras.
+        true_people: int.
+    """
+
+    shown: Mapping[tuple[str, str], Counter[int]]
+    boxes: Mapping[tuple[str, str], int]
+    true_boxes: int
+    true_people: int
+
+
+def match(cameras: Sequence[CameraFootage], truth: str | Path) -> Matches:
+    """Compares the boxes of footage with the true ones.
+
+    Args:
         cameras: sequence of `CameraFootage`.
         truth: str or Path. A folder with `NAME.txt` of every camera, MOT Challenge's
             text with the true person in the place of the track.
 
     Returns:
-        `Judgement`.
+        `Matches`.
 
     Raises:
         InputError: a file of the truth cannot be read.
+    """
+    shown: dict[tuple[str, str], Counter[int]] = {}
+    boxes: Counter[tuple[str, str]] = Counter()
+    true_boxes, everybody = 0, set()
+    for footage in cameras:
+        true, found = read_detections(Path(truth) / f"{footage.camera}.txt"), footage.read_boxes()
+        everybody |= set(true.tracks.tolist())
+        true_boxes += len(true.tracks)
+        boxes.update((footage.camera, str(track)) for track in found.tracks.tolist())
+        for track, person in _matched(found, true):
+            shown.setdefault((footage.camera, str(track)), Counter())[person] += 1
+    return Matches(shown, boxes, true_boxes, len(everybody))
+
+
+def judge(people: People, matches: Matches) -> Judgement:
+    """Compares people with the truth.
+
+    Args:
+        people: `People` of this footage alone.
+        matches: `Matches` of it.
+
+    Returns:
+        `Judgement`.
 
     References:
         Ristani et al., Performance Measures and a Data Set for Multi-Target,
@@ -57,26 +97,16 @@ def judge(people: People, cameras: Sequence[CameraFootage], truth: str | Path) -
         (str(camera), str(track)): int(person)
         for camera, track, person in zip(tracklets.cameras, tracklets.tracks, people.persons, strict=True)
     }
+    of_track = {key: counts for key, counts in matches.shown.items() if key in given}
     shared: Counter[tuple[int, int]] = Counter()  # boxes by (person, true person)
-    of_track: dict[tuple[str, str], Counter[int]] = {}
-    boxes = true_boxes = 0
-    everybody: set[int] = set()
-    for footage in cameras:
-        true = read_detections(Path(truth) / f"{footage.camera}.txt")
-        everybody |= set(true.tracks.tolist())
-        true_boxes += len(true.tracks)
-        found = footage.read_boxes()
-        for track, person in _matched(found, true):
-            key = (footage.camera, str(track))
-            if key in given:
-                of_track.setdefault(key, Counter())[person] += 1
-                shared[given[key], person] += 1
-        boxes += sum((footage.camera, str(track)) in given for track in found.tracks.tolist())
+    for key, counts in of_track.items():
+        shared.update({(given[key], person): count for person, count in counts.items()})
+    boxes = sum(matches.boxes[key] for key in given)
     return Judgement(
-        2 * _identified(shared) / max(1, boxes + true_boxes),
+        2 * _identified(shared) / max(1, boxes + matches.true_boxes),
         _purity(given, of_track),
         len(set(given.values())),
-        len(everybody),
+        matches.true_people,
     )
 
 

@@ -9,7 +9,7 @@ from reid_tf.errors import InputError
 from reid_tf.footage.camera import read_cameras
 from reid_tf.footage.follow import Sampling
 from reid_tf.footage.footage import forget, people_of
-from reid_tf.footage.judge import judge
+from reid_tf.footage.judge import judge, match
 from tests.datasets.made_video import WALKERS
 from tests.footage.conftest import mot_lines, picture
 
@@ -36,7 +36,7 @@ def test_people_across_cameras(encoder, footage, tmp_path):
     assert (one["from"], one["to"]) == ("2026-05-01T08:00:10.500+00:00", "2026-05-01T08:00:13.400+00:00")
     crop = picture(tmp_path / "out" / "crops" / one["crop"])
     assert np.abs(crop.mean(axis=(0, 1)) - WALKERS[4][0]).max() < 60
-    judged = judge(people, read_cameras(footage), tmp_path)
+    judged = judge(people, match(read_cameras(footage), tmp_path))
     assert (judged.idf1, judged.purity, judged.people, judged.true_people) == (1.0, 1.0, 4, 4)
 
 

@@ -23,7 +23,7 @@ from reid_tf.encoder.encoder import Encoder
 from reid_tf.footage.camera import CameraFootage, read_cameras, sampled
 from reid_tf.footage.follow import Followed, Sampling, follow
 from reid_tf.footage.footage import People
-from reid_tf.footage.judge import Judgement, judge
+from reid_tf.footage.judge import Judgement, Matches, judge, match
 from reid_tf.footage.kept import Kept, join
 from reid_tf.footage.people import Tracklets, find_people
 from reid_tf.footage.street import TRUTH_FOLDER, draw_street
@@ -59,10 +59,10 @@ class Colours:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Street:
-    """A drawn street: its footage and the folder of the truth."""
+    """A drawn street: its footage, and what its boxes truly show."""
 
     cameras: tuple[CameraFootage, ...]
-    truth: Path
+    matches: Matches
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +88,8 @@ def main(arguments: argparse.Namespace) -> None:
         streets = []
         for seed in range(arguments.streets):
             table = draw_street(Path(folder) / str(seed), Drawn(seed=seed))
-            streets.append(Street(read_cameras(table), table.parent / TRUTH_FOLDER))
+            cameras = read_cameras(table)
+            streets.append(Street(cameras, match(cameras, table.parent / TRUTH_FOLDER)))
         for name, encoder in encoders.items():
             kept = []
             for street in streets:
@@ -119,7 +120,7 @@ def _followed(encoder: Any, cameras: tuple[CameraFootage, ...]) -> tuple[Kept, d
 
 def _judgements(kept: Sequence[Kept], limit: float, streets: Sequence[Street]) -> list[Judgement]:
     pairs = zip(kept, streets, strict=True)
-    return [judge(_people(tracklets, limit), street.cameras, street.truth) for tracklets, street in pairs]
+    return [judge(_people(tracklets, limit), street.matches) for tracklets, street in pairs]
 
 
 def _judged(kept: Sequence[Kept], limit: float, streets: Sequence[Street]) -> list[str]:
