@@ -96,3 +96,37 @@ def scaled(channels: int, width_multiplier: float) -> int:
     """Returns a channel count times `width_multiplier`, even (for two towers) and at least 2."""
     require_positive(width_multiplier, "width_multiplier")
     return max(2, 2 * round(channels * width_multiplier / 2))
+
+
+def count_stages(backbone: keras.Model) -> int:
+    """Returns the number of a backbone's stages."""
+    names = {layer.name for layer in backbone.layers}
+    stages = 0
+    while f"stage{stages + 1}" in names:
+        stages += 1
+    return stages
+
+
+def first_stages(backbone: keras.Model, stages: int | None) -> keras.Model:
+    """A backbone without its last stages.
+
+    Those of a network that was trained on ImageNet know its classes; what is before
+    them is cheaper, and a few thousand crops teach it people faster.
+
+    Args:
+        backbone: keras.Model, whole and with its weights.
+        stages: int or None. How many stages are kept; None keeps all.
+
+    Returns:
+        keras.Model from the image to the map of that stage, of the same name.
+
+    Raises:
+        InputError: the backbone has fewer stages.
+    """
+    if stages is None:
+        return backbone
+    if stages > count_stages(backbone):
+        raise InputError(
+            f"The backbone {backbone.name!r} has {count_stages(backbone)} stages. Received: stages={stages}."
+        )
+    return keras.Model(backbone.input, backbone.get_layer(f"stage{stages}").output, name=backbone.name)

@@ -5,10 +5,11 @@ from typing import Literal
 
 import keras
 
-from reid_tf.backbones.common import require_positive
+from reid_tf.backbones.common import first_stages, require_positive
 from reid_tf.backbones.inverted_residual import Convolutions, Stack, divisible, inverted_residual_network
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import centred_normalization
+from reid_tf.options import Count
 from reid_tf.registry import BACKBONES
 
 STACKS = (
@@ -32,6 +33,7 @@ def efficientnet_lite(
     depth: float,
     width_multiplier: float,
     last_stride: int,
+    stages: int | None,
     weights: str | None,
 ) -> keras.Model:
     """EfficientNet-B0's stacks without gates, widened and deepened; the stem, and how deep the ends are, stay.
@@ -44,6 +46,8 @@ def efficientnet_lite(
             the last.
         width_multiplier: float above 0. Times all channels besides.
         last_stride: 1 or 2. Stride of the last stack that has one.
+        stages: int or None. How many stages are kept, see `first_stages`; None keeps
+            all 9.
         weights: None, "imagenet", or the path of a weights file.
 
     Returns:
@@ -51,8 +55,8 @@ def efficientnet_lite(
         32, width / 32, 1280 * width_multiplier].
 
     Raises:
-        InputError: the image is too small, `width_multiplier` is not positive, or the
-            weights cannot be had or do not fit.
+        InputError: the image is too small, `width_multiplier` is not positive, there
+            are not so many stages, or the weights cannot be had or do not fit.
 
     References:
         Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural
@@ -78,7 +82,8 @@ def efficientnet_lite(
         preprocessing=centred_normalization,
         convolutions=CONVOLUTIONS,
     )
-    return load_weights(model, weights, options={"width_multiplier": width_multiplier})
+    model = load_weights(model, weights, options={"width_multiplier": width_multiplier})
+    return first_stages(model, stages)
 
 
 @BACKBONES.register("efficientnet_lite0")
@@ -87,6 +92,7 @@ def efficientnet_lite0(
     *,
     width_multiplier: float = 1.0,
     last_stride: Literal[1, 2] = 2,
+    stages: Count | None = None,
     weights: str | None = None,
 ) -> keras.Model:
     """EfficientNet-Lite0, the smallest; its ImageNet weights were trained on 224 x 224.
@@ -96,6 +102,8 @@ def efficientnet_lite0(
             `last_stride=1`).
         width_multiplier: float above 0. Times the channels, to multiples of 8.
         last_stride: 1 or 2. Stride of the last stack that has one.
+        stages: int or None. How many stages are kept, see `first_stages`; None keeps
+            all 9.
         weights: None, "imagenet" (`width_multiplier=1.0`), or the path of a
             `.weights.h5` file.
 
@@ -104,8 +112,8 @@ def efficientnet_lite0(
         32, width / 32, 1280 * width_multiplier].
 
     Raises:
-        InputError: the image is too small, `width_multiplier` is not positive, or the
-            weights cannot be had or do not fit.
+        InputError: the image is too small, `width_multiplier` is not positive, there
+            are not so many stages, or the weights cannot be had or do not fit.
     """
     return efficientnet_lite(
         image_size,
@@ -114,6 +122,7 @@ def efficientnet_lite0(
         depth=1.0,
         width_multiplier=width_multiplier,
         last_stride=last_stride,
+        stages=stages,
         weights=weights,
     )
 
@@ -124,6 +133,7 @@ def efficientnet_lite1(
     *,
     width_multiplier: float = 1.0,
     last_stride: Literal[1, 2] = 2,
+    stages: Count | None = None,
     weights: str | None = None,
 ) -> keras.Model:
     """EfficientNet-Lite1, a tenth deeper; its ImageNet weights were trained on 240 x 240.
@@ -133,6 +143,8 @@ def efficientnet_lite1(
             `last_stride=1`).
         width_multiplier: float above 0. Times the channels, to multiples of 8.
         last_stride: 1 or 2. Stride of the last stack that has one.
+        stages: int or None. How many stages are kept, see `first_stages`; None keeps
+            all 9.
         weights: None, "imagenet" (`width_multiplier=1.0`), or the path of a
             `.weights.h5` file.
 
@@ -141,8 +153,8 @@ def efficientnet_lite1(
         32, width / 32, 1280 * width_multiplier].
 
     Raises:
-        InputError: the image is too small, `width_multiplier` is not positive, or the
-            weights cannot be had or do not fit.
+        InputError: the image is too small, `width_multiplier` is not positive, there
+            are not so many stages, or the weights cannot be had or do not fit.
     """
     return efficientnet_lite(
         image_size,
@@ -151,6 +163,7 @@ def efficientnet_lite1(
         depth=1.1,
         width_multiplier=width_multiplier,
         last_stride=last_stride,
+        stages=stages,
         weights=weights,
     )
 
@@ -161,6 +174,7 @@ def efficientnet_lite2(
     *,
     width_multiplier: float = 1.0,
     last_stride: Literal[1, 2] = 2,
+    stages: Count | None = None,
     weights: str | None = None,
 ) -> keras.Model:
     """EfficientNet-Lite2, a tenth wider and a fifth deeper; its ImageNet weights were trained on 260 x 260.
@@ -170,6 +184,8 @@ def efficientnet_lite2(
             `last_stride=1`).
         width_multiplier: float above 0. Times the channels, to multiples of 8.
         last_stride: 1 or 2. Stride of the last stack that has one.
+        stages: int or None. How many stages are kept, see `first_stages`; None keeps
+            all 9.
         weights: None, "imagenet" (`width_multiplier=1.0`), or the path of a
             `.weights.h5` file.
 
@@ -178,8 +194,8 @@ def efficientnet_lite2(
         32, width / 32, 1280 * width_multiplier].
 
     Raises:
-        InputError: the image is too small, `width_multiplier` is not positive, or the
-            weights cannot be had or do not fit.
+        InputError: the image is too small, `width_multiplier` is not positive, there
+            are not so many stages, or the weights cannot be had or do not fit.
     """
     return efficientnet_lite(
         image_size,
@@ -188,5 +204,6 @@ def efficientnet_lite2(
         depth=1.2,
         width_multiplier=width_multiplier,
         last_stride=last_stride,
+        stages=stages,
         weights=weights,
     )

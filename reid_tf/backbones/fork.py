@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from reid_tf.backbones.common import require_positive
+from reid_tf.backbones.common import count_stages, require_positive
 from reid_tf.errors import InputError
 
 
@@ -160,12 +160,3 @@ def _takes(top: keras.Model, grid: tuple[int, int]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def count_stages(backbone: keras.Model) -> int:
-    """Returns the number of a backbone's stages."""
-    names = {layer.name for layer in backbone.layers}
-    stages = 0
-    while f"stage{stages + 1}" in names:
-        stages += 1
-    return stages

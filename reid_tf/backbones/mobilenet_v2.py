@@ -4,10 +4,11 @@ from typing import Literal
 
 import keras
 
-from reid_tf.backbones.common import require_positive
+from reid_tf.backbones.common import first_stages, require_positive
 from reid_tf.backbones.inverted_residual import Convolutions, Stack, divisible, inverted_residual_network
 from reid_tf.backbones.weights.load import load_weights
 from reid_tf.layers.preprocessing import imagenet_normalization
+from reid_tf.options import Count
 from reid_tf.registry import BACKBONES
 
 STACKS = (
@@ -27,6 +28,7 @@ def mobilenet_v2(
     *,
     width_multiplier: float = 1.0,
     last_stride: Literal[1, 2] = 2,
+    stages: Count | None = None,
     weights: str | None = None,
 ) -> keras.Model:
     """MobileNetV2 up to its 1x1 convolution, 1280 channels.
@@ -37,6 +39,8 @@ def mobilenet_v2(
         width_multiplier: float above 0. Times the channels, to multiples of 8; the 1x1
             convolution has 1280 where it is below 1, as published.
         last_stride: 1 or 2. Stride of the last stack that has one.
+        stages: int or None. How many stages are kept, see `first_stages`; None keeps
+            all 9.
         weights: None, "imagenet" (`width_multiplier=1.0`), or the path of a
             `.weights.h5` file.
 
@@ -45,8 +49,8 @@ def mobilenet_v2(
         32, width / 32, 1280].
 
     Raises:
-        InputError: the image is too small, `width_multiplier` is not positive, or the
-            weights cannot be had or do not fit.
+        InputError: the image is too small, `width_multiplier` is not positive, there
+            are not so many stages, or the weights cannot be had or do not fit.
 
     References:
         Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, table 2.
@@ -62,4 +66,5 @@ def mobilenet_v2(
         preprocessing=imagenet_normalization,
         convolutions=Convolutions(epsilon=1e-5),
     )
-    return load_weights(model, weights, options={"width_multiplier": width_multiplier})
+    model = load_weights(model, weights, options={"width_multiplier": width_multiplier})
+    return first_stages(model, stages)

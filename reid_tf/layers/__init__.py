@@ -14,3 +14,4 @@ from reid_tf.layers.pairs import StackPairs as StackPairs
 from reid_tf.layers.preprocessing import ChannelNormalization as ChannelNormalization
 from reid_tf.layers.roi_pooling import RoIMaxPooling as RoIMaxPooling
 from reid_tf.layers.square_difference import SquareDifference as SquareDifference
+from reid_tf.layers.stripe_pooling import StripePooling as StripePooling

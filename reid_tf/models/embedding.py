@@ -7,10 +7,11 @@ from keras import layers
 
 from reid_tf.errors import InputError
 from reid_tf.layers.gem_pooling import GeneralizedMeanPooling
+from reid_tf.layers.stripe_pooling import StripePooling
 from reid_tf.options import unknown
 
 EmbeddingLayer = Literal["linear", "batch_norm_relu"]
-Pooling = Literal["average", "max", "gem"]
+Pooling = Literal["average", "max", "gem", "stripes"]
 
 
 def build_encoder(
@@ -95,20 +96,23 @@ def pool(feature_map: Any, kind: Pooling, name: str = "pool") -> Any:
 
     Args:
         feature_map: float [batch, h, w, channels].
-        kind: "average", "max", or "gem" for the generalised mean with a power that is
-            learned (from a map that is nowhere negative, see `generalized_mean`).
+        kind: "average", "max", "gem" for the generalised mean with a power that is
+            learned (from a map that is nowhere negative, see `generalized_mean`), or
+            "stripes" for the averages of four horizontal stripes.
         name: str. Of the layer.
 
     Returns:
-        float [batch, channels].
+        float [batch, channels], with "stripes" [batch, 4 * channels].
 
     Raises:
-        InputError: there is no such kind, or this is not a feature map.
+        InputError: there is no such kind, this is not a feature map, or it has fewer
+            rows than stripes.
     """
     kinds = {
         "average": layers.GlobalAveragePooling2D,
         "max": layers.GlobalMaxPooling2D,
         "gem": GeneralizedMeanPooling,
+        "stripes": StripePooling,
     }
     if kind not in kinds:
         raise InputError(unknown("pooling", kind, kinds))

@@ -5,6 +5,8 @@ import math
 import keras
 import pytest
 
+from reid_tf.backbones.common import count_stages
+from reid_tf.errors import InputError
 from reid_tf.registry import BACKBONES
 
 
@@ -98,6 +100,21 @@ def test_light_resnet18_parameter_count():
 def test_last_stride_of_resnet18(last_stride, output):
     component = {"name": "resnet18", "last_stride": last_stride}
     assert BACKBONES.build(component, image_size=(128, 64)).output_shape[1:] == output
+
+
+@pytest.mark.parametrize(
+    ("name", "stages", "output"),
+    [("efficientnet_lite0", 6, (8, 4, 112)), ("efficientnet_lite2", 7, (8, 4, 208)), ("mobilenet_v2", 4, (16, 8, 32))],
+)
+def test_the_first_stages_alone(name, stages, output):
+    whole = BACKBONES.build({"name": name, "last_stride": 1}, image_size=(128, 64))
+    part = BACKBONES.build({"name": name, "last_stride": 1, "stages": stages}, image_size=(128, 64))
+    assert (part.name, part.output_shape[1:], count_stages(part)) == (name, output, stages)
+    assert [layer.name for layer in part.layers] == [layer.name for layer in whole.layers[: len(part.layers)]]
+    assert part.count_params() < whole.count_params()
+    for wrong in (0, 10):
+        with pytest.raises(InputError, match=f"Received.*{wrong}"):
+            BACKBONES.build({"name": name, "stages": wrong}, image_size=(128, 64))
 
 
 @pytest.mark.parametrize(("image_size", "output"), [((128, 64), (8, 4, 128)), ((100, 50), (7, 4, 128))])

@@ -19,6 +19,10 @@ def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
         ("average", lambda features: features.mean(axis=(1, 2))),
         ("max", lambda features: features.max(axis=(1, 2))),
         ("gem", lambda features: np.mean(np.maximum(features, 1e-6) ** 3, axis=(1, 2)) ** (1 / 3)),
+        (
+            "stripes",
+            lambda features: np.concatenate([part.mean((1, 2)) for part in np.split(features, [1, 2, 3], 1)], 1),
+        ),
     ],
 )
 def test_an_embedding_is_what_was_pooled(kind, pooled):
@@ -46,5 +50,7 @@ def test_every_map_is_pooled_alike(name, options, count):
 
 
 def test_another_pooling_is_named():
-    with pytest.raises(InputError, match="'pooling' of the model 'baseline'.*'average', 'max' or 'gem'.*'mean'"):
+    with pytest.raises(
+        InputError, match="'pooling' of the model 'baseline'.*'average', 'max', 'gem' or 'stripes'.*'mean'"
+    ):
         build("baseline", pooling="mean")

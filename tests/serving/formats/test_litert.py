@@ -22,15 +22,15 @@ from tests.made_exports import pictures, scatter
 OUTPUT = ("embedding",)
 
 
-def built(pooling="average"):
+def built(pooling="average", size=SIZE):
     keras.utils.set_random_seed(1)
-    backbone = BACKBONES.build({"name": "tiny", "width": 4}, image_size=SIZE)
+    backbone = BACKBONES.build({"name": "tiny", "width": 4}, image_size=size)
     model = scatter(build_encoder(backbone, 8, pooling=pooling), 0)
-    return Encoder(model, {"image": "image"}, SIZE).folded()
+    return Encoder(model, {"image": "image"}, size).folded()
 
 
 def source_of(encoder):
-    images = resize_images(pictures(40), SIZE)
+    images = resize_images(pictures(40), encoder.image_size)
     return Source(encoder, None, 1, [{"image": image[np.newaxis]} for image in images])
 
 
@@ -85,6 +85,15 @@ def test_an_int8_file_has_int8_weights_a_scale_a_channel_and_float_embeddings(so
         assert len(kernel["quantization_parameters"]["scales"]) == kernel["shape"][0]
     runner = Interpreter(model_path=str(tmp_path / "encoder.tflite")).get_signature_runner()
     assert runner.get_input_details()["image"]["dtype"] == np.uint8
+
+
+def test_stripes_are_quantised_too(tmp_path):
+    stripes = source_of(built("stripes", (64, 32)))
+    images = resize_images(pictures(9, seed=1), (64, 32))
+    expected = stripes.encoder(list(images))
+    assert expected.shape == (9, 8)
+    assert distance_of(run(stripes, write_litert, tmp_path, images), expected) < 1e-5
+    assert distance_of(run(stripes, write_litert_int8, tmp_path, images), expected) < 0.3
 
 
 def test_powers_stay_in_float(images, tmp_path):
