@@ -4,6 +4,7 @@ from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import (
     backbones,
     footage,
+    frontier,
     fuzz,
     gallery,
     installation,
@@ -20,6 +21,7 @@ from reid_tf.commands.benchmarks import (
 SUBCOMMANDS = {
     "backbones": backbones,
     "footage": footage,
+    "frontier": frontier,
     "fuzz": fuzz,
     "gallery": gallery,
     "installation": installation,

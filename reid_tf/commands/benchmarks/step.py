@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
     config, name = command_line.experiment(arguments)
     if config.model["name"] != "multitask":
         raise InputError(f"The steps of the model 'multitask' are compared. Received: {config.model['name']!r}.")
-    steps = [_step(with_outputs(config, outputs, arguments.identities)) for outputs in ROWS.values()]
+    steps = [training_step(with_outputs(config, outputs, arguments.identities))[0] for outputs in ROWS.values()]
     seconds = take_turns(steps, arguments.rounds, arguments.steps)
     height, width = config.image_size
     images = 4 * arguments.identities
@@ -99,7 +99,15 @@ def take_turns(steps: Sequence[Callable[[], object]], rounds: int, repeats: int)
     return seconds[:, 1:]
 
 
-def _step(config: ExperimentConfig) -> Callable[[], object]:
+def training_step(config: ExperimentConfig) -> tuple[Callable[[], object], int]:
+    """Prepares a configuration's training, its first stage's.
+
+    Args:
+        config: `ExperimentConfig`.
+
+    Returns:
+        (a function that takes one step on the same batch each time, steps per epoch).
+    """
     from reid_tf.training.experiment import build_experiment
     from reid_tf.training.strategy import precision
 
@@ -107,4 +115,4 @@ def _step(config: ExperimentConfig) -> Callable[[], object]:
         experiment = build_experiment(config).in_stages()[0]
         model = experiment.compile()
         inputs, targets = next(iter(experiment.batches()))
-    return lambda: model.train_on_batch(inputs, targets)
+    return lambda: model.train_on_batch(inputs, targets), experiment.steps_per_epoch
