@@ -19,6 +19,9 @@ def main() -> None:
     command_line.add_output(
         parser, "--out", folder=True, metavar="DIR", help="where the export goes (default: RUN/export/FORMAT)"
     )
+    parser.add_argument(
+        "--profile", help="imagenet-nchw: the input that trackers such as boxmot give (onnx and litert)"
+    )
     parser.add_argument("--normalize", action="store_true", help="scale embeddings to unit length")
     command_line.add_data_argument(parser)
     parser.add_argument(
@@ -61,6 +64,7 @@ def main() -> None:
         arguments.run,
         arguments.format,
         arguments.out,
+        profile=arguments.profile,
         normalize=arguments.normalize,
         data=arguments.data,
         max_images=arguments.max_images,

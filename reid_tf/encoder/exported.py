@@ -9,6 +9,7 @@ from typing import Any
 from reid_tf.checksums import Checksum, check_files
 from reid_tf.encoder.description import Description
 from reid_tf.encoder.runtimes.base import Runtime
+from reid_tf.encoder.runtimes.prescribed import PROFILES, PrescribedRuntime
 from reid_tf.errors import InputError, require_package
 from reid_tf.options import unknown
 from reid_tf.pose.fields import need_landmarks
@@ -29,17 +30,21 @@ class Export:
         calibration: dict of `Calibration.to_dict`, or None.
         checksums: dict from the name of each exported file to its `Checksum`; empty in
             exports of version 0.1.0.
+        profile: str, or None. Whose input the files take.
 
     Raises:
-        InputError: the format is unknown.
+        InputError: the format or the profile is unknown.
     """
 
     format: str
     encoder: Description
     calibration: dict[str, Any] | None
     checksums: dict[str, Checksum] = dataclasses.field(default_factory=dict)
+    profile: str | None = None
 
     def __post_init__(self) -> None:
+        if self.profile not in (None, *PROFILES):
+            raise InputError(unknown("profile", str(self.profile), PROFILES))
         if self.kind not in _RUNTIMES:
             raise InputError(unknown("format", self.format, _RUNTIMES))
 
@@ -123,6 +128,8 @@ def read_export(folder: Path) -> tuple[Runtime, Description, Calibration | None]
     calibration = Calibration.from_dict(export.calibration) if export.calibration else None
     check_files(folder, export.checksums, str(path))
     runtime = _RUNTIMES[export.kind](folder, encoder)
+    if export.profile is not None:
+        runtime = PrescribedRuntime(runtime)
     if export.kind == "savedmodel":
         landmarks = {"landmarks": "landmarks"} if need_landmarks(encoder.inputs.values()) else {}
         encoder = dataclasses.replace(encoder, inputs={"image": "image", **landmarks})

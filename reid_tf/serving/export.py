@@ -30,6 +30,7 @@ from reid_tf.serving.formats.onnx import write_onnx
 from reid_tf.serving.formats.saved_model import write_saved_model
 from reid_tf.serving.formats.source import Source
 from reid_tf.serving.parity import Parity, compare, default_tolerance, whole_identities
+from reid_tf.serving.profiles import contract, with_profile
 from reid_tf.serving.served import embed_served
 from reid_tf.versions import versions
 
@@ -64,6 +65,7 @@ def export(
     format: str,
     out: str | Path | None = None,
     *,
+    profile: str | None = None,
     normalize: bool = False,
     data: str | None = None,
     max_images: int = 1000,
@@ -82,9 +84,11 @@ def export(
     Args:
         run: str or Path. A run directory.
         format: str. "savedmodel", "litert", "litert-int8" or "onnx".
-        out: str or Path, or None for `RUN/export/FORMAT`. Must not exist, but for
-            "savedmodel": that is the base path of a served model, and each export into
-            it the next version.
+        out: str or Path, or None for `RUN/export/FORMAT`, followed by the profile. Must
+            not exist, but for "savedmodel": that is the base path of a served model,
+            and each export into it the next version.
+        profile: str, or None. Whose input the file is to take, see `with_profile`; it is
+            compared with the run's encoder of images of that size.
         normalize: bool. Whether embeddings are scaled to unit length.
         data: str, or None for that of the run. The folder of the data set.
         max_images: int. The most query and gallery images compared, see
@@ -102,17 +106,20 @@ def export(
 
     Raises:
         InputError: the run is not finished or has no encoder, the data set is missing,
-            the format is unknown, not installed or lacks an operation of the encoder,
+            the format is unknown, not installed, lacks an operation of the encoder or
+            has no such profile,
             `out` is taken, or the export is outside the tolerance.
     """
     if format not in WRITERS:
         raise InputError(unknown("format", format, WRITERS))
     run = Path(run)
-    out = Path(out) if out is not None else run / "export" / format
+    out = Path(out) if out is not None else run / "export" / "-".join([format, *([profile] if profile else [])])
     shown = representative_images if format == "litert-int8" else 0
     with claimed(out, folder=True):
         folder = _target(out, format)
         source, dataset, config = load_source(run, data, normalize, shown, max_pixels)
+        if profile is not None:
+            source = with_profile(source, profile, format)
         compared = whole_identities(dataset, max_images)
         tolerance = default_tolerance(format, config.precision)
         if max_difference is not None:
@@ -184,6 +191,7 @@ def write_export(source: Source, format: str, folder: Path, run: str) -> dict[st
     encoder = source.encoder
     description = {
         "format": format,
+        **({"profile": source.profile, "input": contract(source.profile)} if source.profile else {}),
         "run": run,
         "encoder": encoder.describe(),
         "calibration": encoder.calibration and encoder.calibration.to_dict(),

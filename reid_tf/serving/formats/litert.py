@@ -28,7 +28,7 @@ def write_litert(source: Source, folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the format lacks an operation of the encoder.
     """
-    module = encoder_module(source.encoder, tf.uint8)
+    module = encoder_module(source, tf.uint8)
     function = module.call.get_concrete_function()
     refuse_python(function.graph, "litert")
     with converting("litert"):

@@ -48,7 +48,7 @@ def write_litert_int8(source: Source, folder: Path) -> dict[str, Any]:
     if not source.representative:
         raise InputError(f"An int8 export needs images to calibrate on. Received: {len(source.representative)}.")
     # The graph sees float32: the converter then puts the step from uint8 to int8 before it and knows both scales.
-    module = encoder_module(source.encoder, tf.float32)
+    module = encoder_module(source, tf.float32)
     refuse_python(module.call.get_concrete_function().graph, "litert-int8")
     images_alone = set(source.encoder.inputs.values()) == {"image"}
     with converting("litert-int8"), warnings.catch_warnings():

@@ -36,7 +36,7 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
     except ImportError as error:
         raise InputError(f"The format 'onnx' needs tf2onnx: pip install tf2onnx onnx ({error}).") from error
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it lacks comes back in the model
-    module = encoder_module(source.encoder, tf.uint8)
+    module = encoder_module(source, tf.uint8)
     refuse_python(module.call.get_concrete_function().graph, _FORMAT)
     model, _ = tf2onnx.convert.from_function(module.call, input_signature=module.specs, opset=_OPSET)
     try:

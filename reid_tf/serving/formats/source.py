@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.runtimes.base import Arrays
+from reid_tf.encoder.runtimes.prescribed import MEAN, STANDARD_DEVIATION
 from reid_tf.errors import InputError
 from reid_tf.layers.preprocessing import ChannelNormalization
 
@@ -29,43 +30,61 @@ class Source:
         representative: sequence of dict from input name to array [1, ...]. Inputs of
             the model, of typical images, that show a quantised format the range of its
             activations.
+        profile: str, or None. Whose input the files take, see `with_profile`.
     """
 
     encoder: Encoder
     verifier: keras.Model | None
     max_pixels: int
     representative: Sequence[Arrays] = ()
+    profile: str | None = None
 
 
-def encoder_module(encoder: Encoder, image_type: tf.DType) -> tf.Module:
+def encoder_module(source: Source, image_type: tf.DType) -> tf.Module:
     """Makes one graph of an encoder's model, from resized images to its outputs, in float32.
 
     Runtimes for small devices have no bfloat16 and hardly any float16; weights are kept
     in float32 by every policy.
 
     Args:
-        encoder: `Encoder` of a Keras model.
-        image_type: tf.DType of the images, whose values are 0..255.
+        source: `Source`.
+        image_type: tf.DType of the images, whose values are 0..255; a profile has its
+            own.
 
     Returns:
         tf.Module whose `call` is a tf.function of the inputs in the order of their
         `specs`, which name them, with the batch axis open; it returns a dict of
         outputs.
     """
-    model = portable(encoder.model)
+    model, inputs = portable(source.encoder.model), source.encoder.inputs
     module = tf.Module(name="encoder")
     module.specs = [
-        tf.TensorSpec(tensor.shape, image_type if encoder.inputs[name] == "image" else tf.float32, name)
+        _spec(name, tensor.shape, image_type if inputs[name] == "image" else tf.float32, source.profile)
         for name, tensor in model.input.items()
     ]
     module.weights = [weight.value for weight in model.variables]  # the converters look for them here
     names = list(model.input)
-    module.call = tf.function(
-        lambda *values: model(dict(zip(names, values, strict=True)), training=False),
-        input_signature=module.specs,
-        autograph=False,
-    )
+
+    def call(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        if source.profile is None:
+            return model(dict(zip(names, values, strict=True)), training=False)
+        outputs = model(dict(zip(names, map(_grey_values, values), strict=True)), training=False)
+        return {"embedding": outputs["embedding"]}
+
+    module.call = tf.function(call, input_signature=module.specs, autograph=False)
     return module
+
+
+def _spec(name: str, shape: Sequence[int | None], dtype: tf.DType, profile: str | None) -> tf.TensorSpec:
+    if profile is None:
+        return tf.TensorSpec(shape, dtype, name)
+    batch, height, width, channels = shape
+    return tf.TensorSpec((batch, channels, height, width), tf.float32, name)
+
+
+def _grey_values(image: tf.Tensor) -> tf.Tensor:
+    """Undoes what `PrescribedRuntime` does."""
+    return tf.transpose(image, (0, 2, 3, 1)) * STANDARD_DEVIATION + MEAN
 
 
 def portable(model: keras.Model) -> keras.Model:
