@@ -9,7 +9,6 @@ OUT-run unless --run is given, and judges the people by the truth.
 """
 
 import argparse
-import datetime
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
 from reid_tf.options import Within
+from reid_tf.report.blur import BLURS
 
 if TYPE_CHECKING:
-    from reid_tf.footage.footage import People
-    from reid_tf.gallery.gallery import Gallery
+    from reid_tf.footage.drawing import Drawing
 
 DEFAULT = "multitask_synthetic"
 SHARE = Within(0, 1)
@@ -68,6 +67,11 @@ def main() -> None:
     parser.add_argument("--crops", type=command_line.COUNT, default=6, help="crops kept of a track (%(default)s)")
     parser.add_argument("--descriptor", choices=("mean", "medoid"), default="mean", help="of a track's crops")
     parser.add_argument(
+        "--blur",
+        choices=(*BLURS, "none"),
+        help="in everything drawn (default: as the folder was drawn before, else none)",
+    )
+    parser.add_argument(
         "--gallery", metavar="DIR_OR_URL", help="also add the crops to a gallery, with track and person"
     )
     parser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the gallery's server")
@@ -80,9 +84,11 @@ def main() -> None:
         raise InputError(f"--cameras needs the encoder of a --run. Received: {arguments.run}.")
 
     from reid_tf.footage.camera import read_cameras
+    from reid_tf.footage.drawing import draw
     from reid_tf.footage.follow import Sampling
     from reid_tf.footage.footage import people_of
     from reid_tf.footage.judge import judge, match
+    from reid_tf.footage.remember import remember
     from reid_tf.footage.street import TRUTH_FOLDER, draw_street
     from reid_tf.gallery.gallery import Gallery
 
@@ -102,10 +108,10 @@ def main() -> None:
         arguments.threshold,
         travel,
     )
-    draw(people, out)
+    draw(people, out, drawing(arguments))
     if arguments.gallery:
         with Gallery(arguments.gallery, encoder, arguments.token) as gallery:
-            added, named = keep(people, out, gallery)
+            added, named = remember(people, out, gallery)
         print(f"{added:,} crops added, {named:,} named: {arguments.gallery}")
     print(f"{len(set(people.persons.tolist()))} people in {len(people.persons)} tracks: {out / 'people.csv'}")
     print(f"who was where and when: {out / 'timeline.html'}")
@@ -119,18 +125,29 @@ def main() -> None:
 
 def forgotten(arguments: argparse.Namespace) -> None:
     """Removes people from a folder of footage and, where one is named, from a gallery."""
+    from reid_tf.footage.drawing import draw
     from reid_tf.footage.footage import forget
+    from reid_tf.footage.remember import person_name
     from reid_tf.gallery.gallery import Gallery
 
     out = Path(arguments.out)
     people = forget(out, arguments.forget)
-    draw(people, out)
+    draw(people, out, drawing(arguments))
     print(f"{len(set(people.persons.tolist()))} people are left: {out / 'people.csv'}")
     if arguments.gallery:
         with Gallery(arguments.gallery, token=arguments.token) as gallery:
             names = [person_name(out, person) for person in arguments.forget]
             rows = gallery.delete(person=names, everything=True)
         print(f"{rows:,} rows deleted: {arguments.gallery}")
+
+
+def drawing(arguments: argparse.Namespace) -> "Drawing":
+    """Returns how everything is to be drawn: as `--blur` says, else as before."""
+    from reid_tf.footage.drawing import Drawing, drawing_of
+
+    if arguments.blur is None:
+        return drawing_of(Path(arguments.out))
+    return Drawing(None if arguments.blur == "none" else arguments.blur)
 
 
 def trained(run: Path) -> Path:
@@ -151,85 +168,6 @@ def trained(run: Path) -> Path:
         people = held_out_records(run, config.evaluation.validation, load_dataset("synthetic"))
         write_calibration(run, calibrate(load_encoder(run), None, people))
     return run
-
-
-def draw(people: "People", out: Path) -> None:
-    """Draws everybody's contact sheet and the timeline."""
-    from reid_tf.footage.footage import CROPS_FOLDER
-    from reid_tf.pipeline.decode import read_image
-    from reid_tf.report.people import Stay, contact_sheet, write_timeline
-
-    tracklets, sheets, stays = people.kept.tracklets, {}, []
-    for person in sorted(set(people.persons.tolist())):
-        rows = [row for row in range(len(tracklets)) if people.persons[row] == person]
-        rows.sort(key=lambda row: tracklets.starts[row])
-        stays += [
-            Stay(person, str(tracklets.cameras[row]), float(tracklets.starts[row]), float(tracklets.ends[row]))
-            for row in rows
-        ]
-        sheets[person] = f"sheets/{person:04d}.png"
-        contact_sheet(
-            out / sheets[person],
-            [
-                [
-                    (
-                        read_image(str(out / CROPS_FOLDER / name)),
-                        (str(tracklets.cameras[row]), f"track {tracklets.tracks[row]}"),
-                    )
-                    for name in people.kept.crops[row]
-                ]
-                for row in rows
-            ],
-        )
-    for stale in set((out / "sheets").iterdir()) - {out / name for name in sheets.values()}:
-        stale.unlink()  # of people who have since joined others
-    if stays:
-        write_timeline(out / "timeline.png", out / "timeline.html", stays, sheets)
-    else:
-        for name in ("timeline.png", "timeline.html"):
-            (out / name).unlink(missing_ok=True)
-
-
-def keep(people: "People", out: Path, gallery: "Gallery") -> tuple[int, int]:
-    """Adds the crops to a gallery; those that are there already get the person whom they now show.
-
-    Args:
-        people: `People`.
-        out: Path. Of the crops.
-        gallery: `Gallery`.
-
-    Returns:
-        How many crops are new there, and how many have a person.
-    """
-    from reid_tf.footage.footage import CROPS_FOLDER
-    from reid_tf.gallery.adding import entry_of
-    from reid_tf.gallery.sighting import Sighting
-
-    tracklets, kept = people.kept.tracklets, people.kept
-    of_person: dict[int, list[Sighting]] = {}
-    for row, person in enumerate(people.persons.tolist()):
-        for name, second, quality in zip(kept.crops[row], kept.times[row], kept.qualities[row], strict=True):
-            of_person.setdefault(person, []).append(
-                Sighting(
-                    str(out / CROPS_FOLDER / name),
-                    camera=str(tracklets.cameras[row]),
-                    time=datetime.datetime.fromtimestamp(second, datetime.UTC),
-                    track=str(tracklets.tracks[row]),
-                    person=person_name(out, person),
-                    quality=quality,
-                )
-            )
-    added = gallery.add(sighting for some in of_person.values() for sighting in some)
-    named = sum(
-        gallery.label([entry_of(one).id for one in some], person_name(out, person))
-        for person, some in of_person.items()
-    )
-    return added.added, named
-
-
-def person_name(out: Path, person: int) -> str:
-    """Returns what a gallery calls a person of a folder of footage: "people-7" of the folder `people`."""
-    return f"{out.resolve().name}-{person}"
 
 
 def _travel(text: str) -> tuple[tuple[str, str], tuple[float, float]]:

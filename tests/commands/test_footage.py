@@ -1,5 +1,7 @@
 import importlib.util
 
+import cv2
+import numpy as np
 import pytest
 
 from reid_tf.commands import footage as command
@@ -7,6 +9,7 @@ from reid_tf.errors import InputError
 from reid_tf.footage.camera import read_cameras
 from reid_tf.footage.follow import Sampling
 from reid_tf.footage.footage import people_of
+from reid_tf.footage.remember import remember
 from reid_tf.gallery import Gallery
 from tests.commands.made_run import colour_encoder, write_run
 from tests.footage.conftest import footage  # noqa: F401
@@ -43,14 +46,31 @@ def test_people_into_a_gallery(footage, tmp_path):  # noqa: F811
     people = people_of(encoder, cameras, out, sampling, threshold=0.2)
     crops = len(list((out / "crops").iterdir()))
     with Gallery(tmp_path / "seen", encoder) as gallery:
-        assert command.keep(people, out, gallery) == (crops, crops)
+        assert remember(people, out, gallery) == (crops, crops)
         assert gallery.stats()["persons"] == 4
         entries = list(gallery.entries(camera="yard", track=4))
         assert len(entries) == sampling.crops
         assert min(entry.time for entry in entries).isoformat() >= "2026-05-01T08:00:10.5"
         apart = people_of(encoder, cameras, out, sampling, threshold=0.2, travel={("yard", "door"): (60, 90)})
-        assert command.keep(apart, out, gallery) == (0, crops)
+        assert remember(apart, out, gallery) == (0, crops)
         assert gallery.stats()["persons"] == 8
+
+
+def test_who_was_blurred_stays_blurred(monkeypatch, run, footage, tmp_path):  # noqa: F811
+    def sheet(name):
+        return cv2.imread(str(tmp_path / name / "sheets" / "0001.png"))
+
+    asked = ("--cameras", footage, "--run", run, *ASKED)
+    called(monkeypatch, *asked, "--out", tmp_path / "plain")
+    called(monkeypatch, *asked, "--out", tmp_path / "blurred", "--blur", "faces")
+    first = sheet("blurred")
+    assert first.shape == sheet("plain").shape
+    assert (first != sheet("plain")).any()
+    called(monkeypatch, *asked, "--out", tmp_path / "blurred")  # nobody says it again
+    called(monkeypatch, "--forget", 2, "--out", tmp_path / "blurred")
+    np.testing.assert_array_equal(sheet("blurred"), first)
+    called(monkeypatch, "--forget", 3, "--out", tmp_path / "blurred", "--blur", "none")
+    np.testing.assert_array_equal(sheet("blurred"), sheet("plain"))
 
 
 def test_people_are_forgotten(monkeypatch, capsys, run, footage, tmp_path):  # noqa: F811
