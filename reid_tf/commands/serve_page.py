@@ -12,6 +12,7 @@ from reid_tf.commands import command_line
 from reid_tf.commands.gallery import add_gallery, add_run, opened
 from reid_tf.errors import require_package
 from reid_tf.options import Within
+from reid_tf.report.blur import BLURS
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--roots", nargs="+", required=True, metavar="FOLDER", help="images outside these folders are never shown"
     )
+    parser.add_argument("--blur", choices=BLURS, help="in the gallery's pictures")
     command_line.add_output(
         parser, "--marks", default="marks.csv", metavar="CSV", help="where answers are kept (default: %(default)s)"
     )
@@ -44,7 +46,7 @@ def main() -> None:
     from reid_tf.gallery.page import create_page, serve_page
     from reid_tf.gallery.pictures import Pictures
 
-    pictures, marks = Pictures(arguments.roots), Marks(arguments.marks)
+    pictures, marks = Pictures(arguments.roots, arguments.blur), Marks(arguments.marks)
     password = os.environ.get(PASSWORD_VARIABLE) or None
     if password is None and arguments.host not in THIS_MACHINE:
         logger.warning("%s asks nobody for a password: set %s.", arguments.host, PASSWORD_VARIABLE)

@@ -29,7 +29,6 @@ from reid_tf.gallery.marks import Marks
 from reid_tf.gallery.pictures import Pictures, shrunk
 from reid_tf.gallery.searching import Result, by_person
 from reid_tf.options import unknown
-from reid_tf.pipeline.decode import read_image
 from reid_tf.report.heat import heat
 
 # Fonts of the system: none is fetched from elsewhere.
@@ -266,7 +265,7 @@ class _Page:
         try:
             with self.lock:
                 likeness = similarity_map(self.gallery.encoder, path, query.vector)  # type: ignore[arg-type]
-            return shrunk(heat(read_image(path), likeness)), ""
+            return shrunk(heat(self.pictures.read(path), likeness)), ""
         except InputError as error:
             return None, str(error).replace(path, Path(path).name)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.pipeline.decode import read_image
+from reid_tf.report.blur import blurred
 
 HIGHEST = 320  # pixels of what is shown
 GREY = np.full((128, 64, 3), 190, np.uint8)  # in the place of what is not
@@ -18,12 +19,14 @@ class Pictures:
 
     Args:
         roots: sequence of str or Path. Folders.
+        blur: str, or None. What cannot be made out in the pictures, see `blurred`.
 
     Raises:
         InputError: there is no root, or one is no folder.
     """
 
-    def __init__(self, roots: Sequence[str | Path]) -> None:
+    def __init__(self, roots: Sequence[str | Path], blur: str | None = None) -> None:
+        self.blur = blur
         self.roots = [Path(root).resolve() for root in roots]
         if not self.roots or not all(root.is_dir() for root in self.roots):
             raise InputError(f"A page shows images of folders that exist. Received: {', '.join(map(str, roots))!r}.")
@@ -35,6 +38,11 @@ class Pictures:
         found = Path(path).resolve()  # links are followed before it is looked where they lead
         inside = any(found.is_relative_to(root) for root in self.roots)
         return str(found) if inside and found.is_file() else None
+
+    def read(self, found: str) -> np.ndarray:
+        """Returns the picture of a file that `path` found, uint8 [height, width, 3]; `InputError` where there is none."""
+        image = read_image(found)
+        return blurred(image, self.blur) if self.blur else image
 
     def small(self, path: str) -> np.ndarray:
         """Returns the picture of a file, or a grey one where it may not be shown or cannot be read.
@@ -49,7 +57,7 @@ class Pictures:
         if found is None:
             return GREY
         try:
-            return shrunk(read_image(found))
+            return shrunk(self.read(found))
         except InputError:  # the row stays a result, of which there is no picture
             return GREY
 

@@ -1,8 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from reid_tf.errors import InputError
 from reid_tf.gallery.pictures import GREY, HIGHEST, Pictures, shrunk
+from reid_tf.report.blur import blurred
 from tests.commands.made_run import write_image
 
 
@@ -14,6 +16,14 @@ def test_nothing_outside_the_roots_is_shown(tmp_path, crops):
     for path in (outside, crops / "link.png", crops / ".." / "secret.png", crops, "", "s3://bucket/a.png"):
         assert pictures.path(str(path)) is None
         assert pictures.small(str(path)) is GREY
+
+
+def test_faces_are_blurred(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (100, 50, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    plain, hidden = (Pictures([tmp_path], blur).small(str(tmp_path / "a.png")) for blur in (None, "faces"))
+    np.testing.assert_array_equal(hidden, blurred(plain, "faces"))
+    assert (hidden != plain).any()
 
 
 def test_an_unreadable_file_is_grey(crops):
