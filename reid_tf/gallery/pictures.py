@@ -40,7 +40,7 @@ class Pictures:
         return str(found) if inside and found.is_file() else None
 
     def read(self, found: str) -> np.ndarray:
-        """Returns the picture of a file that `path` found, uint8 [height, width, 3]; `InputError` where there is none."""
+        """Returns the picture of a file that `path` found, uint8 [height, width, 3]; `InputError` if there is none."""
         image = read_image(found)
         return blurred(image, self.blur) if self.blur else image
 
