@@ -111,18 +111,17 @@ def judge(people: People, matches: Matches) -> Judgement:
 
 
 def _matched(found: Boxes, true: Boxes) -> list[tuple[int, int]]:
-    """Pairs of track and true person, one for each box that covers a true one, frame by frame."""
-    from scipy.optimize import linear_sum_assignment
+    """Pairs of track and true person, one for each box that covers a true one, frame by frame.
 
+    A box that covers two people makes two pairs: which of them counts, the assignment
+    over all frames decides, as Ristani et al. have it.
+    """
     pairs = []
     for frame in np.intersect1d(found.frames, true.frames):
         one, other = found.frames == frame, true.frames == frame
         shares = overlaps(found.edges[one], true.edges[other])
-        rows, columns = linear_sum_assignment(-np.where(shares >= LEAST_OVERLAP, shares, 0))
-        good = shares[rows, columns] >= LEAST_OVERLAP
-        pairs += list(
-            zip(found.tracks[one][rows[good]].tolist(), true.tracks[other][columns[good]].tolist(), strict=True)
-        )
+        rows, columns = np.nonzero(shares >= LEAST_OVERLAP)
+        pairs += list(zip(found.tracks[one][rows].tolist(), true.tracks[other][columns].tolist(), strict=True))
     return pairs
 
 
