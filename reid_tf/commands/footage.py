@@ -65,7 +65,9 @@ def main() -> None:
         "--least-height", type=command_line.COUNT, default=32, help="pixels that a box must have (%(default)s)"
     )
     parser.add_argument("--crops", type=command_line.COUNT, default=6, help="crops kept of a track (%(default)s)")
-    parser.add_argument("--descriptor", choices=("mean", "medoid"), default="mean", help="of a track's crops")
+    parser.add_argument(
+        "--descriptor", choices=("mean", "medoid", "medoids"), default="mean", help="of a track's crops"
+    )
     parser.add_argument(
         "--blur",
         choices=(*BLURS, "none"),

@@ -15,8 +15,9 @@ from reid_tf.encoder.boxes import cut_to_frame
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError
 from reid_tf.footage.camera import CameraFootage, check_size, sampled
-from reid_tf.footage.people import Tracklets, descriptor
+from reid_tf.footage.people import DESCRIPTORS, Tracklets, descriptor
 from reid_tf.footage.quality import hidden_shares, quality
+from reid_tf.options import unknown
 
 JPEG_QUALITY = 92
 
@@ -31,7 +32,7 @@ class Sampling:
         every: float > 0. Seconds between two looks.
         crops: int >= 1. The best of each track that are kept.
         least_height: int >= 1. Pixels that a box must have.
-        descriptor: "mean" or "medoid", as in `descriptor()`.
+        descriptor: "mean", "medoid" or "medoids", as in `descriptor()`.
 
     Raises:
         InputError: a value is out of its range.
@@ -45,8 +46,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if not (self.every > 0 and self.crops >= 1 and self.least_height >= 1):
             raise InputError(f"Seconds between looks, crops and height must be above 0. Received: {self}.")
-        if self.descriptor not in ("mean", "medoid"):
-            raise InputError(f"A descriptor is 'mean' or 'medoid'. Received: {self.descriptor!r}.")
+        if self.descriptor not in DESCRIPTORS:
+            raise InputError(unknown("descriptor", self.descriptor, DESCRIPTORS))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from reid_tf.errors import InputError
+from reid_tf.options import unknown
 
+DESCRIPTORS = ("mean", "medoid", "medoids")
+_MEDOIDS = 3
 # Farther than any distance; also as the mean of two clusters in which one pair is impossible.
 _NEVER = 1e9
 
@@ -119,7 +122,9 @@ def descriptor(vectors: np.ndarray, qualities: np.ndarray, how: str = "mean") ->
     Args:
         vectors: float32 [n, dim], finite.
         qualities: float [n]. Their weights.
-        how: "mean", weighted by quality, or "medoid", the vector nearest to all others.
+        how: "mean", weighted by quality; "medoid", the vector nearest to all others; or
+            "medoids", the mean of three medoids, so that a side that was seen once
+            counts as much as one that was seen ten times.
 
     Returns:
         float32 [dim], of length 1.
@@ -132,8 +137,21 @@ def descriptor(vectors: np.ndarray, qualities: np.ndarray, how: str = "mean") ->
     if how == "mean":
         weights = np.maximum(qualities, 1e-6)
         found = (units * weights[:, None]).sum(axis=0)
-    elif how == "medoid":
-        found = units[int((units @ units.T).sum(axis=1).argmax())]
+    elif how in DESCRIPTORS:
+        found = units[_medoids(units, 1 if how == "medoid" else _MEDOIDS)].sum(axis=0)
     else:
-        raise InputError(f"A descriptor is 'mean' or 'medoid'. Received: {how!r}.")
+        raise InputError(unknown("descriptor", how, DESCRIPTORS))
     return np.asarray(found / max(float(np.linalg.norm(found)), 1e-12), np.float32)
+
+
+def _medoids(units: np.ndarray, count: int) -> list[int]:
+    """Chooses vectors one by one, each so that the sum of all vectors' distances to their nearest one falls most."""
+    distances = 1 - units @ units.T
+    nearest, chosen = np.full(len(units), np.inf), list[int]()
+    while len(chosen) < count:
+        best = int(np.minimum(nearest[:, None], distances).sum(axis=0).argmin())
+        if best in chosen:
+            break
+        chosen.append(best)
+        nearest = np.minimum(nearest, distances[:, best])
+    return chosen

@@ -83,6 +83,10 @@ def test_descriptors():
     np.testing.assert_allclose(descriptor(7 * vectors, np.array([3.0, 1.0])), unit(3, 1, 0), rtol=1e-6)
     three = np.stack([unit(1, 0, 0), unit(1, 0.1, 0), unit(0, 1, 0)])
     np.testing.assert_allclose(descriptor(three, np.ones(3), "medoid"), three[1], rtol=1e-6)
+    # Nine looks from one side and one from each of two others weigh the same; equal vectors are one.
+    sides = np.stack([unit(1, 0, 0)] * 9 + [unit(0, 1, 0), unit(0, 0, 1)])
+    np.testing.assert_allclose(descriptor(sides, np.ones(11), "medoids"), unit(1, 1, 1), rtol=1e-6)
+    np.testing.assert_allclose(descriptor(sides[:10], np.ones(10), "medoids"), unit(1, 1, 0), rtol=1e-6)
 
 
 def test_wrong_values():

@@ -25,7 +25,7 @@ from reid_tf.footage.follow import Followed, Sampling, follow
 from reid_tf.footage.footage import People
 from reid_tf.footage.judge import Judgement, Matches, judge, match
 from reid_tf.footage.kept import Kept, join
-from reid_tf.footage.people import Tracklets, find_people
+from reid_tf.footage.people import DESCRIPTORS, Tracklets, find_people
 from reid_tf.footage.street import TRUTH_FOLDER, draw_street
 from reid_tf.report.table import markdown_table
 from reid_tf.retrieval.colour_histogram import colour_histogram
@@ -100,19 +100,29 @@ def main(arguments: argparse.Namespace) -> None:
             if calibration is not None:
                 for what, limit in (("calibrated", calibration.threshold), ("p = 0.5", calibration.distance_at(0.5))):
                     rows.append([name, f"{what}, {limit:.2f}", *_judged(kept, limit, streets)])
-            best = max(THRESHOLDS.tolist(), key=lambda limit: _idf1(kept, limit, streets))
-            rows.append([name, f"best, {best:.2f}", *_judged(kept, best, streets)])
+            rows.append([name, *_at_best(kept, streets)])
+        for name, encoder in loaded.items():
+            for how in DESCRIPTORS[1:]:
+                kept = [_followed(encoder, street.cameras, Sampling(descriptor=how))[0] for street in streets]
+                rows.append([f"{name}, {how}", *_at_best(kept, streets)])
         print(markdown_table(rows), end="\n\n")
         print(_cost(streets[-1].cameras, shares[2:]))
 
 
-def _followed(encoder: Any, cameras: tuple[CameraFootage, ...]) -> tuple[Kept, dict[str, float]]:
+def _at_best(kept: Sequence[Kept], streets: Sequence[Street]) -> list[str]:
+    best = max(THRESHOLDS.tolist(), key=lambda limit: _idf1(kept, limit, streets))
+    return [f"best, {best:.2f}", *_judged(kept, best, streets)]
+
+
+def _followed(
+    encoder: Any, cameras: tuple[CameraFootage, ...], sampling: Sampling | None = None
+) -> tuple[Kept, dict[str, float]]:
     timed, parts = Timed(encoder), []
     encoder([np.zeros((64, 32, 3), np.uint8)] * 64)  # the first call compiles
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         for footage in cameras:
-            followed: Followed = follow(timed, footage, Path(folder), Sampling())  # type: ignore[arg-type]
+            followed: Followed = follow(timed, footage, Path(folder), sampling or Sampling())  # type: ignore[arg-type]
             parts.append(Kept.of(followed, footage))
         whole = time.perf_counter() - began
     return join(parts), {"all": whole, "embedding": timed.seconds}
