@@ -13,6 +13,7 @@ import importlib.metadata
 import inspect
 import os
 import sys
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -197,23 +198,36 @@ def import_components(modules: Iterable[str]) -> None:
             _imported.add(module)
 
 
+def import_users_module(module: str, whose: str) -> types.ModuleType:
+    """Imports a module of a user's, from the current folder too.
+
+    Args:
+        module: str. A dotted name.
+        whose: str. What the message says after the module's name.
+
+    Raises:
+        InputError: it cannot be imported.
+    """
+    here = os.getcwd()
+    sys.path.append(here)  # at the end: a file of the folder must not hide an installed module
+    try:
+        return importlib.import_module(module)
+    except InputError:  # a name that is taken
+        raise
+    except Exception as error:
+        raise InputError(
+            f"The module {module!r} {whose} cannot be imported: {type(error).__name__}: {one_line(error)}."
+        ) from error
+    finally:
+        sys.path.remove(here)
+
+
 _imported: set[str] = set()
 
 
 def _import_one(module: str) -> None:
     before = sum(len(table._functions) for table in TABLES)
-    here = os.getcwd()
-    sys.path.append(here)  # at the end: a file of the folder must not hide an installed module
-    try:
-        importlib.import_module(module)
-    except InputError:  # a name that is taken
-        raise
-    except Exception as error:
-        raise InputError(
-            f"The module {module!r} in `imports` cannot be imported: {type(error).__name__}: {one_line(error)}."
-        ) from error
-    finally:
-        sys.path.remove(here)
+    import_users_module(module, "in `imports`")
     after = sum(len(table._functions) for table in TABLES)
     if after == before and not any(table.from_module(module) for table in TABLES):
         kinds = ", ".join(table.kind for table in TABLES)

@@ -1,15 +1,13 @@
 """Detectors of people: a function from a frame to boxes and scores."""
 
-import importlib
 import importlib.util
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from reid_tf.errors import InputError, one_line, require_package
+from reid_tf.errors import InputError, require_package
+from reid_tf.registry import import_users_module
 
 Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -84,16 +82,7 @@ def detector_named(text: str) -> Detector:
 
 
 def _function(module: str, function: str) -> Detector:
-    here = os.getcwd()
-    sys.path.append(here)  # at the end: a file of the folder must not hide an installed module
-    try:
-        found = getattr(importlib.import_module(module), function, None)
-    except Exception as error:
-        raise InputError(
-            f"The module {module!r} of the detector cannot be imported: {type(error).__name__}: {one_line(error)}."
-        ) from error
-    finally:
-        sys.path.remove(here)
+    found = getattr(import_users_module(module, "of the detector"), function, None)
     if not callable(found):
         raise InputError(f"The module {module!r} has no function {function!r} that could detect people.")
     detector: Detector = found
