@@ -50,6 +50,11 @@ def table_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def table_head(names: Sequence[str]) -> str:
+    """Returns the first two lines of a Markdown table, before its `table_row`s."""
+    return f"{table_row(names)}\n{table_row(['---'] * len(names))}"
+
+
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """Writes cells as a Markdown table that is aligned as plain text too: the first column left, the others right.
 

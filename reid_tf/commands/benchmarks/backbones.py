@@ -25,7 +25,7 @@ from reid_tf.commands.benchmarks.step import take_turns
 from reid_tf.errors import InputError
 from reid_tf.options import unknown
 from reid_tf.registry import BACKBONES
-from reid_tf.report.table import table_row
+from reid_tf.report.table import table_head, table_row
 
 IDENTITIES = 751  # Market-1501's training identities
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -76,7 +76,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.peer_rounds:
         peer_table(arguments)
         print()
-    print(*_header(COLUMNS), sep="\n", flush=True)
+    print(table_head(COLUMNS), flush=True)
     for name in tqdm(names, desc="backbones", unit="backbone", disable=None):
         _show(backbone_row(name, arguments))
         gc.collect()  # a model is a cycle of references, and may be large
@@ -168,7 +168,7 @@ def peer_table(arguments: argparse.Namespace) -> None:
         if name not in PEERS:
             raise InputError(unknown("network written in PyTorch", name, PEERS))
     images, identities = batch(arguments)
-    print(*_header(PEER_COLUMNS), sep="\n", flush=True)
+    print(table_head(PEER_COLUMNS), flush=True)
     for name in tqdm(arguments.peers, desc="networks", unit="network", disable=None):
         peer = PEERS[name]
         theirs = steps(peer.build(), images, identities, IDENTITIES, training=not arguments.no_training)
@@ -194,7 +194,3 @@ def _images_per_second(steps: Steps, arguments: argparse.Namespace) -> dict[str,
 def _show(cells: Sequence[str]) -> None:
     tqdm.write(table_row(cells))  # above the progress bar
     sys.stdout.flush()  # what was measured outlives an interruption
-
-
-def _header(columns: Sequence[str]) -> tuple[str, str]:
-    return table_row(columns), table_row(["---"] * len(columns))

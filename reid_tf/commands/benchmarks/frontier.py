@@ -28,7 +28,7 @@ from reid_tf.config import EvaluationConfig, ExperimentConfig
 from reid_tf.errors import InputError
 from reid_tf.options import Within
 from reid_tf.report.frontier import Placed, frontier_picture
-from reid_tf.report.table import table_row
+from reid_tf.report.table import table_head, table_row
 
 CONFIG = "light_cuhk03_np"
 BACKBONES = (
@@ -75,7 +75,7 @@ def main(arguments: argparse.Namespace) -> None:
     configs = {text: with_backbone(config, text) for text in arguments.backbones}
     height, width = config.image_size
     print(f"{name}: {height} x {width}, {arguments.minutes:g} minutes of training each\n")
-    print(table_row(HEADER), table_row(["---"] * len(HEADER)), sep="\n", flush=True)
+    print(table_head(HEADER), flush=True)
     placed: dict[str, Placed] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, (text, changed) in enumerate(tqdm(configs.items(), unit="backbone", disable=None)):

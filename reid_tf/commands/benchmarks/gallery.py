@@ -23,7 +23,7 @@ from reid_tf.gallery.about import VERSION, About
 from reid_tf.gallery.gallery import Gallery
 from reid_tf.gallery.sighting import Sighting
 from reid_tf.gallery.store import Store
-from reid_tf.report.table import table_row
+from reid_tf.report.table import table_head, table_row
 from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranking import rank
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
-    print(table_row(HEADER), table_row(["---"] * len(HEADER)), sep="\n", flush=True)
+    print(table_head(HEADER), flush=True)
     for rows in arguments.rows:
         generator = np.random.default_rng(0)
         people = generator.standard_normal((rows // ROWS_EACH + 1, arguments.dimensions), np.float32)

@@ -26,7 +26,7 @@ import numpy as np
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.dense_reranking import dense_reranking, torchreid_reranking
-from reid_tf.report.table import table_row
+from reid_tf.report.table import table_head, table_row
 from reid_tf.retrieval.embeddings import Embeddings, row_blocks
 from reid_tf.retrieval.expansion import expand_queries
 from reid_tf.retrieval.metrics import evaluate
@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
-    print(table_row(HEADER), table_row(["---"] * len(HEADER)), sep="\n", flush=True)
+    print(table_head(HEADER), flush=True)
     for row in rows(arguments.distractors):
         if row.name.startswith(arguments.only):
             # A process of its own, because a process's highest size never falls.
@@ -141,8 +141,7 @@ def shortlist_costs() -> Iterator[str]:
     generator = np.random.default_rng(0)
     query = embeddings(generator, QUERIES, QUERIES, 512, HARD_SPREAD)
     gallery = embeddings(generator, GALLERY, MATCHABLE, 512, HARD_SPREAD)
-    yield table_row(("ranking", "mAP", "rank-1", "s"))
-    yield table_row(["---"] * 4)
+    yield table_head(("ranking", "mAP", "rank-1", "s"))
     ways: list[tuple[str, Reranking | None]] = [("plain", None), ("re-ranked, all", Reranking())]
     ways += [(f"re-ranked, {length:,}", Reranking(shortlist=length)) for length in SHORTLISTS]
     for name, reranking in ways:

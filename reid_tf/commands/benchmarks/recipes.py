@@ -24,7 +24,7 @@ from reid_tf.commands.command_line import find_config
 from reid_tf.config import EvaluationConfig, ExperimentConfig, StageConfig, load_config
 from reid_tf.errors import InputError
 from reid_tf.options import unknown
-from reid_tf.report.table import table_row
+from reid_tf.report.table import table_head, table_row
 
 # The twins and their epochs: what fits into three minutes on two cores.
 EPOCHS = {
@@ -112,7 +112,7 @@ def main(arguments: argparse.Namespace) -> None:
         if name not in EPOCHS:
             raise InputError(unknown("recipe", name, EPOCHS))
     failed = []
-    print(table_row(HEADER), table_row(("---",) * len(HEADER)), sep="\n", flush=True)
+    print(table_head(HEADER), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in tqdm(arguments.names or EPOCHS, unit="recipe", disable=None):
             weights = _pretrained(name, Path(folder))
