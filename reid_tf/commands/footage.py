@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
 from reid_tf.options import Within
-from reid_tf.report.blur import BLURS
 
 if TYPE_CHECKING:
     from reid_tf.footage.drawing import Drawing
@@ -27,57 +26,7 @@ SHARE = Within(0, 1)
 
 def main() -> None:
     """Parses the command line and finds the people."""
-    parser = command_line.parser(__doc__, "reid-tf footage --cameras cameras.csv --run runs/short --out people")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--cameras", metavar="CSV", help="the table of footage")
-    source.add_argument("--demo", action="store_true", help="take the drawn street")
-    source.add_argument(
-        "--forget",
-        type=command_line.COUNT,
-        nargs="+",
-        metavar="PERSON",
-        help="instead, remove people from --out, and from --gallery: rows, crops, sheets",
-    )
-    command_line.add_encoder_arguments(parser, required=False)
-    command_line.add_output(parser, "--out", folder=True, required=True, metavar="DIR", help="the folder to write")
-    parser.add_argument(
-        "--probability",
-        type=command_line.number(float, SHARE),
-        help="calibrated probability of one person down to which tracks are joined (default: the calibrated threshold)",
-    )
-    parser.add_argument(
-        "--threshold", type=command_line.number(float, Within(0, 2)), help="the largest mean cosine distance instead"
-    )
-    parser.add_argument(
-        "--travel",
-        nargs="+",
-        default=[],
-        metavar="A:B=LEAST-MOST",
-        help="seconds that somebody needs from one camera to another: door:yard=20-300",
-    )
-    parser.add_argument(
-        "--every",
-        type=command_line.number(float, Within(0.01)),
-        default=0.4,
-        help="seconds between looks (%(default)s)",
-    )
-    parser.add_argument(
-        "--least-height", type=command_line.COUNT, default=32, help="pixels that a box must have (%(default)s)"
-    )
-    parser.add_argument("--crops", type=command_line.COUNT, default=6, help="crops kept of a track (%(default)s)")
-    parser.add_argument(
-        "--descriptor", choices=("mean", "medoid", "medoids"), default="mean", help="of a track's crops"
-    )
-    parser.add_argument(
-        "--blur",
-        choices=(*BLURS, "none"),
-        help="in everything drawn (default: as the folder was drawn before, else none)",
-    )
-    parser.add_argument(
-        "--gallery", metavar="DIR_OR_URL", help="also add the crops to a gallery, with track and person"
-    )
-    parser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the gallery's server")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     if arguments.forget:
         forgotten(arguments)
         return
@@ -183,3 +132,57 @@ def _travel(text: str) -> tuple[tuple[str, str], tuple[float, float]]:
     if not one or not other or not 0 <= limits[0] <= limits[1]:
         raise InputError(f"--travel takes two cameras and seconds, such as door:yard=20-300. Received: {text!r}.")
     return (one, other), limits
+
+
+def _arguments() -> argparse.Namespace:
+    parser = command_line.parser(__doc__, "reid-tf footage --cameras cameras.csv --run runs/short --out people")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--cameras", metavar="CSV", help="the table of footage")
+    source.add_argument("--demo", action="store_true", help="take the drawn street")
+    source.add_argument(
+        "--forget",
+        type=command_line.COUNT,
+        nargs="+",
+        metavar="PERSON",
+        help="instead, remove people from --out, and from --gallery: rows, crops, sheets",
+    )
+    command_line.add_encoder_arguments(parser, required=False)
+    command_line.add_output(parser, "--out", folder=True, required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument(
+        "--probability",
+        type=command_line.number(float, SHARE),
+        help="calibrated probability of one person down to which tracks are joined (default: the calibrated threshold)",
+    )
+    parser.add_argument(
+        "--threshold", type=command_line.number(float, Within(0, 2)), help="the largest mean cosine distance instead"
+    )
+    parser.add_argument(
+        "--travel",
+        nargs="+",
+        default=[],
+        metavar="A:B=LEAST-MOST",
+        help="seconds that somebody needs from one camera to another: door:yard=20-300",
+    )
+    parser.add_argument(
+        "--every",
+        type=command_line.number(float, Within(0.01)),
+        default=0.4,
+        help="seconds between looks (%(default)s)",
+    )
+    parser.add_argument(
+        "--least-height", type=command_line.COUNT, default=32, help="pixels that a box must have (%(default)s)"
+    )
+    parser.add_argument("--crops", type=command_line.COUNT, default=6, help="crops kept of a track (%(default)s)")
+    parser.add_argument(
+        "--descriptor", choices=("mean", "medoid", "medoids"), default="mean", help="of a track's crops"
+    )
+    parser.add_argument(
+        "--blur",
+        choices=("faces", "background", "none"),
+        help="in everything drawn (default: as the folder was drawn before, else none)",
+    )
+    parser.add_argument(
+        "--gallery", metavar="DIR_OR_URL", help="also add the crops to a gallery, with track and person"
+    )
+    parser.add_argument("--token", default="", metavar="USER:PASSWORD", help="of the gallery's server")
+    return parser.parse_args()

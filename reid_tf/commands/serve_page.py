@@ -12,7 +12,6 @@ from reid_tf.commands import command_line
 from reid_tf.commands.gallery import add_gallery, add_run, opened
 from reid_tf.errors import require_package
 from reid_tf.options import Within
-from reid_tf.report.blur import BLURS
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--roots", nargs="+", required=True, metavar="FOLDER", help="images outside these folders are never shown"
     )
-    parser.add_argument("--blur", choices=BLURS, help="in the gallery's pictures")
+    parser.add_argument("--blur", choices=("faces", "background"), help="in the gallery's pictures")
     command_line.add_output(
         parser, "--marks", default="marks.csv", metavar="CSV", help="where answers are kept (default: %(default)s)"
     )

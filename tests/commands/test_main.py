@@ -77,6 +77,11 @@ def test_what_is_wrong_is_one_sentence(reid_tf_command, arguments, message):
     assert re.search(message, result.stderr), result.stderr
 
 
+def test_a_command_is_described_without_loading_what_it_works_with():
+    code = "import sys, reid_tf.commands.footage; assert not {'numpy', 'cv2', 'tensorflow'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT).returncode == 0
+
+
 def test_the_overview_loads_nothing_heavy():
     code = (
         "import sys; sys.argv = ['reid-tf', '--help']; from reid_tf.commands.main import main; main(); "
