@@ -78,4 +78,4 @@ def _tiles(people: People, row: int, out: Path, drawing: Drawing) -> list[tuple[
     tracklets = people.kept.tracklets
     lines = (str(tracklets.cameras[row]), f"track {tracklets.tracks[row]}")
     images = [read_image(str(out / CROPS_FOLDER / name)) for name in people.kept.crops[row]]
-    return [(blurred(image, drawing.blur) if drawing.blur else image, lines) for image in images]
+    return [(blurred(image, drawing.blur), lines) for image in images]

@@ -41,8 +41,7 @@ class Pictures:
 
     def read(self, found: str) -> np.ndarray:
         """Returns the picture of a file that `path` found, uint8 [height, width, 3]; `InputError` if there is none."""
-        image = read_image(found)
-        return blurred(image, self.blur) if self.blur else image
+        return blurred(read_image(found), self.blur)
 
     def small(self, path: str) -> np.ndarray:
         """Returns the picture of a file, or a grey one where it may not be shown or cannot be read.

@@ -14,7 +14,7 @@ _CELLS = 4  # colours side by side that are left of an image
 _WIDTH = 0.8  # of an image's width: the ellipse that somebody upright fills
 
 
-def blurred(image: np.ndarray, what: str) -> np.ndarray:
+def blurred(image: np.ndarray, what: str | None) -> np.ndarray:
     """Blurs part of a person's crop beyond recovery: of that part, four colours side by side are left.
 
     Nobody looks for a face: its place is where the head of somebody upright is, the top
@@ -22,7 +22,8 @@ def blurred(image: np.ndarray, what: str) -> np.ndarray:
 
     Args:
         image: uint8 [H, W, 3], a person's box.
-        what: "faces", or "background" for all outside an upright ellipse.
+        what: "faces"; "background" for all outside an upright ellipse; or None for
+            nothing, which gives the image itself.
 
     Returns:
         uint8 [H, W, 3].
@@ -32,6 +33,8 @@ def blurred(image: np.ndarray, what: str) -> np.ndarray:
             that is called so.
     """
     check_image(image)
+    if what is None:
+        return image
     if what not in BLURS:
         raise InputError(unknown("part to blur", what, BLURS))
     height, width = image.shape[:2]

@@ -84,10 +84,13 @@ def frontier(placed: Mapping[str, Placed]) -> list[str]:
     Args:
         placed: mapping of an encoder's name to its `Placed`.
     """
+
+    def fastest_first(name: str) -> tuple[float, float]:
+        return -placed[name].images_per_second, -placed[name].mean_average_precision
+
     found: list[str] = []
     highest = -1.0
-    fastest_first = sorted(placed, key=lambda name: (-placed[name].images_per_second, -placed[name][1]))
-    for name in fastest_first:
+    for name in sorted(placed, key=fastest_first):
         if placed[name].mean_average_precision > highest:
             highest = placed[name].mean_average_precision
             found.append(name)

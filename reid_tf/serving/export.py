@@ -113,7 +113,7 @@ def export(
     if format not in WRITERS:
         raise InputError(unknown("format", format, WRITERS))
     run = Path(run)
-    out = Path(out) if out is not None else run / "export" / "-".join([format, *([profile] if profile else [])])
+    out = Path(out) if out is not None else run / "export" / (f"{format}-{profile}" if profile else format)
     shown = representative_images if format == "litert-int8" else 0
     with claimed(out, folder=True):
         folder = _target(out, format)

@@ -31,6 +31,11 @@ def test_images_of_any_size(what, size):
     assert (seen.shape, seen.dtype) == ((*size, 3), np.uint8)
 
 
+def test_nothing_to_blur():
+    image = noise()
+    np.testing.assert_array_equal(blurred(image, None), image)
+
+
 def test_other_arrays_are_refused():
     with pytest.raises(InputError, match="must be uint8 RGB"):
         blurred(noise().astype(np.float32), "faces")
