@@ -26,11 +26,10 @@ def similarity_map(
     """Shows which places of an image make it like another one.
 
     The cosine of the two embeddings is followed back to the last feature map that is
-    made of the image alone. Each place of each channel weighs as much as its own
-    gradient, as in HiResCAM with the cosine in the place of a class score, so that a
-    pooling which tells places apart is shown truly; what is left of the weighted sum
-    above 0 is enlarged to the image. Neither mirror images nor a run's own distance,
-    where that is another one, are looked at.
+    made of the image alone. A channel weighs as much as its mean gradient, as in
+    Grad-CAM with the cosine in the place of a class score; what is left of the weighted
+    sum above 0 is enlarged to the image. Neither mirror images nor a run's own
+    distance, where that is another one, are looked at.
 
     Args:
         encoder: `Encoder` of a run or a Keras model, without `flip`.
@@ -47,8 +46,8 @@ def similarity_map(
             are not given, or an image cannot be read.
 
     References:
-        Draelos and Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of
-        convolutional neural networks, 2020. Chen et al., Adapting Grad-CAM for
+        Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via
+        Gradient-Based Localization, ICCV 2017. Chen et al., Adapting Grad-CAM for
         Embedding Networks, WACV 2020.
     """
     if not hasattr(encoder.runtime, "model"):
@@ -67,7 +66,7 @@ def similarity_map(
     inputs = {name: np.asarray(value) for name, value in as_inputs(batch, encoder.inputs).items()}
     layer = last_feature_map(encoder.model)
     features, gradient = features_and_gradient(encoder.model, layer, inputs, vector)
-    likeness = np.maximum((features * gradient).sum(axis=-1), 0)  # [h, w]
+    likeness = np.maximum(features @ gradient.mean(axis=(0, 1)), 0)  # [h, w]
     highest = likeness.max()
     if highest * likeness.size < _LEAST:
         return np.zeros(encoder.image_size, np.float32)
