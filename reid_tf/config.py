@@ -124,6 +124,11 @@ class ExperimentConfig:
         steps_per_epoch: int or None. Batches per epoch; None = one pass of the sampler.
         precision: str. "float32", "mixed_float16" or "mixed_bfloat16".
         xla: bool. Whether the training step is compiled with XLA.
+        sync_batch_norm: bool. Whether batch normalisation uses the statistics of the
+            whole batch, also where several replicas divide it; else each uses those of
+            its share.
+        global_triplets: bool. Whether losses among the images of a batch, such as
+            triplets, compare those of all replicas; else each those of its share.
         cache: str. What stays in memory: nothing, encoded files or decoded images.
         evaluation: `EvaluationConfig`.
         callbacks: components. Keras callbacks of your own that watch every stage.
@@ -152,6 +157,8 @@ class ExperimentConfig:
     steps_per_epoch: Count | None = None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     xla: bool = False
+    sync_batch_norm: bool = False
+    global_triplets: bool = False
     cache: Literal["none", "encoded", "decoded"] = "none"
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     callbacks: tuple[dict[str, Any], ...] = ()
@@ -169,10 +176,11 @@ class ExperimentConfig:
         Two spellings of the path of one file are equal, and where the data set lies does
         not count: a hash tells whether data are the same.
         """
-        mine, others = self._compared(), other._compared()
+        mine, others = self.compared(), other.compared()
         return next((key for key in mine if mine[key] != others[key]), None)
 
-    def _compared(self) -> dict[str, Any]:
+    def compared(self) -> dict[str, Any]:
+        """Returns what `differing_key` compares, as plain values."""
         dataset = {key: value for key, value in self.dataset.items() if key != "root"}
         compared: dict[str, Any] = _plain(
             dataclasses.asdict(dataclasses.replace(self, dataset=dataset)), real_paths=True

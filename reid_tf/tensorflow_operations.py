@@ -16,6 +16,28 @@ def has_gpu() -> bool:
     return bool(tf.config.list_logical_devices("GPU"))
 
 
+def number_of_replicas() -> int:
+    """Says how many replicas calculate a batch together, where this is one of them; otherwise 1."""
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else int(context.num_replicas_in_sync)
+
+
+def gathered_from_replicas(values: Any) -> tuple[Any, Any]:
+    """Puts the values of all replicas together, in their order; gradients go back to where values came from.
+
+    Args:
+        values: [batch, ...]. This replica's; equally many on all.
+
+    Returns:
+        ([replicas * batch, ...], int32): all values, and the first row of this
+        replica's.
+    """
+    context = tf.distribute.get_replica_context()
+    begin = tf.shape(values)[0] * context.replica_id_in_sync_group
+    gathered = context.all_gather(values, axis=0)
+    return tf.ensure_shape(gathered, [None, *values.shape[1:]]), begin
+
+
 def batch_normalization(features: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalises with a batch's own statistics, in one pass forwards and one backwards.
 

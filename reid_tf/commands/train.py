@@ -5,16 +5,23 @@ trained on them in minutes. With --from, a run is fine-tuned: by its own configu
 or by the one that is given.
 """
 
+import argparse
 import dataclasses
 import datetime
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig
+from reid_tf.errors import InputError
 from reid_tf.options import options_of
 from reid_tf.registry import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from reid_tf.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +49,7 @@ def main() -> None:
         help="fine-tune: begin with what fits of a run, an export, a .keras file or a backbone's weights",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
+    add_worker_arguments(parser)
     arguments = command_line.parse_with_overrides(parser)
     own = Path(arguments.begin_from or "", "config.yaml")
     if arguments.begin_from and not (arguments.config or arguments.model) and own.is_file():
@@ -55,7 +63,6 @@ def main() -> None:
     out = arguments.out or free_folder(Path("runs") / name)
 
     from reid_tf.studies.runs import is_interrupted
-    from reid_tf.training.train import train
 
     def how() -> str:
         if is_interrupted(Path(out)):
@@ -63,7 +70,30 @@ def main() -> None:
         return "there was no checkpoint yet; the same command begins again."
 
     with command_line.going_on(how):
-        result = train(config, out, arguments.resume)
+        together = workers(arguments)
+        if together:
+            from reid_tf.studies.worker import work
+
+            work(config, out, together, arguments.resume, train_and_print)
+        else:
+            train_and_print(config, out, arguments.resume)
+
+
+def train_and_print(config: ExperimentConfig, out: str | Path, resume: bool, workers: "Workers | None" = None) -> None:
+    """Trains, and prints the figures and where the rest is; of several workers, the chief does.
+
+    Args:
+        config: as in `train()`.
+        out: as in `train()`.
+        resume: as in `train()`.
+        workers: as in `train()`.
+    """
+    from reid_tf.training.train import train
+
+    result = train(config, out, resume, workers)
+    if workers and not workers.is_chief:
+        print(f"finished; the run directory is written by {workers.named(0)}")
+        return
     for table in result.tables:
         print(f"\n{table}")
     print()
@@ -71,6 +101,38 @@ def main() -> None:
     for name in ("encoder", "model"):
         if (result.run_directory / f"{name}.keras").exists():
             print(f"{name + ':':9} {result.run_directory / name}.keras")
+
+
+def add_worker_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `workers()` reads."""
+    group = parser.add_argument_group(
+        "several workers, on one machine or many", "The same command on each, but for the index; or TF_CONFIG says it."
+    )
+    group.add_argument("--workers", metavar="HOST:PORT,...", help="the addresses of all of them, the chief's first")
+    group.add_argument("--worker-index", type=command_line.WHOLE, metavar="N", help="which of them this one is, from 0")
+    group.add_argument(
+        "--patience", type=command_line.NOT_NEGATIVE, metavar="SECONDS", help="how long the others are waited for (600)"
+    )
+
+
+def workers(arguments: argparse.Namespace) -> "Workers | None":
+    """Returns the workers that the command line or `TF_CONFIG` names, or None where this process works alone.
+
+    Raises:
+        InputError: one of `--workers` and `--worker-index` lacks the other, or they are
+            not right.
+    """
+    addresses, index = arguments.workers, arguments.worker_index
+    if (addresses is None) != (index is None):
+        raise InputError(
+            f"--workers and --worker-index belong together. Received: --workers {addresses}, --worker-index {index}."
+        )
+    if addresses is None and not os.environ.get("TF_CONFIG"):
+        return None
+    from reid_tf.training.workers import Workers, workers_of_environment
+
+    named = Workers(tuple(addresses.split(",")), index) if addresses else workers_of_environment()
+    return named and dataclasses.replace(named, patience=arguments.patience or named.patience)
 
 
 def fine_tuned(config: ExperimentConfig, path: str, overrides: Sequence[str]) -> ExperimentConfig:

@@ -14,7 +14,11 @@ from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
 from reid_tf.training.train import train
 
-Training = Callable[[ExperimentConfig, str, bool], object]
+Training = Callable[..., object]
+
+
+class ProcessEndedError(InputError):
+    """A process ended without a sentence of its own: a fault, or memory ran out."""
 
 
 def train_in_own_process(
@@ -24,6 +28,28 @@ def train_in_own_process(
     training: Training = train,
     level: int | None = None,
 ) -> str:
+    """Trains as `try_in_own_process()` does.
+
+    Args:
+        config: as in `train()`.
+        run_directory: as in `train()`.
+        resume: as in `train()`.
+        training: as in `try_in_own_process()`.
+        level: as in `try_in_own_process()`.
+
+    Returns:
+        "" where the run is finished, otherwise the sentence that says why it is not.
+    """
+    return str(try_in_own_process(config, run_directory, resume, training, level) or "")
+
+
+def try_in_own_process(
+    config: ExperimentConfig,
+    run_directory: str | Path,
+    resume: bool = False,
+    training: Training = train,
+    level: int | None = None,
+) -> InputError | None:
     """Calls `train()`, or another training, in a new process and waits for its end.
 
     TensorFlow keeps memory for every model that its process has trained (some 30 MiB
@@ -37,14 +63,14 @@ def train_in_own_process(
         config: as in `train()`.
         run_directory: as in `train()`.
         resume: as in `train()`.
-        training: function of these three, found by its name in the new process: `train`
-            or `train_trial`.
+        training: function of these three, found by its name in the new process:
+            `train`, `train_trial` or a `functools.partial` of one.
         level: int, or None for this process's. From which on the new process logs.
 
     Returns:
-        "" where the run is finished, otherwise the sentence that says why it is not:
-        that of the `InputError`, or how the process ended, whose traceback is then on
-        standard error.
+        None where the run is finished, otherwise what says why it is not: the
+        `InputError` of the training, or a `ProcessEndedError` that says how the process
+        ended, whose traceback is then on standard error.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     receiver, sender = context.Pipe(duplex=False)
@@ -56,16 +82,18 @@ def train_in_own_process(
     process.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()  # the process has its own, so that its end is seen here
+    ended, error = False, None
     try:
-        sentence: str | None = receiver.recv()
+        error = receiver.recv()
+        ended = True
     except EOFError:
-        sentence = None
+        pass
     except KeyboardInterrupt:
         process.terminate()
         raise
     finally:
         process.join()
-    return _how_it_ended(process.exitcode) if sentence is None else sentence
+    return error if ended else ProcessEndedError(_how_it_ended(process.exitcode))
 
 
 def _how_it_ended(exit_code: int | None) -> str:
@@ -83,9 +111,9 @@ def _train(
     try:
         training(config, run_directory, resume)
     except InputError as error:
-        sender.send(str(error))
+        sender.send(error)
     else:
-        sender.send("")
+        sender.send(None)
 
 
 def _end_with_parent() -> None:

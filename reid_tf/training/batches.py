@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.errors import InputError
-from reid_tf.losses.class_head import ClassHeadLoss
+from reid_tf.losses.across_replicas import compares_images
 from reid_tf.models.system import System
 from reid_tf.options import Component
 from reid_tf.pipeline.build import build_batches
@@ -90,7 +90,14 @@ def make_batches(
 
 
 def make_sampler(
-    component: Component, dataset: ReIDDataset, system: System, *, epochs: int, seed: int, replicas: int
+    component: Component,
+    dataset: ReIDDataset,
+    system: System,
+    *,
+    epochs: int,
+    seed: int,
+    replicas: int,
+    compared_globally: bool = False,
 ) -> Sampler:
     """Makes the sampler of a training and checks that the system can learn from its batches.
 
@@ -101,6 +108,8 @@ def make_sampler(
         epochs: int. Length of the training.
         seed: int >= 0. Of the order.
         replicas: int. Over which a batch is divided.
+        compared_globally: bool. Whether losses compare the images of all replicas, and
+            not those of each share.
 
     Returns:
         `Sampler`.
@@ -122,8 +131,8 @@ def make_sampler(
         seed=seed,
         replicas=replicas,
     )
-    if any(hasattr(loss, "label") and not isinstance(loss, ClassHeadLoss) for loss in system.losses.values()):
-        _check_triplets(sampler, identities, replicas, component)
+    if any(compares_images(loss) for loss in system.losses.values()):
+        _check_triplets(sampler, identities, 1 if compared_globally else replicas, component)
     return sampler
 
 

@@ -100,14 +100,15 @@ class Checkpoints(keras.callbacks.Callback):
         run: `RunDirectory`. Where it goes on with an interrupted run, that one's state
             is read.
         score: str. The logged value that chooses the best epoch.
+        within_epochs: bool. Whether long epochs are kept before they end.
 
     Raises:
         InputError: the state cannot be read.
     """
 
-    def __init__(self, run: RunDirectory, score: str) -> None:
+    def __init__(self, run: RunDirectory, score: str, within_epochs: bool = True) -> None:
         super().__init__()
-        self.run, self.score = run, score
+        self.run, self.score, self.within_epochs = run, score, within_epochs
         self.state: dict[str, Any] = {
             "epoch": 0,
             "step": 0,
@@ -157,7 +158,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves where it is time, but not after the last step, as the epoch's own checkpoint follows."""
-        due = time.monotonic() - self._saved >= 60 * MINUTES
+        due = self.within_epochs and time.monotonic() - self._saved >= 60 * MINUTES
         if due and self.state["step"] <= batch < self.params["steps"] - 1:
             metrics = [keras.ops.convert_to_numpy(variable).tolist() for variable in _metric_variables(self.model)]
             name = f"epoch-{self.state['epoch'] + 1:04d}-step-{batch + 1:06d}.weights.h5"

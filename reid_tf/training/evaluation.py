@@ -7,10 +7,12 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from reid_tf.backbones.folding import fold_normalization
 from reid_tf.config import EvaluationConfig
 from reid_tf.config import Protocol as RankingProtocol
 from reid_tf.datasets.record import ReIDDataset
 from reid_tf.encoder.embed import embed_colour_histogram
+from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.query_and_gallery import embed_query_and_gallery
 from reid_tf.errors import InputError
 from reid_tf.registry import VALIDATIONS
@@ -105,7 +107,7 @@ class RetrievalEvaluation:
 
     def references(self) -> dict[str, Figures]:
         """Returns the figures of the untrained encoder and of colours alone, on the images that are judged."""
-        options, dataset, encoder = self.experiment.config.evaluation, self.images, self.encoder
+        options, dataset, encoder = self.experiment.config.evaluation, self.images, self._encoder_here()
         if dataset is None:
             return {}
         embedded = embed_query_and_gallery(encoder, dataset, options.batch_size, verbose=0)[:2]
@@ -133,7 +135,7 @@ class RetrievalEvaluation:
         """
         options = self.experiment.config.evaluation
         query, gallery, attributes = embed_query_and_gallery(
-            self.encoder, self.experiment.training, options.batch_size, verbose=0
+            self._encoder_here(), self.experiment.training, options.batch_size, verbose=0
         )
         values = {}
         for number, protocol in enumerate(options.validation_protocols or (options.protocol,)):
@@ -146,6 +148,10 @@ class RetrievalEvaluation:
         if math.isfinite(balanced):
             values["val_attributes_balanced_accuracy"] = balanced
         return values
+
+    def _encoder_here(self) -> Encoder:
+        """The encoder; of several workers a copy, as Keras would divide the images among them."""
+        return self.encoder.folded() if self.experiment.workers else self.encoder
 
     def _rank_sources(self, query: Embeddings, gallery: Embeddings, protocol: RankingProtocol) -> dict[str, float]:
         values, dataset = {}, self.experiment.training
@@ -160,14 +166,14 @@ class RetrievalEvaluation:
 
     def judge(self, references: dict[str, Figures], run: RunDirectory) -> Judgement:
         """Ranks the images that are judged and writes pictures and tables; without any there are no figures."""
-        options = self.experiment.config.evaluation
+        options, verifier = self.experiment.config.evaluation, self.experiment.system.verifier
         if self.images is None:
             return Judgement({"valid_queries": 0, "skipped_queries": len(self.experiment.dataset.query)}, ())
         return judge(
             self.encoder.folded(),  # as `load_encoder` gives it
             self.images,
             run.report,
-            verifier=self.experiment.system.verifier,
+            verifier=verifier and fold_normalization(verifier),  # on several replicas each would see every pair
             protocol=self.protocol,
             refinement=Refinement(reranking=Reranking()) if options.rerank else None,
             references=references,

@@ -16,6 +16,7 @@ from reid_tf.datasets.record import ReIDDataset, class_of_identity
 from reid_tf.datasets.summary import summarise
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.errors import InputError, one_line
+from reid_tf.losses.across_replicas import AcrossReplicas, compares_images
 from reid_tf.models.system import System
 from reid_tf.pipeline.build import build_batches
 from reid_tf.pipeline.samplers.sampler import Sampler
@@ -23,6 +24,7 @@ from reid_tf.registry import AUGMENTATIONS, BACKBONES, MODELS, OPTIMIZERS, SCHED
 from reid_tf.training.batches import make_sampler
 from reid_tf.training.begin_from import begin_from
 from reid_tf.training.teacher import Teacher, teacher_of
+from reid_tf.training.workers import Workers, WorkersModel, each_its_share
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class Experiment:
             another run.
         replicas: int. Over which a batch is divided.
         teacher: `Teacher`, or None where no loss is a distillation.
+        strategy: tf.distribute.Strategy under whose scope the model was built.
+        workers: `Workers` that train it together, or None.
     """
 
     config: ExperimentConfig
@@ -57,6 +61,8 @@ class Experiment:
     pretrained: tuple[keras.Variable, ...]
     replicas: int = 1
     teacher: Teacher | None = None
+    strategy: tf.distribute.Strategy | None = None
+    workers: Workers | None = None
 
     def in_stages(self) -> "list[Experiment]":
         """Returns the experiment of each stage of the training, all on the same data and weights; one stage is itself.
@@ -77,6 +83,12 @@ class Experiment:
     def batches(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
         """Returns the training batches, (inputs, targets), from a step of an epoch to the last one."""
         config = self.config
+        if self.workers and self.strategy:
+            return each_its_share(self.strategy, self.workers, lambda: self._batches(first_epoch, first_step, None))
+        return self._batches(first_epoch, first_step, config.epochs)
+
+    def _batches(self, first_epoch: int, first_step: int, epochs: int | None) -> tf.data.Dataset:
+        config = self.config
         return build_batches(
             self.training.train,
             class_of_identity(self.training.train),
@@ -90,7 +102,7 @@ class Experiment:
             cache=config.cache,
             first_epoch=first_epoch,
             first_step=first_step,
-            epochs=config.epochs,
+            epochs=epochs,
             steps_per_epoch=self.steps_per_epoch,
             attribute_schema=self.training.attribute_schema,
             teacher=None if self.teacher is None else self.teacher.vectors(self.training.train),
@@ -105,7 +117,8 @@ class Experiment:
             epochs=self.config.epochs,
         )
         frozen_steps = self.config.freeze_backbone_epochs * self.steps_per_epoch
-        return self.system.compile(
+        system = across_replicas(self.system) if self.config.global_triplets else self.system
+        return system.compile(
             OPTIMIZERS.build(
                 self.config.optimizer,
                 make_schedule=lambda learning_rate: make_schedule(learning_rate=learning_rate),
@@ -123,7 +136,7 @@ class Experiment:
             model: keras.Model, as `compile()` returns it.
             batches: tf.data.Dataset, as `batches()` returns it.
         """
-        if tf.distribute.has_strategy():  # Keras makes them before the first step
+        if self.strategy not in (None, tf.distribute.get_strategy()):  # Keras makes them before the first step
             return
         inputs, targets = next(iter(batches.take(1)))
         outputs = model(inputs, training=False)
@@ -135,13 +148,16 @@ class Experiment:
         return Encoder(self.system, flip=self.config.evaluation.flip)
 
 
-def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy | None = None) -> Experiment:
+def build_experiment(
+    config: ExperimentConfig, strategy: tf.distribute.Strategy | None = None, workers: Workers | None = None
+) -> Experiment:
     """Loads the data and builds the model of a configuration; no image is read.
 
     Args:
         config: `ExperimentConfig`.
         strategy: tf.distribute.Strategy under whose scope the model is built, or None
             for the current one.
+        workers: `Workers` whose strategy it is, or None where this process works alone.
 
     Returns:
         `Experiment`.
@@ -173,6 +189,11 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
             num_identities=training.num_identities,
             attribute_schema=training.attribute_schema,
         ).with_loss_weights(config.loss_weights)
+        if workers:
+            model = WorkersModel(system.model.input, system.model.output, name=system.model.name)
+            system = dataclasses.replace(system, model=model)
+    if config.sync_batch_norm:
+        synchronize_batch_normalization(system.model)
     if config.initial_weights:
         _load_initial_weights(system.model, config.initial_weights)
     parts = (backbone, *system.backbone_copies)
@@ -188,7 +209,33 @@ def build_experiment(config: ExperimentConfig, strategy: tf.distribute.Strategy 
     replicas = strategy.num_replicas_in_sync
     sampler, steps = _sampler_and_steps(config.in_stages()[0], training, system, replicas)
     teacher = teacher_of(system, training)
-    return Experiment(config, dataset, training, system, sampler, steps, parts, pretrained, replicas, teacher)
+    return Experiment(
+        config, dataset, training, system, sampler, steps, parts, pretrained, replicas, teacher, strategy, workers
+    )
+
+
+def across_replicas(system: System) -> System:
+    """Returns a system whose losses among the images of a batch compare those of all replicas.
+
+    Args:
+        system: `System`.
+    """
+    losses = {output: AcrossReplicas(loss) if compares_images(loss) else loss for output, loss in system.losses.items()}
+    return dataclasses.replace(system, losses=losses)
+
+
+def synchronize_batch_normalization(model: keras.Model) -> None:
+    """Has the batch normalisations of a model use the statistics of all replicas' shares together.
+
+    Args:
+        model: keras.Model.
+    """
+    for layer in model.layers:
+        for part in (layer, *vars(layer).values()):  # some layers hold one
+            if isinstance(part, keras.Model):
+                synchronize_batch_normalization(part)
+            elif isinstance(part, keras.layers.BatchNormalization):
+                part.synchronized = True
 
 
 def _trainable(parts: Sequence[keras.Model]) -> tuple[keras.Variable, ...]:
@@ -208,7 +255,15 @@ def _sampler_and_steps(
     config: ExperimentConfig, training: ReIDDataset, system: System, replicas: int
 ) -> tuple[Sampler, int]:
     """Returns a stage's sampler and how many of its batches are an epoch."""
-    sampler = make_sampler(config.batches, training, system, epochs=config.epochs, seed=config.seed, replicas=replicas)
+    sampler = make_sampler(
+        config.batches,
+        training,
+        system,
+        epochs=config.epochs,
+        seed=config.seed,
+        replicas=replicas,
+        compared_globally=config.global_triplets,
+    )
     steps = config.steps_per_epoch or len(sampler)
     if steps > len(sampler):
         raise InputError(f"steps_per_epoch must be at most {len(sampler)}, one pass of the sampler. Received: {steps}.")

@@ -1,11 +1,13 @@
 """Fitting a configuration's model in a run directory: what every training does, however it is judged afterwards."""
 
 import dataclasses
+import logging
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from reid_tf.config import ExperimentConfig, check_new_run, save_config
 from reid_tf.datasets.summary import data_hash, summarise
@@ -20,7 +22,10 @@ from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.log_callbacks import CollapseWarning, CombinedMetrics, EpochLine
 from reid_tf.training.run_directory import RunDirectory, check_same_data, check_same_recipe
 from reid_tf.training.strategy import make_strategy, precision
+from reid_tf.training.workers import Workers, agree, exchange
 from reid_tf.versions import git_commit, versions
+
+logger = logging.getLogger(__name__)
 
 
 class Fitting:
@@ -32,29 +37,41 @@ class Fitting:
     Args:
         config: `ExperimentConfig`.
         run_directory: str or Path. Must not exist yet; claimed by the caller.
-        resume: bool. Whether to go on with an interrupted run of that name.
+        resume: bool. Whether to go on with an interrupted run of that name; of several
+            workers, the chief says so for all.
+        workers: `Workers` that train it together, or None.
 
     Raises:
         InputError: something in the configuration or the data is wrong, the run
-            directory exists, or the run to resume was begun with another configuration
-            or other data.
+            directory exists, the run to resume was begun with another configuration or
+            other data, or another worker has another of these or does not come.
     """
 
-    def __init__(self, config: ExperimentConfig, run_directory: str | Path, resume: bool) -> None:
-        self.started, self.config = time.monotonic(), config
+    def __init__(
+        self, config: ExperimentConfig, run_directory: str | Path, resume: bool, workers: Workers | None = None
+    ) -> None:
+        self.started, self.config, self.workers = time.monotonic(), config, workers
         self.run = RunDirectory(run_directory, resume)
         if resume:
             check_same_recipe(config, self.run.path)
         else:
             check_new_run(config)
-        self.strategy = make_strategy()
+        self.strategy = make_strategy(workers)
+        if workers:
+            agree(workers, self.strategy, config.compared())
+            begun = exchange(self.strategy, self.run.packed() if resume else b"")[0]
+            if begun and not workers.is_chief:
+                self.run.unpack(begun)
         with precision(config.precision):
-            self.experiment = build_experiment(config, self.strategy)
+            self.experiment = build_experiment(config, self.strategy, workers)
             self.stages = self.experiment.in_stages()
             self.evaluation = make_evaluation(self.experiment)
-        self.checkpoints = callbacks.Checkpoints(self.run, self.evaluation.score)
+        # Several workers would have to agree on the moment; an epoch of theirs is short.
+        self.checkpoints = callbacks.Checkpoints(self.run, self.evaluation.score, within_epochs=not workers)
         state, found = self.checkpoints.state, data_hash(self.experiment.dataset)
         check_same_data(found, state.setdefault("data_hash", found), self.run.path, config.dataset.get("root"))
+        if workers:
+            agree(workers, self.strategy, {"data hash": found})
         self.run.make()
         save_config(config, self.run.path / "config.yaml")
 
@@ -64,7 +81,7 @@ class Fitting:
         Raises:
             InputError: the loss became NaN, or an image cannot be read.
         """
-        with precision(self.config.precision), self.strategy.scope():
+        with precision(self.config.precision):
             for number, stage in enumerate(self.stages):
                 begin = sum(earlier.config.epochs for earlier in self.stages[:number])
                 _fit(stage, begin, self.evaluation, self.checkpoints)
@@ -101,7 +118,9 @@ def without_optimizer(experiment: Experiment) -> keras.Model:
 
 def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: callbacks.Checkpoints) -> None:
     """Fits one stage, whose first epoch is number `begin` of the run, from where an interruption left it."""
-    config, model = stage.config, stage.compile()
+    config = stage.config
+    with (stage.strategy or tf.distribute.get_strategy()).scope():
+        model = stage.compile()
     done, step = checkpoints.state["epoch"], checkpoints.state["step"]
     end = begin + config.epochs
     if (begin, 0) < (done, step) <= (end, 0):
@@ -125,6 +144,7 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
     watchers += [checkpoints, keras.callbacks.TensorBoard(checkpoints.run.logs, update_freq="epoch")]
     if not is_watched():
         watchers.append(EpochLine(stage.steps_per_epoch * next(stage.sampler.epoch(0)).size))
+    _log_shares(stage, model)
     with naming_broken_images(record.path for record in stage.training.train):
         if step:
             stage.make_metrics(model, batches)
@@ -137,6 +157,21 @@ def _fit(stage: Experiment, begin: int, evaluation: Evaluation, checkpoints: cal
             callbacks=watchers,
             verbose=int(is_watched()),
         )
+
+
+def _log_shares(stage: Experiment, model: keras.Model) -> None:
+    """Says how a batch is divided, and the rate of the first step."""
+    images = next(stage.sampler.epoch(0)).size
+    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    machines = f" of {len(stage.workers.addresses)} workers" if stage.workers else ""
+    logger.info(
+        "global batch: %d images, %g on each of %d replica(s)%s; learning rate: %.3g",
+        images,
+        images / stage.replicas,
+        stage.replicas,
+        machines,
+        rate,
+    )
 
 
 def _keep_stage(stage: Experiment, name: str, run: RunDirectory) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from reid_tf.backbones.folding import fold_normalization
 from reid_tf.datasets.record import Record
 from reid_tf.errors import InputError
 from reid_tf.pipeline.build import input_batches
@@ -80,7 +81,9 @@ class LandmarkEvaluation:
         config = self.experiment.config
         batches = input_batches(records, self.experiment.system.inputs, config.image_size, config.evaluation.batch_size)
         with naming_broken_images(record.path for record in records):
-            return landmarks_of(self.model.predict(batches, verbose=int(bool(verbose) and is_watched())))
+            # Of several workers a copy of the model, as Keras would divide the images among them.
+            model = fold_normalization(self.model) if self.experiment.workers else self.model
+            return landmarks_of(model.predict(batches, verbose=int(bool(verbose) and is_watched())))
 
     def _compare(self, found: np.ndarray, records: Sequence[Record]) -> LandmarkMetrics:
         return landmark_metrics(found, _true_landmarks(records), self.experiment.config.image_size)

@@ -1,7 +1,9 @@
 """A run's folder: worked on under another name, renamed when it is complete."""
 
+import io
 import os
 import shutil
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,6 +48,24 @@ class RunDirectory:
         for folder in (self.checkpoints, self.report, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         self._begun = self.path.stat()
+
+    def packed(self) -> bytes:
+        """Returns what another machine needs to go on with the interrupted run: its configuration and checkpoints."""
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for path in (self.path / "config.yaml", *sorted(self.checkpoints.iterdir())):
+                archive.write(path, path.relative_to(self.path))
+        return content.getvalue()
+
+    def unpack(self, content: bytes) -> None:
+        """Makes this the interrupted run that another machine has packed.
+
+        Args:
+            content: bytes. What `packed()` returned there.
+        """
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(self.path)
+        self.resume = True
 
     def check(self, files: Iterable[str] = ()) -> None:
         """Makes sure that nobody has moved or removed the folder since `make()`.

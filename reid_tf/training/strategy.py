@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from reid_tf.training.workers import Workers, join
+
 logger = logging.getLogger(__name__)
 
 
-def make_strategy() -> tf.distribute.Strategy:
+def make_strategy(workers: Workers | None = None) -> tf.distribute.Strategy:
     """Mirrors the model over the visible GPUs; over the logical CPUs where there is no GPU.
 
     One CPU, the usual case without a GPU, needs no mirroring and gets TensorFlow's
@@ -18,11 +20,19 @@ def make_strategy() -> tf.distribute.Strategy:
     share of 1/n, and the gradients are summed, so that losses and updates equal those
     of one replica. The exceptions are batch normalisation, where each replica
     normalises by its own share, and triplets, which each replica forms within its
-    share.
+    share; a configuration's `sync_batch_norm` and `global_triplets` end these.
+
+    Args:
+        workers: `Workers` that train together, or None.
 
     Returns:
         tf.distribute.Strategy.
+
+    Raises:
+        InputError: the other workers do not come, or this one's port is in use.
     """
+    if workers:
+        return join(workers)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     names = [device.name for device in devices]
     if len(names) == 1 and "CPU" in names[0]:

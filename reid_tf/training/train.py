@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from reid_tf.training.experiment import Experiment
 from reid_tf.training.fitting import Fitting, without_optimizer
 from reid_tf.training.run_directory import RUN_FILES, RunDirectory
 from reid_tf.training.strategy import precision
+from reid_tf.training.workers import Workers, exchange, naming_lost_workers, workers_of_environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,29 +44,57 @@ class TrainingResult:
     attributes: AttributeMetrics | None = None
 
 
-def train(config: ExperimentConfig, run_directory: str | Path, resume: bool = False) -> TrainingResult:
+def train(
+    config: ExperimentConfig, run_directory: str | Path, resume: bool = False, workers: Workers | None = None
+) -> TrainingResult:
     """Fits a configuration's model, evaluates what stays of it on the test set and writes the run directory.
 
     Work happens in `run_directory` + ".unfinished"; the folder gets its name when
     everything is in it. `evaluation.keep` says which epoch's weights are kept.
 
+    Several workers all call this alike and train one model together. Each judges it
+    too, as some of its values are read from all at once; the run directory that remains
+    is the chief's, and what another worker writes goes into a folder that is removed.
+
     Args:
         config: `ExperimentConfig`.
-        run_directory: str or Path. Must not exist yet.
+        run_directory: str or Path. Must not exist yet; of several workers, the chief's.
         resume: bool. Whether to go on with an interrupted run of that name: same data
-            order, same optimizer state.
+            order, same optimizer state. Of several workers, the chief's word counts.
+        workers: `Workers`, or None for those of the variable `TF_CONFIG`, where it is
+            set.
 
     Returns:
         `TrainingResult`.
 
     Raises:
+        WorkerLostError: another worker went away.
         InputError: something in the configuration or the data is wrong, the loss became
             NaN, the run directory exists, cannot be written or is written by another
             process, its folder was moved meanwhile, or the run to resume was begun with
             another configuration or other data.
     """
-    with claimed(run_directory, folder=True):
-        return _train(Fitting(config, run_directory, resume))
+    workers = workers or workers_of_environment()
+    if workers is None:
+        with claimed(run_directory, folder=True):
+            return _train(Fitting(config, run_directory, resume))
+    with naming_lost_workers(workers):
+        return _train_together(config, run_directory, resume, workers)
+
+
+def _train_together(
+    config: ExperimentConfig, run_directory: str | Path, resume: bool, workers: Workers
+) -> TrainingResult:
+    if workers.is_chief:
+        with claimed(run_directory, folder=True):
+            fitting = Fitting(config, run_directory, resume, workers)
+            result = _train(fitting)
+    else:
+        with tempfile.TemporaryDirectory(prefix="reid_tf-worker-") as folder:
+            fitting = Fitting(config, Path(folder) / "run", False, workers)
+            result = _train(fitting)
+    exchange(fitting.strategy, b"")  # whoever left earlier would be missed by the others
+    return result
 
 
 def _train(fitting: Fitting) -> TrainingResult:

@@ -1,4 +1,4 @@
-"""MirroredStrategy over two logical CPUs, in a subprocess because TensorFlow makes its devices once."""
+"""Two replicas, as logical CPUs of one process and as two processes, in subprocesses: devices are made once."""
 
 import json
 import os
@@ -7,6 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+
+from reid_tf.training.workers import Workers
+from tests.training.test_workers import free_addresses
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +27,7 @@ from reid_tf.training.callbacks import GrowingMargins
 from reid_tf.training.experiment import build_experiment
 from reid_tf.training.freezing import FreezeBackbone
 from reid_tf.training.strategy import make_strategy, precision as under
+from reid_tf.training.workers import workers_of_environment
 
 @BACKBONES.register("without_batch_norm")
 def without_batch_norm(image_size):
@@ -40,21 +44,22 @@ config = parse_config({
     "optimizer": {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.01},
     "schedule": {"name": "step", "boundaries": [1]}, "epochs": 2, **json.loads(sys.argv[7]),
 })
-strategy = make_strategy()
-assert strategy.num_replicas_in_sync == replicas
+workers = workers_of_environment()
+strategy = make_strategy(workers)
+assert strategy.num_replicas_in_sync == (len(workers.addresses) if workers else replicas)
 with under(config.precision):
-    experiment = build_experiment(config, strategy)
+    experiment = build_experiment(config, strategy, workers)
     sizes = {len(batch) for batch in experiment.sampler.epoch(0)}
     assert sizes == {8}, sizes  # shares of a batch are equal, so that the mean of their means is the batch's mean
     with strategy.scope():
         model = experiment.compile()
-        history = model.fit(
-            experiment.batches(), epochs=2, steps_per_epoch=experiment.steps_per_epoch, verbose=0,
-            callbacks=[
-                FreezeBackbone(experiment.backbone, config.freeze_backbone_epochs),
-                GrowingMargins(experiment.system.losses.values()),
-            ],
-        )
+    history = model.fit(
+        experiment.batches(), epochs=2, steps_per_epoch=experiment.steps_per_epoch, verbose=0, shuffle=False,
+        callbacks=[
+            FreezeBackbone(experiment.backbone, config.freeze_backbone_epochs),
+            GrowingMargins(experiment.system.losses.values()),
+        ],
+    )
 np.savez(out, *model.get_weights(), *[np.array(variable) for variable in model.optimizer.variables])
 print(json.dumps(history.history["loss"]))
 """
@@ -71,17 +76,27 @@ ALL_OPTIONS = {
 
 
 def run(replicas, cache, precision, out, batches=PAIRS, model=None, overrides=None):
+    return start(replicas, cache, precision, out, batches, model, overrides)()
+
+
+def start(replicas, cache, precision, out, batches=PAIRS, model=None, overrides=None, workers=None):
+    """Starts a training, and returns a function that waits for its losses and weights."""
     options = [json.dumps(batches), json.dumps(model or {}), json.dumps(overrides or {})]
-    result = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(replicas), str(cache), precision, str(out), *options],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_CONFIG": workers.variable() if workers else "{}"},
     )
-    assert result.returncode == 0, result.stderr[-3000:]
-    with np.load(out) as weights:
-        return json.loads(result.stdout.splitlines()[-1]), [weights[name] for name in weights.files]
+
+    def result():
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors[-3000:]
+        with np.load(out) as weights:
+            return json.loads(output.splitlines()[-1]), [weights[name] for name in weights.files]
+
+    return result
 
 
 def test_two_replicas_give_the_loss_and_the_weights_of_one(tmp_path):
@@ -128,3 +143,39 @@ def test_metric_losses_on_two_replicas_in_half_precision(tmp_path):
     model = {"outputs": ["embedding"], "metric_loss": losses}
     received, _ = run(2, tmp_path / "cache", "mixed_float16", tmp_path / "2.npz", FOUR_BY_FOUR, model)
     assert np.isfinite(received).all()
+
+
+TOGETHER = {
+    "backbone": {"name": "tiny", "width": 8},
+    "model": {"name": "triplet", "embedding_dim": 8, "identity": True, "batch_norm_neck": True},
+    "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+    "steps_per_epoch": 3,
+    "sync_batch_norm": True,
+    "global_triplets": True,
+}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"name": "triplet", "margin": "soft"},
+        {"name": "triplet", "mining": "all", "reduction": "sum", "margin": 0.3},
+        {"name": "supervised_contrastive"},
+    ],
+    ids=["batch hard", "sum", "contrastive"],
+)
+def test_one_process_two_replicas_and_two_workers_are_equal(loss, tmp_path):
+    """With `sync_batch_norm` and `global_triplets`: the same losses and weights, whoever divides the batch."""
+    batches = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 2}
+    overrides = {**TOGETHER, "model": {**TOGETHER["model"], "metric_loss": loss}}
+    one, two = (run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz", batches, None, overrides) for n in (1, 2))
+    addresses = free_addresses(2)
+    waits = [
+        start(1, tmp_path / "cache", "float32", tmp_path / f"w{i}.npz", batches, None, overrides, Workers(addresses, i))
+        for i in (0, 1)
+    ]
+    chief, other = (wait() for wait in waits)
+    for losses, weights in (two, chief, other):
+        assert losses == pytest.approx(one[0], rel=1e-5)
+        for expected, received in zip(one[1], weights, strict=True):
+            np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-5)
