@@ -12,6 +12,7 @@ import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.options import whole_number
+from reid_tf.serving.balanced import BalancedModel
 from reid_tf.serving.client_images import ClientImage, called
 from reid_tf.serving.rest import RestModel, ServerError
 from reid_tf.serving.sending import send
@@ -51,7 +52,8 @@ class Client:
     the others get their answers. A `Client` is not to be shared by threads.
 
     Args:
-        url: str. The server.
+        url: str, or a sequence of str. The server; several are asked in turns, and what
+            one of them cannot answer goes to the next, see `BalancedModel`.
         model_name: str. The name it serves the model under.
         version: int, or None for the server's latest.
         timeout_s: float. Seconds that one attempt may take.
@@ -72,7 +74,7 @@ class Client:
 
     def __init__(
         self,
-        url: str = "http://localhost:8501",
+        url: str | Sequence[str] = "http://localhost:8501",
         model_name: str = "reid",
         version: int | None = None,
         timeout_s: float = 30.0,
@@ -80,7 +82,7 @@ class Client:
         batch_size: int = 32,
     ) -> None:
         self._address, self._batch_size = (url, model_name, version), whole_number("batch_size", batch_size)
-        self._model = RestModel(*self._address, timeout_s, retries)
+        self._model = _model(*self._address, timeout_s, retries)
 
     def embed(
         self, images: Sequence[ClientImage], landmarks: np.ndarray | None = None, on_error: OnError = "raise"
@@ -174,7 +176,7 @@ class Client:
         return self._model.get("/metadata")
 
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:
-        """Returns as soon as the server has a version of the model in service.
+        """Returns as soon as the server, of several one, has a version of the model in service.
 
         Args:
             timeout_s: float. Seconds after which to give up.
@@ -183,7 +185,7 @@ class Client:
             ServerError: it had none in time.
         """
         end = time.monotonic() + timeout_s
-        with contextlib.closing(RestModel(*self._address, timeout_s=1.0, retries=0)) as asking:
+        with contextlib.closing(_model(*self._address, timeout_s=1.0, retries=0)) as asking:
             while True:
                 try:
                     states = asking.states()
@@ -229,3 +231,11 @@ class Client:
         if not answers.outputs:
             answers.add_blank(self._model.signature(signature))
         return answers.outputs
+
+
+def _model(
+    url: str | Sequence[str], model_name: str, version: int | None, timeout_s: float, retries: int
+) -> RestModel | BalancedModel:
+    if isinstance(url, str):
+        return RestModel(url, model_name, version, timeout_s, retries)
+    return BalancedModel(url, model_name, version, timeout_s, retries)

@@ -21,6 +21,10 @@ class ServerError(InputError):
     """A server is not there, or does not answer as a model of this package does."""
 
 
+class ServerUnavailableError(ServerError):
+    """A server is not there, does not answer in time, or is busy: another one, or the same later, may answer."""
+
+
 class RestModel:
     """Asks a server about one model and for its answers, over one connection that is kept open.
 
@@ -143,13 +147,14 @@ class RestModel:
         try:
             response = self._session.request(method, url, data=text, headers=headers, timeout=self._timeout_s)
         except requests.RequestException as error:
-            raise ServerError(self._not_reached(error)) from error
+            raise ServerUnavailableError(self._not_reached(error)) from error
         if response.status_code == 400:
             raise ServerError(f"The server refused a request to {url!r}: {_reason(response)}.")
         if response.status_code == 404:
             raise ServerError(f"The server has no model {self.model_name!r} at {url!r}: {_reason(response)}.")
         if response.status_code != 200:
-            raise ServerError(f"{url!r} answered with status {response.status_code}: {_reason(response)}.")
+            kind = ServerUnavailableError if response.status_code in _PASSING else ServerError
+            raise kind(f"{url!r} answered with status {response.status_code}: {_reason(response)}.")
         answer = _json(response)
         if not isinstance(answer, dict):
             raise ServerError(f"{url!r} answered with something other than a JSON object: {_start(response)!r}.")

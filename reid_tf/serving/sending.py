@@ -6,6 +6,7 @@ import numpy as np
 
 from reid_tf.errors import InputError
 from reid_tf.serving.answers import Answers
+from reid_tf.serving.balanced import BalancedModel
 from reid_tf.serving.client_images import ClientImage, image_bytes, in_base64
 from reid_tf.serving.rest import RestModel
 
@@ -13,7 +14,7 @@ Row = dict[str, bytes | list]
 
 
 def send(
-    model: RestModel,
+    model: RestModel | BalancedModel,
     signature: str,
     images: Mapping[str, Sequence[ClientImage]],
     landmarks: Mapping[str, np.ndarray],
@@ -22,7 +23,7 @@ def send(
     """Asks a signature about images.
 
     Args:
-        model: `RestModel`.
+        model: `RestModel`, or `BalancedModel`.
         signature: str. Its name.
         images: mapping from input to N images.
         landmarks: mapping from input to float32 [N, 18, 3].

@@ -1,7 +1,9 @@
 """Image files of all kinds, small encoders, an export of one, and a server that has it in service."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import keras
@@ -120,3 +122,39 @@ def serve() -> Iterator[Callable[[Path], str]]:
 @pytest.fixture(scope="session")
 def server_url(serve, export) -> str:
     return serve(export)
+
+
+@pytest.fixture
+def scripted():
+    """A function that starts a server which gives some answers, (status, body) each, one after the other."""
+    running = []
+
+    def start(*answers):
+        class Handler(BaseHTTPRequestHandler):
+            asked = []  # noqa: RUF012 - of this class alone
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.asked.append((self.path, json.loads(body) if body else None))
+                status, text = answers[min(len(self.asked), len(answers)) - 1]
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}", Handler.asked
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,42 +24,6 @@ def client(server_url):
     made = Client(server_url, batch_size=2)
     yield made
     made.close()
-
-
-@pytest.fixture
-def scripted():
-    """A function that starts a server which gives some answers, (status, body) each, one after the other."""
-    running = []
-
-    def start(*answers):
-        class Handler(BaseHTTPRequestHandler):
-            asked = []  # noqa: RUF012 - of this class alone
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.asked.append((self.path, json.loads(body) if body else None))
-                status, text = answers[min(len(self.asked), len(answers)) - 1]
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            do_GET = do_POST  # noqa: N815
-
-            def log_message(self, *_):
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}", Handler.asked
-
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def answer(embedding, error=None):
