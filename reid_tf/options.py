@@ -199,6 +199,24 @@ def is_option(parameter: inspect.Parameter) -> bool:
     return parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "name"
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """Reads where a program is reached.
+
+    Args:
+        address: str. "host:port".
+
+    Returns:
+        (str, int).
+
+    Raises:
+        InputError: it has another form, or there is no such port.
+    """
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise InputError(f"An address must be host:port, such as 10.0.0.1:4000. Received: {address!r}.")
+    return host.strip("[]"), int(port)
+
+
 def whole_number(name: str, value: Any, least: int = 1) -> int:
     """Returns a count as an int; anything but a whole number of at least `least` raises an `InputError`."""
     try:

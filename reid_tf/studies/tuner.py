@@ -3,17 +3,20 @@
 import contextlib
 import dataclasses
 import io
+import json
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
+from keras_tuner.src.distribute import oracle_client
 from omegaconf import OmegaConf
 
 from reid_tf.encoder.description import read_manifest
 from reid_tf.errors import InputError
-from reid_tf.files import written_beside
+from reid_tf.files import write_json, written_beside
 from reid_tf.report.option_values import option_text
 from reid_tf.report.tuning import TrialRow, best_first, write_tuning_report
 from reid_tf.schema import read_json
@@ -22,9 +25,11 @@ from reid_tf.studies.own_process import train_in_own_process
 from reid_tf.studies.plan import Search
 from reid_tf.studies.runs import check_same, is_interrupted
 from reid_tf.studies.trial import OBJECTIVE, VALIDATION_FILE, Validated, train_trial
+from reid_tf.studies.tuner_service import TunerService
 
 logger = logging.getLogger(__name__)
 
+_RETRIES = 3  # of a trial whose worker went away
 _GIVE_UP_AFTER = 3  # failures in a row: what they have in common is not an option's value
 
 
@@ -36,14 +41,16 @@ class TrialTuner(kt.Tuner):
     Args:
         search: `Search`.
         trials: int. Of the whole search, including those that `out` already knows.
-        out: Path. Where everything is written.
+        out: Path. Where everything is written; all processes of a service see the same
+            folder.
+        service: `TunerService` that the trials are divided by, or None.
 
     Raises:
         InputError: what KerasTuner wrote there cannot be read.
     """
 
-    def __init__(self, search: Search, trials: int, out: Path) -> None:
-        self.plan, self.trials, self.out = search, trials, out
+    def __init__(self, search: Search, trials: int, out: Path, service: TunerService | None = None) -> None:
+        self.plan, self.trials, self.out, self.service = search, trials, out, service
         self.sentences: dict[str, str] = {}
         self.error = ""
         oracle = make_oracle(search.method, search.ranges, search.base.seed, search.base.epochs, trials)
@@ -57,6 +64,30 @@ class TrialTuner(kt.Tuner):
                 "folder: finished trials are read again."
             ) from error
         self.oracle.verbose = 0
+        if service and service.is_chief:
+            self.oracle.max_retries_per_trial = _RETRIES
+            end = self.oracle.end_trial
+
+            def end_and_report(trial: Any) -> None:
+                if self._reason(trial).exists():  # KerasTuner's messages have no place for it
+                    trial.message = json.loads(self._reason(trial).read_text())["reason"]
+                end(trial)
+                if trial.trial_id in self.oracle.end_order:  # and not to be tried again
+                    self._say_what_became(trial)
+
+            self.oracle.end_trial = end_and_report
+        elif service:
+            oracle_client.TIMEOUT = service.patience  # it would wait for an hour
+
+    def _get_tuner_fname(self) -> str:
+        """Where KerasTuner keeps a tuner's state: of the chief, where a search without a service has it."""
+        name = self.service.name if self.service and not self.service.is_chief else "tuner0"
+        return str(Path(self.project_dir) / f"{name}.json")
+
+    def pre_create_trial(self) -> None:
+        """Gives the chief a moment: KerasTuner asks again at once where there is no trial yet."""
+        if self.service:
+            time.sleep(0.2)
 
     def run_trial(self, trial: Any) -> dict[str, float]:
         """Trains a trial, goes on with it or reads it, and returns its objective."""
@@ -68,11 +99,15 @@ class TrialTuner(kt.Tuner):
             check_same(config, folder)
             sentence = ""
             if not folder.exists():
-                sentence = train_in_own_process(config, folder, is_interrupted(folder), train_trial)
+                with self.service.working_on(self.oracle, trial.trial_id) if self.service else contextlib.nullcontext():
+                    sentence = train_in_own_process(config, folder, is_interrupted(folder), train_trial)
         except InputError as error:
             sentence = str(error)
+        self._reason(trial).unlink(missing_ok=True)
         if sentence:
             self.sentences[trial.trial_id] = sentence
+            if self.service:
+                write_json(self._reason(trial), {"reason": sentence})
             raise kt.errors.FailedTrialError(sentence)
         return {OBJECTIVE: read_json(folder / VALIDATION_FILE, Validated).val_mAP}
 
@@ -83,6 +118,10 @@ class TrialTuner(kt.Tuner):
                 logger.error(trial.message)
             trial.message = self.sentences.get(trial.trial_id, trial.message.strip().splitlines()[-1])
         super().on_trial_end(trial)
+        if not self.service:
+            self._say_what_became(trial)
+
+    def _say_what_became(self, trial: Any) -> None:
         self.report()
         rows = self.rows()
         row = next(row for row in rows if row.number == _number(trial))
@@ -103,6 +142,10 @@ class TrialTuner(kt.Tuner):
     def folder(self, trial: Any) -> Path:
         """Returns where a trial is run."""
         return self.out / "trials" / f"{_number(trial):04d}"
+
+    def _reason(self, trial: Any) -> Path:
+        """Where a worker says why a trial failed."""
+        return self.folder(trial).with_suffix(".failed.json")
 
     def rows(self) -> list[TrialRow]:
         """Returns what is known of the trials, in their order."""

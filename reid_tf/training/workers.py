@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from reid_tf.errors import InputError, one_line
+from reid_tf.options import host_and_port
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +62,7 @@ class Workers:
 
     def __post_init__(self) -> None:
         for address in self.addresses:
-            host, _, port = address.rpartition(":")
-            if not (host and port.isdecimal() and 0 < int(port) < 65536):
-                raise InputError(f"A worker's address must be host:port, such as 10.0.0.1:4000. Received: {address!r}.")
+            host_and_port(address)
         if len(set(self.addresses)) < len(self.addresses) or len(self.addresses) < 2:
             raise InputError(
                 f"Workers must be at least two, each at an address of its own. Received: {', '.join(self.addresses)}."
@@ -159,7 +158,7 @@ def _meet(workers: Workers) -> None:
 @contextlib.contextmanager
 def _listening(workers: Workers) -> Iterator[None]:
     """Answers at this worker's address until TensorFlow does."""
-    port = int(workers.addresses[workers.index].rpartition(":")[2])
+    _, port = host_and_port(workers.addresses[workers.index])
     try:
         server = socket.create_server(("", port), backlog=len(workers.addresses))
     except OSError as error:
@@ -172,9 +171,8 @@ def _listening(workers: Workers) -> Iterator[None]:
 
 
 def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=1):
+        with socket.create_connection(host_and_port(address), timeout=1):
             return True
     except OSError:
         return False
