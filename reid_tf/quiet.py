@@ -43,7 +43,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
             def load_quietly(module: Any) -> None:
                 sys.meta_path.remove(self)
-                with _without_remarks():
+                with without_remarks(REMARKS):
                     load(module)
 
             spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
@@ -51,7 +51,12 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _without_remarks() -> Iterator[None]:
+def without_remarks(remarks: re.Pattern[bytes]) -> Iterator[None]:
+    """Passes on what a library writes to standard error in the block, past Python too, but for some lines.
+
+    Args:
+        remarks: pattern of the beginning of a line that is left out.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as written:
@@ -63,5 +68,5 @@ def _without_remarks() -> Iterator[None]:
             os.close(kept)
             written.seek(0)
             for line in written:
-                if not REMARKS.match(line):
+                if not remarks.match(line):
                     os.write(2, line)
