@@ -3,10 +3,12 @@
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks import (
     backbones,
+    fleet,
     footage,
     frontier,
     fuzz,
     gallery,
+    gpu,
     installation,
     kills,
     load,
@@ -15,15 +17,18 @@ from reid_tf.commands.benchmarks import (
     recipes,
     serve,
     single_shot,
+    soak,
     step,
 )
 
 SUBCOMMANDS = {
     "backbones": backbones,
+    "fleet": fleet,
     "footage": footage,
     "frontier": frontier,
     "fuzz": fuzz,
     "gallery": gallery,
+    "gpu": gpu,
     "installation": installation,
     "kills": kills,
     "load": load,
@@ -32,6 +37,7 @@ SUBCOMMANDS = {
     "recipes": recipes,
     "serve": serve,
     "single_shot": single_shot,
+    "soak": soak,
     "step": step,
 }
 

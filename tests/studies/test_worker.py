@@ -16,7 +16,7 @@ from tests.training.test_workers import free_addresses
 pytestmark = pytest.mark.slow
 
 TRAIN = Path(__file__).resolve().parents[2] / "tools" / "train.py"
-SMALL = ("dataset.identities=24", "dataset.images_per_identity=6", "evaluation.every=20", "image_size=[32,16]")
+SMALL = ("dataset.identities=24", "dataset.images_per_identity=6", "evaluation.every=8", "image_size=[32,16]")
 BATCHES = "batches={name: identity_pairs, identities_per_batch: 4, images_per_identity: 2, positive_share: 0.5}"
 
 
@@ -48,27 +48,27 @@ def two(tmp_path):
 @pytest.mark.parametrize("killed", [0, 1], ids=["the chief", "the other"])
 def test_a_killed_worker_is_started_again_and_the_run_goes_on(killed, two, tmp_path):
     addresses = free_addresses(2)
-    workers = [two(addresses, index, tmp_path, "epochs=40") for index in (0, 1)]
+    workers = [two(addresses, index, tmp_path, "epochs=16") for index in (0, 1)]
     stays = 1 - killed
-    wait_for("epoch 3/40", tmp_path / "0.log", workers[0])
+    wait_for("epoch 3/16", tmp_path / "0.log", workers[0])
     workers[killed].send_signal(signal.SIGKILL)
     wait_for("went away. Start it again", tmp_path / f"{stays}.log", workers[stays])
     assert not (tmp_path / "run0").exists()
-    workers[killed] = two(addresses, killed, tmp_path, "epochs=40", *(["--resume"] if killed == 0 else []))
+    workers[killed] = two(addresses, killed, tmp_path, "epochs=16", *(["--resume"] if killed == 0 else []))
     assert [worker.wait(240) for worker in workers] == [0, 0], (tmp_path / "0.log").read_text()[-3000:]
     manifest = json.loads((tmp_path / "run0" / "manifest.json").read_text())
     history = (tmp_path / "run0" / "history.csv").read_text().splitlines()
-    assert manifest["epochs"] == 40
-    assert len(history) == 1 + 40
+    assert manifest["epochs"] == 16
+    assert len(history) == 1 + 16
     assert [path.name for path in tmp_path.glob("run*")] == ["run0"]  # nothing of the other, nothing unfinished
 
 
 def test_workers_of_two_configurations_say_so_before_the_first_step(two, tmp_path):
     addresses = free_addresses(2)
-    workers = [two(addresses, index, tmp_path, f"epochs={40 + index}") for index in (0, 1)]
+    workers = [two(addresses, index, tmp_path, f"epochs={16 + index}") for index in (0, 1)]
     assert [worker.wait(120) for worker in workers] == [2, 2]
     for index in (0, 1):
         said = (tmp_path / f"{index}.log").read_text()
-        assert re.search(r"error: Worker 1 \(.*\) differs from the chief \(.*\) in epochs: 41 instead of 40", said)
+        assert re.search(r"error: Worker 1 \(.*\) differs from the chief \(.*\) in epochs: 17 instead of 16", said)
         assert "epoch 1/" not in said
     assert not list(tmp_path.glob("run*"))

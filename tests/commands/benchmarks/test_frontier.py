@@ -30,8 +30,8 @@ def test_the_backbone_alone_differs(text, component, config):
     assert [getattr(changed, name) for name in others] == [getattr(config, name) for name in others]
 
 
-def test_the_first_of_them_is_the_recipe_itself(config):
-    assert frontier.with_backbone(config, "efficientnet_lite0:6").backbone == config.backbone
+def test_one_of_them_is_the_recipe_itself(config):
+    assert frontier.with_backbone(config, "mobilenet_v2:6").backbone == config.backbone
     for text in frontier.BACKBONES:
         frontier.with_backbone(config, text)
 
