@@ -67,7 +67,9 @@ MAY_IMPORT_TENSORFLOW = (
     "tensorflow_operations.py",
     "training/batches.py",
     "training/experiment.py",
+    "training/fitting.py",
     "training/strategy.py",
+    "training/workers.py",
 )
 # What these rooms may not import, wherever they stand in the order.
 APART = {

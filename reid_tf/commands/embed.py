@@ -11,7 +11,6 @@ from typing import Any
 
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError
-from reid_tf.files import check_output
 
 SHOWN = 10  # of the images that could not be embedded
 OF_RAY = ("ray_address", "encoders", "block_size", "gallery")
@@ -27,11 +26,12 @@ def main() -> None:
         metavar="FOLDER_OR_LIST",
         help="a folder, or a CSV in the csv_table format; with --engine ray also a Parquet file or a URL of these",
     )
-    parser.add_argument(
+    command_line.add_output(
+        parser,
         "--out",
         required=True,
         metavar="PATH",
-        help="the .npz file to write: vectors, identities, cameras, paths; with --engine ray a folder of Parquet files",
+        help="the .npz file to write: vectors, identities, cameras, paths; with --engine ray a new folder of Parquet files",
     )
     parser.add_argument("--engine", choices=("plain", "ray"), default="plain", help="who embeds (%(default)s)")
     group = parser.add_argument_group("Ray (pip install 'reid_tf[ray]')")
@@ -47,8 +47,6 @@ def main() -> None:
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
         raise InputError(f"These belong to --engine ray. Received: {flags} without it.")
-    check_output(arguments.out)
-
     from reid_tf.datasets.image_list import list_images
     from reid_tf.encoder.embed import embed
 
@@ -59,8 +57,6 @@ def main() -> None:
 
 
 def _on_ray(arguments: argparse.Namespace, given: dict[str, Any]) -> None:
-    check_output(arguments.out, folder=True)
-
     from reid_tf.encoder.fleet.places import images_at
     from reid_tf.encoder.fleet.ray_engine import embed_on_ray, opener
 

@@ -82,12 +82,10 @@ def try_in_own_process(
     process.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()  # the process has its own, so that its end is seen here
-    ended, error = False, None
     try:
-        error = receiver.recv()
-        ended = True
+        ended, error = True, receiver.recv()
     except EOFError:
-        pass
+        ended, error = False, None
     except KeyboardInterrupt:
         process.terminate()
         raise

@@ -45,21 +45,22 @@ def two(tmp_path):
         process.kill()
 
 
-@pytest.mark.parametrize("killed", [0, 1], ids=["the chief", "the other"])
-def test_a_killed_worker_is_started_again_and_the_run_goes_on(killed, two, tmp_path):
-    addresses = free_addresses(2)
-    workers = [two(addresses, index, tmp_path, "epochs=16") for index in (0, 1)]
-    stays = 1 - killed
-    wait_for("epoch 3/16", tmp_path / "0.log", workers[0])
-    workers[killed].send_signal(signal.SIGKILL)
-    wait_for("went away. Start it again", tmp_path / f"{stays}.log", workers[stays])
-    assert not (tmp_path / "run0").exists()
-    workers[killed] = two(addresses, killed, tmp_path, "epochs=16", *(["--resume"] if killed == 0 else []))
+def test_killed_workers_are_started_again_and_the_run_goes_on(two, tmp_path):
+    addresses, epochs = free_addresses(2), 16
+    workers = [two(addresses, index, tmp_path, f"epochs={epochs}") for index in (0, 1)]
+    for killed, seen in ((1, "epoch 3/16"), (0, "epoch 6/16")):  # a worker, and later the chief
+        wait_for(seen, tmp_path / "0.log", workers[0])
+        workers[killed].send_signal(signal.SIGKILL)
+        stays = 1 - killed
+        wait_for("went away. Start it again", tmp_path / f"{stays}.log", workers[stays])
+        assert not (tmp_path / "run0").exists()
+        resumed = ["--resume"] if killed == 0 else []
+        workers[killed] = two(addresses, killed, tmp_path, f"epochs={epochs}", *resumed)
     assert [worker.wait(240) for worker in workers] == [0, 0], (tmp_path / "0.log").read_text()[-3000:]
     manifest = json.loads((tmp_path / "run0" / "manifest.json").read_text())
     history = (tmp_path / "run0" / "history.csv").read_text().splitlines()
-    assert manifest["epochs"] == 16
-    assert len(history) == 1 + 16
+    assert manifest["epochs"] == epochs
+    assert len(history) == 1 + epochs
     assert [path.name for path in tmp_path.glob("run*")] == ["run0"]  # nothing of the other, nothing unfinished
 
 

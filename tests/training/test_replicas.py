@@ -155,26 +155,32 @@ TOGETHER = {
 }
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        {"name": "triplet", "margin": "soft"},
-        {"name": "triplet", "mining": "all", "reduction": "sum", "margin": 0.3},
-    ],
-    ids=["batch hard", "sum"],
-)
-def test_one_process_two_replicas_and_two_workers_are_equal(loss, tmp_path):
+GROUPED = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 2}
+
+
+def assert_equal(received, expected):
+    assert received[0] == pytest.approx(expected[0], rel=1e-5)
+    for ours, theirs in zip(received[1], expected[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_one_process_two_replicas_and_two_workers_are_equal(tmp_path):
     """With `sync_batch_norm` and `global_triplets`: the same losses and weights, whoever divides the batch."""
-    batches = {"name": "identities", "identities_per_batch": 4, "images_per_identity": 2}
-    overrides = {**TOGETHER, "model": {**TOGETHER["model"], "metric_loss": loss}}
-    one, two = (run(n, tmp_path / "cache", "float32", tmp_path / f"{n}.npz", batches, None, overrides) for n in (1, 2))
+    given = ("float32", tmp_path / "out.npz", GROUPED, None, TOGETHER)
+    one, two = (run(replicas, tmp_path / "cache", *given) for replicas in (1, 2))
+    assert_equal(two, one)
     addresses = free_addresses(2)
     waits = [
-        start(1, tmp_path / "cache", "float32", tmp_path / f"w{i}.npz", batches, None, overrides, Workers(addresses, i))
-        for i in (0, 1)
+        start(1, tmp_path / "cache", "float32", tmp_path / f"{index}.npz", *given[2:], Workers(addresses, index))
+        for index in (0, 1)
     ]
-    chief, other = (wait() for wait in waits)
-    for losses, weights in (two, chief, other):
-        assert losses == pytest.approx(one[0], rel=1e-5)
-        for expected, received in zip(one[1], weights, strict=True):
-            np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-5)
+    for wait in waits:
+        assert_equal(wait(), one)
+
+
+def test_a_sum_over_triplets_on_two_replicas_is_that_of_one(tmp_path):
+    loss = {"name": "triplet", "mining": "all", "reduction": "sum", "margin": 0.3}
+    overrides = {**TOGETHER, "model": {**TOGETHER["model"], "metric_loss": loss}, "loss_weights": {"embedding": 0.05}}
+    given = ("float32", tmp_path / "out.npz", GROUPED, None, overrides)
+    one, two = (run(replicas, tmp_path / "cache", *given) for replicas in (1, 2))
+    assert_equal(two, one)
