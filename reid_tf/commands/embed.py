@@ -31,7 +31,7 @@ def main() -> None:
         "--out",
         required=True,
         metavar="PATH",
-        help="the .npz file to write: vectors, identities, cameras, paths; with --engine ray a new folder of Parquet files",
+        help="the .npz file to write: vectors, identities, cameras, paths; with --engine ray a folder of Parquet files",
     )
     parser.add_argument("--engine", choices=("plain", "ray"), default="plain", help="who embeds (%(default)s)")
     group = parser.add_argument_group("Ray (pip install 'reid_tf[ray]')")

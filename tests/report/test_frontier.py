@@ -2,7 +2,7 @@ import cv2
 import pytest
 
 from reid_tf.errors import InputError
-from reid_tf.report.frontier import Placed, frontier, frontier_picture
+from reid_tf.report.frontier import Placed, frontier, frontier_picture, labels_above
 
 PLACED = {
     "slow and good": Placed(100, 0.5, True),
@@ -12,6 +12,11 @@ PLACED = {
     "fastest": Placed(1000, 0.0, False),
     "slower, no better": Placed(80, 0.5, True),
 }
+
+
+def test_the_name_of_the_lower_of_two_neighbours_goes_below():
+    near = {"low": Placed(100, 0.50, True), "high": Placed(115, 0.53, True), "far": Placed(200, 0.51, True)}
+    assert labels_above(near) == {"low": False, "high": True, "far": True}
 
 
 def test_who_is_not_outranked_by_a_faster_one():

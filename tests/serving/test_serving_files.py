@@ -114,3 +114,20 @@ def test_monitoring_has_its_two_fields():
     text = re.sub(r"#.*", "", (FOLDER / "monitoring.config").read_text())
     inside = re.fullmatch(r"\s*prometheus_config \{(.*)\}\s*", text, re.DOTALL)[1]
     assert dict(re.findall(r"(\w+): (\S+)", inside)) == {"enable": "true", "path": '"/monitoring/prometheus/metrics"'}
+
+
+def test_the_proxy_asks_and_serves_what_the_client_asks_for(service, model):
+    class Loader(yaml.SafeLoader):
+        """Reads what takes a key of the first file away, too."""
+
+    Loader.add_constructor("!reset", lambda loader, node: loader.construct_sequence(node))
+    services = yaml.load((FOLDER / "compose.scaled.yaml").read_text(), Loader)["services"]
+    assert services["reid"]["ports"] == []
+    rest = next(port for port in service["ports"] if port.endswith(":8501"))
+    assert services["proxy"]["ports"] == [rest]
+    config = (FOLDER / "haproxy.cfg").read_text()
+    assert services["proxy"]["volumes"] == ["./haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"]
+    assert f"httpchk GET /v1/models/{model.name}\n" in config
+    assert "bind :8501\n" in config
+    assert re.search(r"server-template reid \d+ reid:8501 ", config)
+    assert default("url") == "http://localhost:8501"
