@@ -84,7 +84,7 @@ class Experiment:
         """Returns the training batches, (inputs, targets), from a step of an epoch to the last one."""
         config = self.config
         if self.workers and self.strategy:
-            return each_its_share(self.strategy, self.workers, lambda: self._batches(first_epoch, first_step, None))
+            return each_its_share(self.workers, self.strategy, lambda: self._batches(first_epoch, first_step, None))
         return self._batches(first_epoch, first_step, config.epochs)
 
     def _batches(self, first_epoch: int, first_step: int, epochs: int | None) -> tf.data.Dataset:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from reid_tf.config import ExperimentConfig, check_new_run, save_config
 from reid_tf.datasets.summary import data_hash, summarise
+from reid_tf.errors import InputError
 from reid_tf.files import WeightsInMemory, write_csv
 from reid_tf.pipeline.decode import naming_broken_images
 from reid_tf.progress import is_watched
@@ -56,10 +57,14 @@ class Fitting:
             check_same_recipe(config, self.run.path)
         else:
             check_new_run(config)
+        if workers and config.xla:
+            raise InputError(
+                f"Several workers do not train with XLA. Received: xla=true, {len(workers.addresses)} workers."
+            )
         self.strategy = make_strategy(workers)
         if workers:
             agree(workers, self.strategy, config.compared())
-            begun = exchange(self.strategy, self.run.packed() if resume else b"")[0]
+            begun = exchange(workers, self.strategy, self.run.packed() if resume else b"")[0]
             if begun and not workers.is_chief:
                 self.run.unpack(begun)
         with precision(config.precision):

@@ -93,7 +93,7 @@ def _train_together(
         with tempfile.TemporaryDirectory(prefix="reid_tf-worker-") as folder:
             fitting = Fitting(config, Path(folder) / "run", False, workers)
             result = _train(fitting)
-    exchange(fitting.strategy, b"")  # whoever left earlier would be missed by the others
+    exchange(workers, fitting.strategy, b"")  # whoever left earlier would be missed by the others
     return result
 
 

@@ -178,17 +178,18 @@ def _answers(address: str) -> bool:
         return False
 
 
-def exchange(strategy: tf.distribute.Strategy, message: bytes) -> list[bytes]:
+def exchange(workers: Workers, strategy: tf.distribute.Strategy, message: bytes) -> list[bytes]:
     """Sends a message of each worker to all of them.
 
     Args:
+        workers: `Workers`.
         strategy: tf.distribute.Strategy of `join`.
         message: bytes. This worker's.
 
     Returns:
         list of bytes, that of each worker in their order.
     """
-    each = strategy.extended.num_replicas_per_host if hasattr(strategy.extended, "num_replicas_per_host") else 1
+    each = strategy.num_replicas_in_sync // len(workers.addresses)
     words = np.frombuffer(message + bytes(-len(message) % 4), np.int32)
 
     def gathered(values: np.ndarray) -> np.ndarray:
@@ -222,7 +223,7 @@ def agree(workers: Workers, strategy: tf.distribute.Strategy, facts: Mapping[str
     Raises:
         InputError: a worker has another value than the chief; all workers say so.
     """
-    chief, *others = [json.loads(message) for message in exchange(strategy, json.dumps(dict(facts)).encode())]
+    chief, *others = [json.loads(message) for message in exchange(workers, strategy, json.dumps(dict(facts)).encode())]
     for index, other in enumerate(others, start=1):
         for key in chief:
             if other.get(key) != chief[key]:
@@ -233,7 +234,7 @@ def agree(workers: Workers, strategy: tf.distribute.Strategy, facts: Mapping[str
 
 
 def each_its_share(
-    strategy: tf.distribute.Strategy, workers: Workers, batches: Callable[[], tf.data.Dataset]
+    workers: Workers, strategy: tf.distribute.Strategy, batches: Callable[[], tf.data.Dataset]
 ) -> tf.distribute.DistributedDataset:
     """Divides batches over the replicas of all workers.
 
@@ -241,8 +242,8 @@ def each_its_share(
     not depend on the number of workers.
 
     Args:
-        strategy: tf.distribute.Strategy of `join`.
         workers: `Workers`.
+        strategy: tf.distribute.Strategy of `join`.
         batches: function that returns the endless stream of global batches, tensors
             [batch, ...] of any structure.
 

@@ -6,8 +6,11 @@ import threading
 
 import pytest
 
+from reid_tf.commands.command_line import find_config
+from reid_tf.config import load_config
 from reid_tf.errors import InputError
 from reid_tf.training import workers as room
+from reid_tf.training.fitting import Fitting
 from reid_tf.training.workers import Workers, workers_of_environment
 
 
@@ -97,3 +100,9 @@ def test_the_sentence_of_a_difference_names_worker_and_key(monkeypatch):
     monkeypatch.setattr(room, "exchange", lambda *_: said)
     with pytest.raises(InputError, match=r"Worker 2 \(c:3\) differs from the chief \(a:1\) in epochs: 4 instead of 3"):
         room.agree(Workers(("a:1", "b:2", "c:3"), 1), None, {"epochs": 3, "seed": 1})
+
+
+def test_xla_is_refused_before_anybody_is_waited_for(tmp_path):
+    config = load_config(find_config("multitask_synthetic"), ["xla=true"])
+    with pytest.raises(InputError, match="do not train with XLA. Received: xla=true, 2 workers"):
+        Fitting(config, tmp_path / "run", False, Workers(("a:1", "b:2"), 0))
