@@ -24,6 +24,11 @@ def is_interrupted(folder: Path) -> bool:
     return _interrupted(folder) is not None
 
 
+def epochs_done(folder: Path) -> int:
+    """Returns how many epochs an interrupted run of that name has behind it."""
+    return int(json.loads(RunDirectory(folder, resume=True).state.read_text())["epoch"])
+
+
 def check_same(config: ExperimentConfig, folder: Path) -> None:
     """Raises an `InputError` where a run of that name has another configuration, or was finished on other data."""
     place = folder if folder.exists() else _interrupted(folder)

@@ -5,12 +5,15 @@ import logging
 from pathlib import Path
 
 from reid_tf.config import ExperimentConfig
+from reid_tf.errors import InputError
 from reid_tf.studies.own_process import Training, try_in_own_process
-from reid_tf.studies.runs import is_interrupted
+from reid_tf.studies.runs import epochs_done, is_interrupted
 from reid_tf.training.train import train
 from reid_tf.training.workers import WorkerLostError, Workers
 
 logger = logging.getLogger(__name__)
+
+_GIVE_UP_AFTER = 3
 
 
 def work(
@@ -36,8 +39,10 @@ def work(
             process.
 
     Raises:
-        InputError: as in `train()`, or the process of this worker ended.
+        InputError: as in `train()`, the process of this worker ended, or, on the chief,
+            others went away three times without an epoch in between.
     """
+    reached, losses = -1, 0
     while True:
         together = functools.partial(training, workers=workers)
         error = try_in_own_process(config, run_directory, resume, together)
@@ -46,6 +51,13 @@ def work(
         if not isinstance(error, WorkerLostError):
             raise error
         resume = workers.is_chief and is_interrupted(Path(run_directory))
+        epochs = epochs_done(Path(run_directory)) if resume else 0
+        reached, losses = epochs, losses + 1 if epochs == reached else 1
+        if workers.is_chief and losses == _GIVE_UP_AFTER:
+            raise InputError(
+                f"{error} That was the {losses}rd time without an epoch in between: what the other workers have "
+                "written says why."
+            )
         begin = "from the last checkpoint" if resume or not workers.is_chief else "from its beginning"
         logger.warning(
             "%s Start it again: it is waited for up to %g seconds, and the run goes on %s.",

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from reid_tf.errors import InputError
+from reid_tf.studies import worker
+from reid_tf.training.workers import WorkerLostError, Workers
 from tests.training.test_workers import free_addresses
-
-pytestmark = pytest.mark.slow
 
 TRAIN = Path(__file__).resolve().parents[2] / "tools" / "train.py"
 SMALL = ("dataset.identities=24", "dataset.images_per_identity=6", "evaluation.every=8", "image_size=[32,16]")
@@ -45,6 +46,7 @@ def two(tmp_path):
         process.kill()
 
 
+@pytest.mark.slow
 def test_killed_workers_are_started_again_and_the_run_goes_on(two, tmp_path):
     addresses, epochs = free_addresses(2), 16
     workers = [two(addresses, index, tmp_path, f"epochs={epochs}") for index in (0, 1)]
@@ -64,6 +66,26 @@ def test_killed_workers_are_started_again_and_the_run_goes_on(two, tmp_path):
     assert [path.name for path in tmp_path.glob("run*")] == ["run0"]  # nothing of the other, nothing unfinished
 
 
+def test_a_chief_whose_workers_go_away_again_and_again_gives_up(monkeypatch, tmp_path):
+    tried = []
+
+    def lose(config, folder, resume, training):
+        tried.append(resume)
+        return WorkerLostError("The training stopped because worker 1 (b:2) went away.")
+
+    monkeypatch.setattr(worker, "try_in_own_process", lose)
+    with pytest.raises(InputError, match="worker 1 .* went away. That was the 3rd time without an epoch in between"):
+        worker.work(None, tmp_path / "run", Workers(("a:1", "b:2"), 0))
+    assert tried == [False] * 3
+
+
+def test_what_is_wrong_with_this_worker_is_not_tried_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(worker, "try_in_own_process", lambda *_: InputError("The loss became nan."))
+    with pytest.raises(InputError, match="The loss became nan"):
+        worker.work(None, tmp_path / "run", Workers(("a:1", "b:2"), 1))
+
+
+@pytest.mark.slow
 def test_workers_of_two_configurations_say_so_before_the_first_step(two, tmp_path):
     addresses = free_addresses(2)
     workers = [two(addresses, index, tmp_path, f"epochs={16 + index}") for index in (0, 1)]

@@ -23,6 +23,7 @@ from reid_tf.options import host_and_port, whole_number
 from reid_tf.progress import progress_bar
 from reid_tf.quiet import quiet_tensorflow, without_remarks
 from reid_tf.retrieval.embeddings import Embeddings
+from reid_tf.retrieval.fingerprint import check_same_encoder
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def embed_on_ray(
     Raises:
         InputError: Ray is not installed or its cluster does not answer or is of another
             version, the encoder cannot be opened there, the folder exists or holds
-            other images, or another process writes it.
+            other images or another encoder's vectors, or another process writes it.
     """
     require_package("ray", "The engine 'ray'", "'reid_tf[ray]'")
     final, size = Path(out), whole_number("block_size", block_size)
@@ -95,16 +96,21 @@ def embed_on_ray(
         work = final.with_name(f"{final.name}.unfinished")
         count = -(-len(records) // size)
         _begin(work, records, size)
-        open_blocks = [block for block in range(count) if not _done(work, block).exists()]
-        if len(open_blocks) < count:
-            logger.info("%d of %d blocks are there already", count - len(open_blocks), count)
-        blocks = [(block, records[block * size : (block + 1) * size]) for block in open_blocks]
+        there = {block for block in range(count) if _done(work, block).exists()}
+        encoder = None
+        if there:
+            logger.info("%d of %d blocks are there already", len(there), count)
+            encoder = read_part(work / part_name(min(there)))[0].encoder
+        blocks = [(block, records[block * size : (block + 1) * size]) for block in range(count) if block not in there]
         with progress_bar(what="embedding", unit="image", total=sum(len(part) for _, part in blocks)) as progress:
             for block, content in _embedded(open_encoder, blocks, address, encoders, batch_size):
                 path = work / part_name(block)
                 with written_beside(path) as beside:
                     beside.write_bytes(content)
-                each(read_part(path)[0])
+                embeddings, _ = read_part(path)
+                encoder = encoder or embeddings.encoder
+                check_same_encoder("The blocks that are there", encoder, "a new one", embeddings.encoder)
+                each(embeddings)
                 _done(work, block).touch()
                 progress.update(min(size, len(records) - block * size))
         return _finish(work, final, count)
@@ -137,8 +143,9 @@ def _finish(work: Path, final: Path, count: int) -> FleetEmbeddings:
         embeddings, reasons = read_part(work / part_name(block))
         images, dim = images + len(embeddings), embeddings.vectors.shape[1]
         refused |= reasons
-        _done(work, block).unlink()
     os.replace(work, final)
+    for block in range(count):
+        _done(final, block).unlink()
     return FleetEmbeddings(final, images, dim, refused)
 
 

@@ -6,7 +6,8 @@ import ray
 
 from reid_tf.datasets.record import Record
 from reid_tf.encoder.embed import embed
-from reid_tf.encoder.fleet.parts import read_parts
+from reid_tf.encoder.fleet import ray_engine
+from reid_tf.encoder.fleet.parts import packed, read_parts
 from reid_tf.encoder.fleet.ray_engine import embed_on_ray, embed_what_can_be, opener
 from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
@@ -97,6 +98,22 @@ def test_a_folder_that_was_begun_with_other_images_is_refused(sound, tmp_path, m
         embed_on_ray(opener("run"), sound, tmp_path / "out")
     with pytest.raises(InputError, match=r"other images or blocks, \{'images': 56.* Received: \{'images': 55"):
         embed_on_ray(opener("run"), sound[:55], tmp_path / "out")
+
+
+def test_blocks_of_another_encoder_are_not_joined(run, sound, tmp_path, monkeypatch):
+    here, other = load_encoder(run), load_encoder(run).with_options(flip=True)
+
+    def embedded(open_encoder, blocks, *_):
+        for block, part in blocks:
+            yield block, packed(*embed_what_can_be(open_encoder(), part))
+            if block == 0:
+                return
+
+    monkeypatch.setattr(ray_engine, "_embedded", embedded)
+    with pytest.raises(InputError, match="is not a file of embeddings"):  # of a block that is still to be done
+        embed_on_ray(lambda: here, sound, tmp_path / "out", block_size=32)
+    with pytest.raises(InputError, match="The blocks that are there .* a new one"):
+        embed_on_ray(lambda: other, sound, tmp_path / "out", block_size=32)
 
 
 @pytest.mark.parametrize(
