@@ -131,3 +131,13 @@ def test_the_proxy_asks_and_serves_what_the_client_asks_for(service, model):
     assert "bind :8501\n" in config
     assert re.search(r"server-template reid \d+ reid:8501 ", config)
     assert default("url") == "http://localhost:8501"
+
+
+@pytest.mark.parametrize("name", ["milvus.compose.yaml", "milvus.distributed.compose.yaml"])
+def test_a_gallerys_server_is_open_to_this_machine_alone(name):
+    services = yaml.safe_load((FOLDER / name).read_text())["services"]
+    opened = [port for one in services.values() for port in one.get("ports", ())]
+    assert opened == ["127.0.0.1:19530:19530"]
+    images = {one["image"] for one in services.values() if "milvusdb" in one["image"]}
+    assert len(images) == 1
+    assert not any(one["image"].endswith(":latest") for one in services.values())
