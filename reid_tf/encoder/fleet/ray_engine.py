@@ -177,13 +177,23 @@ def _embedded(
             num_cpus=max(1, fewest // -(-wanted // len(nodes))),  # so that each machine has its share of them
             num_gpus=1 if gpus else 0,
         )
+        made = iter(data.iter_rows())
         try:
-            for row in data.iter_rows():
+            for row in made:
                 if row["problem"]:
                     raise InputError(row["problem"])
                 yield int(row["block"]), row["content"]
         except (ray.exceptions.RayError, SystemException) as error:
             raise InputError(f"An encoder on Ray failed: {one_line(error, 400)}.") from error
+        finally:
+            _stop(made)
+
+
+def _stop(made: Iterator[Any]) -> None:
+    """Ends what Ray Data still does behind rows: it must not find that Ray is gone."""
+    close = getattr(made, "close", None)
+    if close is not None:
+        close()
 
 
 def _plain(record: Record) -> tuple[str, int, int]:

@@ -1,5 +1,10 @@
 """Embedding on Ray: the plain command's vectors, blocks that are never done twice, and sentences."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import ray
@@ -12,6 +17,16 @@ from reid_tf.encoder.fleet.ray_engine import embed_on_ray, embed_what_can_be, op
 from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
 from tests.made_exports import attribute_encoder, write_data, write_run
+
+EMBED = Path(__file__).resolve().parents[3] / "tools" / "embed.py"
+
+
+@pytest.fixture
+def on_ray():
+    """Ray on this machine, for all of a test: a process that starts it again and again may be ended by it."""
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +73,7 @@ def test_a_block_of_which_nothing_can_be_read_is_empty(run, records):
 
 
 @pytest.mark.slow
-def test_an_interrupted_fleet_goes_on_and_has_the_plain_vectors(run, sound, records, tmp_path):
+def test_an_interrupted_fleet_goes_on_and_has_the_plain_vectors(on_ray, run, sound, records, tmp_path):
     given = []
 
     def stop_at_the_third(embeddings):
@@ -86,9 +101,16 @@ def test_an_interrupted_fleet_goes_on_and_has_the_plain_vectors(run, sound, reco
 
 
 @pytest.mark.slow
-def test_an_encoder_that_cannot_be_opened_on_ray_is_a_sentence(sound, tmp_path):
-    with pytest.raises(InputError, match="no-such-run"):
-        embed_on_ray(opener("no-such-run"), sound, tmp_path / "out")
+def test_an_encoder_that_cannot_be_opened_on_ray_is_a_sentence(run, tmp_path):
+    words = ["--engine", "ray", "--run", str(tmp_path / "no-such-run"), "--images", str(run.parent / "data")]
+    result = subprocess.run(
+        [sys.executable, str(EMBED), *words, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert result.returncode == 2, result.stderr
+    assert re.fullmatch(r"error: '.*no-such-run' is not a finished run: .*\n", result.stderr)
     assert not (tmp_path / "out").exists()
 
 
