@@ -129,6 +129,7 @@ def join(workers: Workers) -> tf.distribute.Strategy:
     """
     _meet(workers)
     os.environ[VARIABLE] = workers.variable()
+    tf.get_logger().setLevel(logging.WARNING)  # it tells every device and every collective
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, *_LOST) as error:
