@@ -82,6 +82,29 @@ def read_part(path: Path) -> tuple[Embeddings, dict[str, str]]:
     return embeddings, about["refused"]
 
 
+def describe_part(path: Path) -> tuple[int, int, dict[str, str]]:
+    """Reads of what `packed` made how much it holds, without its vectors.
+
+    Args:
+        path: Path.
+
+    Returns:
+        Images, dimensions, and the sentences of the images that were refused.
+
+    Raises:
+        InputError: it is none of these files.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+        return rows, schema.field("vector").type.list_size, json.loads((schema.metadata or {})[_ABOUT])["refused"]
+    except (pa.ArrowException, OSError, KeyError, ValueError, AttributeError) as error:
+        raise InputError(f"{str(path)!r} is not a file of embeddings: {error}.") from None
+
+
 def read_parts(folder: str | Path) -> Embeddings:
     """Reads a finished folder of embeddings as one.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_tf.datasets.record import Record
-from reid_tf.encoder.fleet.parts import packed, part_name, read_part
+from reid_tf.encoder.fleet.parts import describe_part, packed, part_name, read_part
 from reid_tf.encoder.fleet.places import fetch
 from reid_tf.errors import InputError, one_line, require_package
 from reid_tf.files import claimed, write_json, written_beside
@@ -140,8 +140,8 @@ def _finish(work: Path, final: Path, count: int) -> FleetEmbeddings:
     images, dim = 0, 0
     refused: dict[str, str] = {}
     for block in range(count):
-        embeddings, reasons = read_part(work / part_name(block))
-        images, dim = images + len(embeddings), embeddings.vectors.shape[1]
+        rows, dim, reasons = describe_part(work / part_name(block))
+        images += rows
         refused |= reasons
     os.replace(work, final)
     for block in range(count):
@@ -159,6 +159,9 @@ def _embedded(
     """Yields the number and the Parquet file of each block, as soon as it is there."""
     if not blocks:
         return
+    # Both are read when Ray is imported.
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
     from ray.data.exceptions import SystemException
 
@@ -202,8 +205,6 @@ def _plain(record: Record) -> tuple[str, int, int]:
 
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[None]:
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
 
     begun = not ray.is_initialized()
