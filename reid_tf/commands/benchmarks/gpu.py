@@ -17,13 +17,14 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reid_tf.commands import command_line
 from reid_tf.errors import InputError, one_line
-from reid_tf.files import write_json, written_beside
+from reid_tf.files import write_json
 from reid_tf.report.table import table_head, table_row
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -90,8 +91,7 @@ def main(arguments: argparse.Namespace) -> None:
             print(table_row(_cells(row)), flush=True)
     if arguments.out:
         figures = {"machine": platform.machine(), **found, "product_per_second": peaks, "rows": rows}
-        with written_beside(arguments.out) as beside:
-            write_json(beside, figures)
+        write_json(Path(arguments.out), figures)
     wrong = [_name(row) for row in rows if not row["right"]]
     if wrong:
         raise InputError(f"{len(wrong)} of {len(rows)} did not train with the losses of the CPU: {'; '.join(wrong)}.")
