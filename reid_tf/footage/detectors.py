@@ -57,9 +57,9 @@ def detector_named(text: str) -> Detector:
 
     Args:
         text: str. "ssdlite"; the JSON file that describes a detector's file, see
-            `DetectorFile`; or `module:function`, a function of yours of a frame that
-            returns what `ssdlite()` says, in a module that Python finds, from the
-            current folder too.
+            `DetectorFile`; "keras_hub:PRESET", one of KerasHub's; or `module:function`, a
+            function of yours of a frame that returns what `ssdlite()` says, in a module
+            that Python finds, from the current folder too.
 
     Returns:
         The detector.
@@ -76,8 +76,13 @@ def detector_named(text: str) -> Detector:
     module, colon, function = text.partition(":")
     if not (module and colon and function):
         raise InputError(
-            f"A detector is 'ssdlite', a .json file that describes one, or module:function. Received: {text!r}."
+            "A detector is 'ssdlite', a .json file that describes one, keras_hub:PRESET, or module:function. "
+            f"Received: {text!r}."
         )
+    if module == "keras_hub":
+        from reid_tf.footage.keras_hub_detector import keras_hub_detector
+
+        return keras_hub_detector(function)
     return _function(module, function)
 
 

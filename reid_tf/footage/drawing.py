@@ -47,7 +47,9 @@ def drawing_of(out: Path) -> Drawing:
 
 
 def draw(people: People, out: Path, drawing: Drawing) -> None:
-    """Draws everybody's contact sheet and the timeline; sheets of people who are no longer there are removed.
+    """Draws the timeline, and the contact sheet of everybody of whom crops are kept.
+
+    Sheets of people who are no longer there are removed.
 
     Args:
         people: `People`.
@@ -63,9 +65,11 @@ def draw(people: People, out: Path, drawing: Drawing) -> None:
             Stay(person, str(tracklets.cameras[row]), float(tracklets.starts[row]), float(tracklets.ends[row]))
             for row in rows
         ]
-        sheets[person] = f"{SHEETS_FOLDER}/{person:04d}.png"
-        contact_sheet(out / sheets[person], [_tiles(people, row, out, drawing) for row in rows])
-    for stale in set((out / SHEETS_FOLDER).iterdir()) - {out / name for name in sheets.values()}:
+        tiles = [_tiles(people, row, out, drawing) for row in rows if people.kept.crops[row]]
+        if tiles:
+            sheets[person] = f"{SHEETS_FOLDER}/{person:04d}.png"
+            contact_sheet(out / sheets[person], tiles)
+    for stale in set((out / SHEETS_FOLDER).glob("*.png")) - {out / name for name in sheets.values()}:
         stale.unlink()  # of people who have since joined others
     if stays:
         write_timeline(out / TIMELINE[0], out / TIMELINE[1], stays, sheets)

@@ -18,6 +18,7 @@ from reid_tf.footage.camera import CameraFootage, check_size, sampled
 from reid_tf.footage.people import DESCRIPTORS, Tracklets, descriptor
 from reid_tf.footage.quality import hidden_shares, quality
 from reid_tf.options import unknown
+from reid_tf.retrieval.junk import junk_scores
 
 JPEG_QUALITY = 92
 
@@ -33,6 +34,11 @@ class Sampling:
         crops: int >= 1. The best of each track that are kept.
         least_height: int >= 1. Pixels that a box must have.
         descriptor: "mean", "medoid" or "medoids", as in `descriptor()`.
+        least_quality: float in [0, 1). Of a crop, as `quality()` gives it: size,
+            sharpness, what is hidden or cut off.
+        least_junk_score: float >= 0, or None. Of the best crops of a track, as
+            `junk_scores()` gives it; for encoders with attributes.
+        keep: bool. Whether the crops are kept as files.
 
     Raises:
         InputError: a value is out of its range.
@@ -42,19 +48,24 @@ class Sampling:
     crops: int = 6
     least_height: int = 32
     descriptor: str = "mean"
+    least_quality: float = 0.0
+    least_junk_score: float | None = None
+    keep: bool = True
 
     def __post_init__(self) -> None:
         if not (self.every > 0 and self.crops >= 1 and self.least_height >= 1):
             raise InputError(f"Seconds between looks, crops and height must be above 0. Received: {self}.")
         if self.descriptor not in DESCRIPTORS:
             raise InputError(unknown("descriptor", self.descriptor, DESCRIPTORS))
+        if not 0 <= self.least_quality < 1:
+            raise InputError(f"The least quality of a crop must lie in [0, 1). Received: {self.least_quality}.")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Crop:
-    """A crop that was kept: its file's name, the frame, its quality, and its vector."""
+    """A crop that was looked at: its file's name, None where files are not kept, the frame, quality, and vector."""
 
-    file: str
+    file: str | None
     frame: int
     quality: float
     vector: np.ndarray
@@ -101,7 +112,8 @@ def follow(
         `Followed`; tracks of which no crop is good enough are left out and named.
 
     Raises:
-        InputError: the footage or its boxes cannot be read, or do not belong together.
+        InputError: the footage or its boxes cannot be read, or do not belong together,
+            or the encoder knows no attributes and junk scores are wanted.
     """
     boxes = footage.read_boxes()
     _LOG.info("%s counts frames from %d.", footage.boxes.name, boxes.first)
@@ -116,10 +128,13 @@ def follow(
     def embed(least: int) -> None:
         while len(pending) >= least and pending:
             some = [pending.pop() for _ in range(min(batch_size, len(pending)))]
-            vectors = encoder([crop[..., ::-1] for _, (_, _, crop) in some])
-            for (track, (grade, frame, crop)), vector in zip(some, vectors, strict=True):
-                name = f"{footage.name}_{track}_{frame:06d}.jpg"
-                write_jpeg(folder / name, crop, JPEG_QUALITY)
+            vectors, is_good = _embedded(encoder, [crop[..., ::-1] for _, (_, _, crop) in some], sampling)
+            for (track, (grade, frame, crop)), vector, good in zip(some, vectors, is_good, strict=True):
+                if not good:
+                    continue
+                name = f"{footage.name}_{track}_{frame:06d}.jpg" if sampling.keep else None
+                if name:
+                    write_jpeg(folder / name, crop, JPEG_QUALITY)
                 found.setdefault(track, []).append(Crop(name, frame, grade, vector))
 
     read = frames_or_reasons(footage.video, frames.tolist())
@@ -132,7 +147,7 @@ def follow(
         if not checked:
             check_size(footage, boxes, image.shape[:2])
             checked = True
-        for track, kept in _looks(image, boxes.tracks[start:stop], boxes.edges[start:stop], sampling.least_height):
+        for track, kept in _looks(image, boxes.tracks[start:stop], boxes.edges[start:stop], sampling):
             heap = best.setdefault(track, [])
             entry = (kept[0], frame, kept[1])
             if len(heap) < sampling.crops:
@@ -148,8 +163,8 @@ def follow(
     without = sorted(set(lasts) - set(found))
     if without:
         problems.append(
-            f"{len(without)} tracks of camera {footage.camera!r} have no crop of {sampling.least_height} pixels or "
-            f"more: {', '.join(map(str, without[:10]))}{', ...' if len(without) > 10 else ''}."
+            f"{len(without)} tracks of camera {footage.camera!r} have no crop that is tall and good enough: "
+            f"{', '.join(map(str, without[:10]))}{', ...' if len(without) > 10 else ''}."
         )
     tracks = sorted(found)
     crops = [sorted(found[track], key=lambda crop: (-crop.quality, crop.frame)) for track in tracks]
@@ -157,18 +172,28 @@ def follow(
 
 
 def _looks(
-    image: np.ndarray, tracks: np.ndarray, edges: np.ndarray, least_height: int
+    image: np.ndarray, tracks: np.ndarray, edges: np.ndarray, sampling: Sampling
 ) -> Iterator[tuple[int, tuple[float, np.ndarray]]]:
-    """The crops of one frame that are large enough, with their quality."""
+    """The crops of one frame that are large and good enough, with their quality."""
     height, width = image.shape[:2]
     inside = cut_to_frame(edges, (height, width))
     hidden = hidden_shares(edges)
     for track, (left, top, right, bottom), share in zip(tracks.tolist(), inside.tolist(), hidden.tolist(), strict=True):
-        if bottom - top < least_height or right - left < least_height // 4:
+        if bottom - top < sampling.least_height or right - left < sampling.least_height // 4:
             continue
         crop = image[top:bottom, left:right]
         is_cut_off = left <= 0 or top <= 0 or right >= width or bottom >= height
-        yield track, (quality(crop, share, is_cut_off), crop.copy())
+        grade = quality(crop, share, is_cut_off)
+        if grade >= sampling.least_quality:
+            yield track, (grade, crop.copy())
+
+
+def _embedded(encoder: Encoder, crops: list[np.ndarray], sampling: Sampling) -> tuple[np.ndarray, np.ndarray]:
+    """The crops' vectors, and which of them show somebody as far as their attributes tell."""
+    if sampling.least_junk_score is None:
+        return encoder(crops), np.ones(len(crops), bool)
+    outputs = encoder.outputs(crops)
+    return outputs["embedding"], junk_scores(outputs["attributes"]) >= sampling.least_junk_score
 
 
 def _tracklets(

@@ -243,7 +243,7 @@ def _rows(people: People) -> list[dict[str, Any]]:
             "from": _moment(tracklets.starts[row]),
             "to": _moment(tracklets.ends[row]),
             "probability": None if np.isnan(people.probabilities[row]) else f"{people.probabilities[row]:.3f}",
-            "crop": people.kept.crops[row][0],
+            "crop": next(iter(people.kept.crops[row]), None),
         }
         for row in order
     ]

@@ -25,7 +25,8 @@ class Kept:
 
     Args:
         tracklets: `Tracklets`.
-        crops: list, one for each tracklet, of file names, the best first.
+        crops: list, one for each tracklet, of file names, the best first; empty where
+            crops are not kept.
         times: list, likewise, of seconds since 1970.
         qualities: list, likewise, of float.
         problems: tuple of str.
@@ -40,11 +41,12 @@ class Kept:
     @classmethod
     def of(cls, followed: Followed, footage: CameraFootage) -> "Kept":
         """Takes what is kept of a `Followed`."""
+        files = [[crop for crop in some if crop.file] for some in followed.crops]
         return cls(
             followed.tracklets,
-            [[crop.file for crop in some] for some in followed.crops],
-            [[footage.second(crop.frame) for crop in some] for some in followed.crops],
-            [[crop.quality for crop in some] for some in followed.crops],
+            [[str(crop.file) for crop in some] for some in files],
+            [[footage.second(crop.frame) for crop in some] for some in files],
+            [[crop.quality for crop in some] for some in files],
             followed.problems,
         )
 

@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+from reid_tf.errors import InputError
 from reid_tf.footage.footage import CROPS_FOLDER, People
 from reid_tf.gallery.adding import entry_of
 from reid_tf.gallery.gallery import Gallery
@@ -19,8 +20,17 @@ def remember(people: People, out: Path, gallery: Gallery) -> tuple[int, int]:
 
     Returns:
         How many crops are new there, and how many have a person.
+
+    Raises:
+        InputError: crops of some tracks were not kept.
     """
     tracklets, kept = people.kept.tracklets, people.kept
+    without = sum(not some for some in kept.crops)
+    if without:
+        raise InputError(
+            f"A gallery is of crops that are kept. Received: {without:,} of {len(kept.crops):,} tracks whose crops "
+            "were discarded."
+        )
     of_person: dict[int, list[Sighting]] = {}
     for row, person in enumerate(people.persons.tolist()):
         for name, second, quality in zip(kept.crops[row], kept.times[row], kept.qualities[row], strict=True):

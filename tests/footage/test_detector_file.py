@@ -163,7 +163,7 @@ def test_a_detector_by_its_name(tmp_path, monkeypatch):
     found, _ = detector_named(str(described(tmp_path, **outputs)))(FRAME)
     np.testing.assert_allclose(found, [PERSON], atol=1e-3)
     for text, message in (
-        ("yolo", "'ssdlite', a .json file that describes one, or module:function. Received: 'yolo'"),
+        ("yolo", "'ssdlite', a .json file that describes one, keras_hub:PRESET, or module:function. Received: 'yolo'"),
         ("my_people:none", "has no function 'none'"),
         ("no_such_module:find", "'no_such_module' of the detector cannot be imported: ModuleNotFoundError"),
     ):

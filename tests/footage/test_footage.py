@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import re
 
 import cv2
@@ -7,9 +8,12 @@ import pytest
 
 from reid_tf.errors import InputError
 from reid_tf.footage.camera import read_cameras
+from reid_tf.footage.drawing import Drawing, draw
 from reid_tf.footage.follow import Sampling
 from reid_tf.footage.footage import forget, people_of
 from reid_tf.footage.judge import judge, match
+from reid_tf.footage.remember import remember
+from tests.commands.made_run import plain_encoder
 from tests.datasets.made_video import WALKERS
 from tests.footage.conftest import mot_lines, picture
 
@@ -168,3 +172,52 @@ def test_who_is_forgotten_stays_so(encoder, footage, tmp_path):
     with pytest.raises(InputError, match=r"has nobody of this number. Received: 2"):
         forget(out, [2])
     assert len(forget(out, [1, 3, 4]).persons) == 0
+
+
+def test_crops_below_the_least_quality_are_left_out(encoder, footage, tmp_path):
+    cameras = read_cameras(footage)
+    grades = people_of(encoder, cameras, tmp_path / "all", SMALL, threshold=0.2).kept.qualities
+    least = float(np.median(np.concatenate(grades)))
+    strict = dataclasses.replace(SMALL, least_quality=least)
+    kept = people_of(encoder, cameras, tmp_path / "best", strict, threshold=0.2).kept
+    assert kept.qualities == [some for some in ([q for q in one if q >= least] for one in grades) if some]
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\). Received: 1.5"):
+        Sampling(least_quality=1.5)
+
+
+class Attributes:
+    """An encoder of mean colours whose only attribute is how red a crop is."""
+
+    def __init__(self, encoder):
+        self.dim, self.calibration, self.fingerprint, self.encoder = encoder.dim, None, None, encoder
+
+    def outputs(self, crops):
+        red = np.array([[crop[..., 0].mean() / 255] for crop in crops], np.float32)
+        return {"embedding": self.encoder(crops), "attributes": red}
+
+
+def test_crops_below_the_least_junk_score_are_left_out(encoder, footage, tmp_path):
+    least = 0.4**2
+    sampling = dataclasses.replace(SMALL, least_junk_score=least)
+    people = people_of(Attributes(encoder), read_cameras(footage), tmp_path / "out", sampling, threshold=0.2)
+    is_red = {track for track, (colour, *_) in WALKERS.items() if colour[2] > 0.4 * 255}  # blue, green, red
+    assert 0 < len(is_red) < len(WALKERS)
+    assert {track for _, track in found(people)} == is_red
+    assert "have no crop that is tall and good enough" in (tmp_path / "out" / "problems.csv").read_text()
+    with pytest.raises(InputError, match="Unknown output of the encoder: 'attributes'"):
+        people_of(plain_encoder(), read_cameras(footage), tmp_path / "other", sampling, threshold=0.2)
+
+
+def test_crops_can_be_discarded(encoder, footage, tmp_path):
+    out, discarding = tmp_path / "out", dataclasses.replace(SMALL, keep=False)
+    expected = found(people_of(encoder, read_cameras(footage), tmp_path / "kept", SMALL, threshold=0.2))
+    people = people_of(encoder, read_cameras(footage), out, discarding, threshold=0.2)
+    assert found(people) == expected
+    draw(people, out, Drawing())
+    assert not [*out.rglob("*.jpg"), *(out / "sheets").glob("*")]
+    assert "<a " not in (out / "timeline.html").read_text()
+    with (out / "people.csv").open() as file:
+        assert {row["crop"] for row in csv.DictReader(file)} == {""}
+    assert len(set(forget(out, [2]).persons.tolist())) == len(WALKERS) - 1
+    with pytest.raises(InputError, match=r"Received: 8 of 8 tracks whose crops were discarded"):
+        remember(people, out, None)
