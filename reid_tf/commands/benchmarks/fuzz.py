@@ -33,6 +33,7 @@ from reid_tf.commands.benchmarks.fuzz_doors import (
     FaultError,
     check_sentence,
 )
+from reid_tf.commands.benchmarks.memory import resident_bytes
 from reid_tf.errors import InputError
 
 REFUSED = "refused"
@@ -86,14 +87,14 @@ def run(kind: str, cases: int, seed: int, folder: Path, shown: TextIO) -> tuple[
     doors, counts, faults, warm = KINDS[kind](folder), Counter[str](), [], 0.0
     for number in tqdm(range(cases), desc=kind, unit="case", disable=None, file=shown):
         if number == cases // 10:
-            warm = resident_megabytes()
+            warm = resident_bytes() / 1e6
         (folder / "case").write_text(f"--only {kind}:{number} --seed {seed}")
         try:
             counts[attempt(doors, case(seed, kind, number), shown)] += 1
         except FaultError as fault:
             counts[fault.kind] += 1
             faults.append(f"{kind}:{number} {fault}")
-    grown = resident_megabytes() - warm if cases else 0.0
+    grown = resident_bytes() / 1e6 - warm if cases else 0.0
     if grown > MEGABYTES:
         faults.append(f"{kind} grew by {grown:.0f} MB, more than {MEGABYTES:.0f}")
     return counts, faults, grown
@@ -138,12 +139,6 @@ def attempt(doors: Any, chance: random.Random, shown: TextIO) -> str:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         faulthandler.cancel_dump_traceback_later()
-
-
-def resident_megabytes() -> float:
-    """Returns how much memory the process holds."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
 """Adding to a gallery and searching it, in a folder and on a server, beside exact search in memory.
 
 Rows are unit vectors of people, twenty of each, scattered about a random one; under ten
-cameras. Searches are for one vector each, all
-cameras but one; p50 and p99 are of a hundred of them. Recall is the share of the ten
-truly nearest rows that the store finds. Peers are the package's own `rank` and, where it
-is installed, FAISS's exact index, both over the vectors in memory and without a filter.
+cameras. Searches are for one vector each, all cameras but one; p50 and p99 are of a
+hundred of them. Recall is the share of the ten truly nearest rows that the store finds.
+Bytes a row are those by which the folder, or the server's data and memory have grown.
+Peers are the package's own `rank` and, where it is installed, FAISS's exact index, both
+over the vectors in memory and without a filter.
 """
 
 import argparse
@@ -12,12 +13,13 @@ import contextlib
 import functools
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks.memory import resident_bytes
 from reid_tf.commands.benchmarks.ranking import seconds
 from reid_tf.gallery.about import VERSION, About
 from reid_tf.gallery.gallery import Gallery
@@ -28,7 +30,17 @@ from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranking import rank
 
 CAMERAS, K, SEARCHES, ROWS_EACH = 10, 10, 100, 20
-HEADER = ("store", "rows", "adding, rows/s", "bytes a row", "opening, s", "search p50, ms", "p99, ms", "recall of 10")
+HEADER = (
+    "store",
+    "rows",
+    "adding, rows/s",
+    "bytes a row",
+    "in memory",
+    "opening, s",
+    "search p50, ms",
+    "p99, ms",
+    "recall of 10",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dimensions", type=command_line.COUNT, default=512, help="length of a vector (%(default)s)")
     parser.add_argument("--server", metavar="URL", help="also a Milvus server, whose rows are lost")
+    parser.add_argument("--server-data", metavar="DIR", help="the server's data, where they are on this machine")
+    parser.add_argument(
+        "--server-process", type=command_line.COUNT, metavar="ID", help="the server's process, if it is on this machine"
+    )
+    parser.add_argument("--only-server", action="store_true", help="neither a folder nor search in memory")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -48,12 +65,15 @@ def main(arguments: argparse.Namespace) -> None:
         people = generator.standard_normal((rows // ROWS_EACH + 1, arguments.dimensions), np.float32)
         vectors = _scattered(generator, people[np.arange(rows) // ROWS_EACH])
         queries = _scattered(generator, people[generator.integers(0, len(people), SEARCHES)])
-        with tempfile.TemporaryDirectory() as folder:
-            print(_stored("folder", Path(folder) / "gallery", vectors, queries), flush=True)
+        if not arguments.only_server:
+            with tempfile.TemporaryDirectory() as folder:
+                uri = Path(folder) / "gallery"
+                print(_stored("folder", uri, vectors, queries, functools.partial(_held, uri, None)), flush=True)
         if arguments.server:
-            print(_stored("server", arguments.server, vectors, queries), flush=True)
-        for name, found in _peers(vectors, queries):
-            print(table_row([name, f"{rows:,}", "", "", "", *found, "1.000"]), flush=True)
+            held = functools.partial(_held, arguments.server_data, arguments.server_process)
+            print(_stored("server", arguments.server, vectors, queries, held), flush=True)
+        for name, found in _peers(vectors, queries) if not arguments.only_server else ():
+            print(table_row([name, f"{rows:,}", "", "", "", "", *found, "1.000"]), flush=True)
 
 
 def _scattered(generator: np.random.Generator, people: np.ndarray) -> np.ndarray:
@@ -62,8 +82,16 @@ def _scattered(generator: np.random.Generator, people: np.ndarray) -> np.ndarray
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray) -> str:
+Held = tuple[int | None, int | None]  # bytes of a store on disk and in memory, where they are known
+
+
+def _held(data: str | Path | None, process: int | None) -> Held:
+    return _bytes(data) if data else None, resident_bytes(process) if process else None
+
+
+def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray, held: Callable[[], Held]) -> str:
     count, dimensions = vectors.shape
+    before = held()
     with contextlib.closing(Store(uri)) as store:
         about = About(VERSION, dimensions, "cosine")
         store.create(about.to_dict(), dimensions, about.metric)
@@ -78,12 +106,14 @@ def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray
             results = gallery.search(vector=query, k=K, not_camera=number % CAMERAS)
             times.append(time.perf_counter() - started)
             found.append({int(result.entry.path) for result in results})
+        sizes = [
+            "" if now is None else f"{(now - (was or 0)) / count:,.0f}" for now, was in zip(held(), before, strict=True)
+        ]
         if isinstance(uri, str):
             gallery.delete(everything=True)
-    size = "" if isinstance(uri, str) else f"{_bytes(uri) / count:,.0f}"
     recall = f"{_recall(vectors, queries, found):.3f}"
     return table_row(
-        [name, f"{count:,}", f"{count / adding:,.0f}", size, f"{opening:.2f}", *_percentiles(times), recall]
+        [name, f"{count:,}", f"{count / adding:,.0f}", *sizes, f"{opening:.2f}", *_percentiles(times), recall]
     )
 
 

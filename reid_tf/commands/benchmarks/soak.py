@@ -14,7 +14,6 @@ import base64
 import contextlib
 import json
 import random
-import re
 import socket
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from tqdm import tqdm
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.fuzz_mutations import spoilt_image
+from reid_tf.commands.benchmarks.memory import resident_bytes
 from reid_tf.errors import InputError
 from reid_tf.options import Within
 from reid_tf.report.table import table_head, table_row
@@ -80,7 +80,7 @@ def main(arguments: argparse.Namespace) -> None:
         for part in tqdm(range(PARTS), unit="part", disable=None):
             count = arguments.requests * (part + 1) // PARTS - arguments.requests * part // PARTS
             asking.ask(count)
-            memory.append(_resident(process.pid))
+            memory.append(resident_bytes(process.pid) / 2**20)
             wrong += len(asking.wrong)
             tqdm.write(table_row(asking.row(memory[-1])), file=sys.stdout)
             for what in asking.wrong[:3]:
@@ -123,15 +123,6 @@ def _answers(url: str) -> bool:
         return requests.get(f"{url}/healthz", timeout=5).status_code == 200
     except requests.ConnectionError:
         return False
-
-
-def _resident(process: int) -> float:
-    """The memory of a process in MiB."""
-    try:
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-    except OSError as error:
-        raise InputError(f"This system does not tell a process's memory as Linux does: {error}.") from error
-    return int(found[1]) / 1024 if found else 0.0
 
 
 class _Asking:

@@ -41,7 +41,7 @@ def test_a_program_that_does_not_start_is_a_sentence(run, run_and_images, tmp_pa
 def test_memory_that_grows_is_an_error(run, run_and_images, monkeypatch):
     used = iter([80.0, 100.0, *(101.0 for _ in range(7)), 103.0])
     monkeypatch.setattr(soak, "_served", lambda *_: contextlib.nullcontext((SimpleNamespace(pid=1), "http://none")))
-    monkeypatch.setattr(soak, "_resident", lambda _: next(used))
+    monkeypatch.setattr(soak, "resident_bytes", lambda _: next(used))
     monkeypatch.setattr(soak._Asking, "add", lambda self: None)
     monkeypatch.setattr(soak._Asking, "ask", lambda self, count: None)
     result = run("benchmark", "soak", "--run", run_and_images[0], "--images", run_and_images[1])
