@@ -41,6 +41,7 @@ OUTSIDE = {
     "config_file",
     "errors",
     "files",
+    "imagenet",
     "keras_file",
     "keras_names",
     "layers",

@@ -8,6 +8,7 @@ Lite file), `litert-int8` (one in 8 bits) or `onnx`.
 import logging
 
 from reid_tf.commands import command_line
+from reid_tf.datasets.readers.image_file import MAX_PIXELS
 from reid_tf.errors import require_package
 
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument(
         "--max-pixels",
         type=command_line.COUNT,
-        default=25_000_000,
+        default=MAX_PIXELS,
         metavar="N",
         help="pixels of the largest image that savedmodel decodes (%(default)s)",
     )

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from reid_tf.errors import InputError
+from reid_tf.imagenet import MEAN, STANDARD_DEVIATION
 
 CHANNEL_ORDERS = ("rgb", "bgr")
 STORED = ("mean", "standard_deviation", "is_bgr")  # names of the arrays in a weights file
@@ -110,7 +111,7 @@ class ChannelNormalization(keras.layers.Layer):
 
 def imagenet_normalization() -> ChannelNormalization:
     """RGB with ImageNet's mean and standard deviation: torch-style networks and those trained from scratch."""
-    return ChannelNormalization((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), name="preprocessing")
+    return ChannelNormalization(MEAN, STANDARD_DEVIATION, name="preprocessing")
 
 
 def caffe_normalization() -> ChannelNormalization:

@@ -11,6 +11,7 @@ import numpy as np
 from reid_tf.checksums import checksums
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.datasets.load import load_dataset
+from reid_tf.datasets.readers.image_file import MAX_PIXELS
 from reid_tf.datasets.record import Record, ReIDDataset
 from reid_tf.encoder.embed import embed
 from reid_tf.encoder.encoder import Encoder
@@ -70,7 +71,7 @@ def export(
     data: str | None = None,
     max_images: int = 1000,
     representative_images: int = 128,
-    max_pixels: int = 25_000_000,
+    max_pixels: int = MAX_PIXELS,
     max_difference: float | None = None,
     max_points_lost: float | None = None,
 ) -> ExportReport:
@@ -146,7 +147,7 @@ def load_source(
     data: str | None = None,
     normalize: bool = False,
     representative_images: int = 128,
-    max_pixels: int = 25_000_000,
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[Source, ReIDDataset, ExperimentConfig]:
     """Loads what an export of a run is made of and compared with.
 

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from reid_tf.encoder.encoder import Encoder
-from reid_tf.encoder.runtimes.prescribed import MEAN, PROFILES, STANDARD_DEVIATION
+from reid_tf.encoder.runtimes.prescribed import PROFILES
 from reid_tf.errors import InputError
+from reid_tf.imagenet import MEAN, STANDARD_DEVIATION
 from reid_tf.options import unknown
 from reid_tf.serving.formats.source import Source
 

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.step import take_turns
+from reid_tf.datasets.readers.image_file import MAX_PIXELS
 from reid_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def random_source(backbone: str, image_size: tuple[int, int]) -> "Source":
     coarse = np.random.default_rng(0).integers(0, 256, (32, 8, 4, 3), np.uint8)
     pictures = [cv2.resize(one, image_size[::-1], interpolation=cv2.INTER_CUBIC) for one in coarse]
     inputs = [{"image": picture[np.newaxis]} for picture in pictures]
-    return Source(Encoder(model, {"image": "image"}, image_size).folded(), None, 25_000_000, inputs)
+    return Source(Encoder(model, {"image": "image"}, image_size).folded(), None, MAX_PIXELS, inputs)
 
 
 def speeds(folders: Mapping[str, Path], source: "Source", batch: int, rounds: int) -> dict[str, list[str]]:

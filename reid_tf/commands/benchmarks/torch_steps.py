@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-MEAN, STANDARD_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+from reid_tf.imagenet import MEAN, STANDARD_DEVIATION
 
 
 class Pooled(nn.Module):

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from reid_tf.encoder.runtimes.base import Arrays, ExportedRuntime, Runtime, Shape
+from reid_tf.imagenet import MEAN, STANDARD_DEVIATION
 
 # Height and width of what each profile prescribes: the size that the field trains its encoders at.
 PROFILES = {"imagenet-nchw": (256, 128)}
-# Of ImageNet, on the scale 0..255.
-MEAN = (123.675, 116.28, 103.53)
-STANDARD_DEVIATION = (58.395, 57.12, 57.375)
 
 
 class PrescribedRuntime(ExportedRuntime):

@@ -5,11 +5,10 @@ from typing import Literal
 import tensorflow as tf
 
 from reid_tf.errors import InputError
+from reid_tf.imagenet import MEAN
 from reid_tf.options import Count
 from reid_tf.pipeline.augment.augmentation import Augmentation, Batch, check_probability, chosen
 from reid_tf.registry import AUGMENTATIONS
-
-_IMAGENET_MEAN = (123.675, 116.28, 103.53)
 
 
 @AUGMENTATIONS.register("random_erasing")
@@ -58,7 +57,7 @@ def random_erasing(
     _check_range("aspect", aspect, float("inf"))
     if attempts < 1:
         raise InputError(f"The attempts of random_erasing must be at least 1. Received: {attempts}.")
-    colour = _IMAGENET_MEAN if value == "mean" else value
+    colour = MEAN if value == "mean" else value
     if not isinstance(colour, str) and not all(0.0 <= channel <= 255.0 for channel in colour):
         raise InputError(f"The value of random_erasing must lie in 0..255. Received: {value}.")
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from reid_tf.encoder.encoder import Encoder
 from reid_tf.encoder.runtimes.base import Arrays
-from reid_tf.encoder.runtimes.prescribed import MEAN, STANDARD_DEVIATION
 from reid_tf.errors import InputError
+from reid_tf.imagenet import MEAN, STANDARD_DEVIATION
 from reid_tf.layers.preprocessing import ChannelNormalization
 
 # They call back into the process that made the graph: no file holds what they do.
