@@ -106,7 +106,7 @@ class RetrievalEvaluation:
         self.images, self.protocol = judged_images(experiment.config.evaluation, experiment.dataset)
 
     def references(self) -> dict[str, Figures]:
-        """Returns the figures of the untrained encoder and of colours alone, on the images that are judged."""
+        """Returns the figures of the encoder at its start and of colours alone, on the images that are judged."""
         options, dataset, encoder = self.experiment.config.evaluation, self.images, self._encoder_here()
         if dataset is None:
             return {}
@@ -115,8 +115,9 @@ class RetrievalEvaluation:
             embed_colour_histogram(records, encoder.image_size, options.batch_size)
             for records in (dataset.query, dataset.gallery)
         )
+        start = "encoder_at_the_start" if self.experiment.config.begin_from else "untrained_encoder"
         return {
-            "untrained_encoder": evaluate(*embedded, encoder.distance, protocol=self.protocol).to_dict(),
+            start: evaluate(*embedded, encoder.distance, protocol=self.protocol).to_dict(),
             "colour_histogram": evaluate(query, gallery, protocol=self.protocol).to_dict(),
         }
 

@@ -29,7 +29,8 @@ class TrainingResult:
             checkpoints, report and logs.
         metrics: dict. Figures on the test set as in metrics.json, by name:
             "trained_encoder" (of a pose estimator "trained_detector") and those of the
-            references: "untrained_encoder", "colour_histogram" ("mean_pose").
+            references: "untrained_encoder" ("encoder_at_the_start" where `begin_from` is
+            given), "colour_histogram" ("mean_pose").
         history: list of dict. The logs of each epoch.
         tables: tuple of str. The figures as Markdown tables, beside those of the
             references.

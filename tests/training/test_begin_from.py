@@ -113,7 +113,8 @@ def test_a_training_that_begins_from_a_run_resumes_and_is_complete(recipe, run, 
     config = fine_tuned(others(recipe, run), str(run), [])
     assert (config.freeze_backbone_epochs, config.optimizer["pretrained_rate"]) == (1, 0.1)
     out = train(config, tmp_path / "second").run_directory
-    assert (out / "metrics.json").exists()
+    references = json.loads((out / "metrics.json").read_text())["references"]
+    assert set(references) == {"encoder_at_the_start", "colour_histogram"}
 
 
 def test_what_the_command_line_says_stands(recipe, run, caplog):
