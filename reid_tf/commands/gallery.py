@@ -57,6 +57,8 @@ def add(arguments: argparse.Namespace) -> Answer:
         with tqdm(total=total, unit="image", disable=None) as bar:
             for added in gallery.add_in_batches(arguments.images, **known):
                 bar.update(added.added + added.known + len(added.refused) - bar.n)
+        if arguments.index:
+            gallery.index()
         rows = len(gallery)
     for name, reason in added.refused.items():
         sys.stderr.write(f"not added: {name}: {reason}\n")
@@ -247,6 +249,9 @@ def _of_add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar="TEXT", help="of all that does not say otherwise")
     parser.add_argument("--time", metavar="TIME", help="likewise, with its zone")
     parser.add_argument("--quality", type=command_line.number(float, Within(0, 1)), help="likewise, between 0 and 1")
+    parser.add_argument(
+        "--index", action="store_true", help="have a server index the new rows at once, not when it next does so itself"
+    )
 
 
 def _of_search(parser: argparse.ArgumentParser) -> None:

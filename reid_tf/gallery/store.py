@@ -135,6 +135,31 @@ class Store:
         )
         return [[(hit["distance"], dict(hit["entity"])) for hit in hits] for hits in found]
 
+    def index(self, wait: float) -> bool:
+        """Has a server index the rows that it was given last; a folder is exact, and has no index.
+
+        Args:
+            wait: float. How many seconds to wait for it.
+
+        Returns:
+            bool. Whether it has.
+        """
+        if not self.is_server:
+            return True
+        self._ask("flush")
+        until = time.monotonic() + wait
+        while not self._is_indexed():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def _is_indexed(self) -> bool:
+        """Whether all that is stored is searched by its index, or row by row where it is too little for one."""
+        stored, loaded = self._ask("list_persistent_segments"), self._ask("list_loaded_segments")
+        searched = sum(segment.num_rows for segment in loaded if segment.state == "Sealed")
+        return bool(searched >= sum(segment.num_rows for segment in stored if segment.state == "Flushed"))
+
     def rows(self, expression: str = "", fields: Sequence[str] = ("*",)) -> Iterator[dict[str, Any]]:
         """Yields rows in no particular order, a thousand read at a time."""
         with self._answering():

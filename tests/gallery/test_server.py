@@ -103,6 +103,17 @@ def test_the_same_answers_as_in_a_folder(server_gallery, gallery, crops):
     assert len(server_gallery) == 5
 
 
+def test_an_indexed_server_finds_what_is_nearest(server_gallery, gallery):
+    assert gallery.index()  # a folder needs none
+    vectors = np.random.default_rng(0).standard_normal((3000, 3)).astype(np.float32)
+    server_gallery.add([Sighting(vector=vector, path=str(row)) for row, vector in enumerate(vectors)], batch_size=1000)
+    assert server_gallery.index(wait=120)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for query in units[:20]:
+        found = {int(result.entry.path) for result in server_gallery.search(vector=query)}
+        assert len(found & set(np.argsort(-(units @ query))[:10].tolist())) >= 9
+
+
 def test_rows_move_between_the_forms(server_gallery, gallery, crops, tmp_path):
     gallery.add(crops)
     export_gallery(gallery, tmp_path / "kept.parquet")

@@ -4,6 +4,7 @@ Rows are unit vectors of people, twenty of each, scattered about a random one; u
 cameras. Searches are for one vector each, all cameras but one; p50 and p99 are of a
 hundred of them. Recall is the share of the ten truly nearest rows that the store finds.
 Bytes a row are those by which the folder, or the server's data and memory have grown.
+A server is searched when it has indexed all rows; until then it finds fewer.
 Peers are the package's own `rank` and, where it is installed, FAISS's exact index, both
 over the vectors in memory and without a filter.
 """
@@ -30,10 +31,12 @@ from reid_tf.retrieval.embeddings import Embeddings
 from reid_tf.retrieval.ranking import rank
 
 CAMERAS, K, SEARCHES, ROWS_EACH = 10, 10, 100, 20
+LONGEST = 7200.0  # seconds that a server may index
 HEADER = (
     "store",
     "rows",
     "adding, rows/s",
+    "indexing, s",
     "bytes a row",
     "in memory",
     "opening, s",
@@ -54,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server-process", type=command_line.COUNT, metavar="ID", help="the server's process, if it is on this machine"
     )
-    parser.add_argument("--only-server", action="store_true", help="neither a folder nor search in memory")
+    parser.add_argument(
+        "--skip", nargs="+", choices=("folder", "memory"), default=[], help="leave out a folder, or search in memory"
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -65,15 +70,15 @@ def main(arguments: argparse.Namespace) -> None:
         people = generator.standard_normal((rows // ROWS_EACH + 1, arguments.dimensions), np.float32)
         vectors = _scattered(generator, people[np.arange(rows) // ROWS_EACH])
         queries = _scattered(generator, people[generator.integers(0, len(people), SEARCHES)])
-        if not arguments.only_server:
+        if "folder" not in arguments.skip:
             with tempfile.TemporaryDirectory() as folder:
                 uri = Path(folder) / "gallery"
                 print(_stored("folder", uri, vectors, queries, functools.partial(_held, uri, None)), flush=True)
         if arguments.server:
             held = functools.partial(_held, arguments.server_data, arguments.server_process)
             print(_stored("server", arguments.server, vectors, queries, held), flush=True)
-        for name, found in _peers(vectors, queries) if not arguments.only_server else ():
-            print(table_row([name, f"{rows:,}", "", "", "", "", *found, "1.000"]), flush=True)
+        for name, found in _peers(vectors, queries) if "memory" not in arguments.skip else ():
+            print(table_row([name, f"{rows:,}", *[""] * 5, *found, "1.000"]), flush=True)
 
 
 def _scattered(generator: np.random.Generator, people: np.ndarray) -> np.ndarray:
@@ -97,6 +102,7 @@ def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray
         store.create(about.to_dict(), dimensions, about.metric)
     with Gallery(uri, timeout=300) as gallery:
         adding = seconds(lambda: gallery.add(_sightings(vectors), batch_size=1000))
+        indexing = seconds(lambda: gallery.index(LONGEST))
     opening = seconds(lambda: Gallery(uri).close())
     with Gallery(uri, timeout=300) as gallery:
         gallery.search(vector=queries[0], k=K)  # the first one prepares
@@ -113,7 +119,16 @@ def _stored(name: str, uri: str | Path, vectors: np.ndarray, queries: np.ndarray
             gallery.delete(everything=True)
     recall = f"{_recall(vectors, queries, found):.3f}"
     return table_row(
-        [name, f"{count:,}", f"{count / adding:,.0f}", *sizes, f"{opening:.2f}", *_percentiles(times), recall]
+        [
+            name,
+            f"{count:,}",
+            f"{count / adding:,.0f}",
+            f"{indexing:.0f}" if isinstance(uri, str) else "",
+            *sizes,
+            f"{opening:.2f}",
+            *_percentiles(times),
+            recall,
+        ]
     )
 
 

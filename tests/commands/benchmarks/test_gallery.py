@@ -17,5 +17,5 @@ def test_a_folder_finds_what_memory_finds(capsys, monkeypatch):
     folder, in_memory = lines[2], lines[3]
     assert (folder[0], folder[1], folder[-1]) == ("folder", "200", "1.000")
     assert in_memory[0] == "rank, in memory"
-    assert int(folder[3].replace(",", "")) > 4 * 16
-    assert float(folder[6]) <= float(folder[7])
+    assert int(folder[4].replace(",", "")) > 4 * 16
+    assert float(folder[7]) <= float(folder[8])
