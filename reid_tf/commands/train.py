@@ -2,7 +2,7 @@
 
 With --model alone, the built-in synthetic pedestrians are drawn and a narrow version is
 trained on them in minutes. With --from, a run is fine-tuned: by its own configuration,
-or by the one that is given.
+or by the one that is given. With --resume, an interrupted run goes on, likewise.
 """
 
 import argparse
@@ -51,8 +51,8 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of that --out")
     add_worker_arguments(parser)
     arguments = command_line.parse_with_overrides(parser)
-    own = Path(arguments.begin_from or "", "config.yaml")
-    if arguments.begin_from and not (arguments.config or arguments.model) and own.is_file():
+    own = own_configuration(arguments)
+    if not (arguments.config or arguments.model) and own.is_file():
         arguments.config = str(own)
     config, name = command_line.experiment(arguments)
     if arguments.begin_from:
@@ -77,6 +77,15 @@ def main() -> None:
             work(config, out, together, arguments.resume, train_and_print)
         else:
             train_and_print(config, out, arguments.resume)
+
+
+def own_configuration(arguments: argparse.Namespace) -> Path:
+    """Returns where the configuration of the run lies that is fine-tuned, or that goes on."""
+    if arguments.begin_from or not (arguments.resume and arguments.out):
+        return Path(arguments.begin_from or "", "config.yaml")
+    finished = Path(arguments.out)
+    work = finished.with_name(f"{finished.name}.unfinished")
+    return (work if work.is_dir() else finished) / "config.yaml"
 
 
 def train_and_print(config: ExperimentConfig, out: str | Path, resume: bool, workers: "Workers | None" = None) -> None:

@@ -23,6 +23,7 @@ COLLECTION = "reid_tf"
 ABOUT = f"{COLLECTION}_about"  # one row: which encoder, which version
 ROWS_AT_ONCE = 1000  # of a query; also the most ids in an expression
 
+_LEAST_INDEXED = 1024  # rows of a segment; Milvus searches smaller ones row by row
 _PAUSE = 1.0  # seconds between two tries
 _TEXTS = ("path", "camera", "track", "person", "note")
 _INSTALL = "'reid_tf[gallery]'"
@@ -157,8 +158,12 @@ class Store:
     def _is_indexed(self) -> bool:
         """Whether all that is stored is searched by its index, or row by row where it is too little for one."""
         stored, loaded = self._ask("list_persistent_segments"), self._ask("list_loaded_segments")
-        searched = sum(segment.num_rows for segment in loaded if segment.state == "Sealed")
-        return bool(searched >= sum(segment.num_rows for segment in stored if segment.state == "Flushed"))
+        searched = sum(
+            segment.num_rows
+            for segment in loaded
+            if segment.state.name == "Sealed" and (segment.index_name or segment.num_rows < _LEAST_INDEXED)
+        )
+        return bool(searched >= sum(segment.num_rows for segment in stored))
 
     def rows(self, expression: str = "", fields: Sequence[str] = ("*",)) -> Iterator[dict[str, Any]]:
         """Yields rows in no particular order, a thousand read at a time."""

@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from reid_tf.commands import train
+from reid_tf.commands.command_line import CONFIGS
 from reid_tf.commands.train import free_folder
+from reid_tf.config import load_config, save_config
 from reid_tf.retrieval.embeddings import Embeddings
 from tests.commands.made_run import plain_encoder, write_run
 
@@ -84,6 +87,21 @@ def test_resume_needs_a_directory(run):
     result = run("train", "--model", "multitask", "--resume")
     assert result.returncode == 2
     assert "--resume needs --out" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["a.unfinished", "a"])
+def test_a_run_goes_on_by_its_own_configuration(run, tmp_path, monkeypatch, place):
+    config = load_config(CONFIGS / "multitask_synthetic.yaml", ["seed=7"])
+    (tmp_path / place).mkdir()
+    save_config(config, tmp_path / place / "config.yaml")
+    seen = []
+    monkeypatch.setattr(train, "train_and_print", lambda *given: seen.append(given))
+    assert run("train", "--resume", "--out", tmp_path / "a").returncode == 0
+    assert run("train", "--resume", "--out", tmp_path / "a", "--set", "seed=8").returncode == 0
+    (first, out, resume), (other, *_) = seen
+    assert (first.to_dict(), out, resume) == (config.to_dict(), str(tmp_path / "a"), True)
+    assert other.seed == 8
+    assert "Name an experiment" in run("train", "--resume", "--out", tmp_path / "b").stderr
 
 
 def test_embed_says_what_is_missing(run, tmp_path):

@@ -107,6 +107,7 @@ def test_an_indexed_server_finds_what_is_nearest(server_gallery, gallery):
     assert gallery.index()  # a folder needs none
     vectors = np.random.default_rng(0).standard_normal((3000, 3)).astype(np.float32)
     server_gallery.add([Sighting(vector=vector, path=str(row)) for row, vector in enumerate(vectors)], batch_size=1000)
+    assert not server_gallery.index()  # it takes a server some seconds
     assert server_gallery.index(wait=120)
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     for query in units[:20]:
