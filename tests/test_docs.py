@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 import reid_tf
+from reid_tf import registry
 from reid_tf.commands import command_line
 from reid_tf.commands.main import commands
 from reid_tf.config import load_config
@@ -85,7 +86,7 @@ def test_a_command_of_a_page_is_understood(parsed, page, command, words):
             command_line.find_config(given[option], folder)
     overrides = [*given.get("set", []), *given.get("overrides", [])]
     if overrides:
-        name = given.get("config") or f"{given['model']}_synthetic"
+        name = given.get("config") or f"{given['model'] or 'triplet'}_synthetic"  # of a run's own configuration, any one
         load_config(command_line.find_config(name), overrides)
 
 
@@ -148,3 +149,13 @@ def test_the_programs_of_the_python_page_run(monkeypatch):
     for block in blocks("docs/python.md", "python"):
         exec(block, names)
     assert names["system"].model.output_names == ["embedding", "identity"]
+
+
+REGISTRIES = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
+
+
+@pytest.mark.parametrize("components", REGISTRIES, ids=lambda components: components.kind)
+def test_the_reference_has_every_component(components):
+    shown = set(re.findall(r"^::: (\S+)$", "\n".join(TEXT.values()), re.MULTILINE))
+    places = {f"{function.__module__}.{function.__qualname__}" for function in map(components.get, components.names())}
+    assert {place for place in places if place.startswith("reid_tf.")} <= shown  # those of other tests have no page
