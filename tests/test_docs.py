@@ -86,7 +86,7 @@ def test_a_command_of_a_page_is_understood(parsed, page, command, words):
             command_line.find_config(given[option], folder)
     overrides = [*given.get("set", []), *given.get("overrides", [])]
     if overrides:
-        name = given.get("config") or f"{given['model'] or 'triplet'}_synthetic"  # of a run's own configuration, any one
+        name = given.get("config") or f"{given['model'] or 'triplet'}_synthetic"  # a run's own may be any
         load_config(command_line.find_config(name), overrides)
 
 

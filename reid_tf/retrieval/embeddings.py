@@ -86,7 +86,7 @@ class Embeddings:
             parts: sequence of at least one `Embeddings`, of equally many dimensions.
 
         Returns:
-            `Embeddings` of all; with paths where each part has them.
+            `Embeddings` of all; with paths where each part that is not empty has them.
 
         Raises:
             InputError: there is no part, or two are of different encoders or
@@ -97,7 +97,8 @@ class Embeddings:
             raise InputError(f"Embeddings to join need one number of dimensions. Received: {sorted(widths)}.")
         for number, part in enumerate(parts):
             check_same_encoder("The embeddings of part 0", parts[0].encoder, f"those of part {number}", part.encoder)
-        paths = tuple(path for part in parts for path in part.paths) if all(part.paths for part in parts) else ()
+        have_paths = all(part.paths or not len(part) for part in parts)
+        paths = tuple(path for part in parts for path in part.paths) if have_paths else ()
         vectors, identities, cameras = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("vectors", "identities", "cameras")
         )

@@ -1,8 +1,10 @@
 """Images that lie here or in an object store: lists of them, and copies of those that are far."""
 
 import dataclasses
+import functools
 import os
-from collections.abc import Sequence
+import urllib.parse
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,9 +36,9 @@ def images_at(source: str) -> tuple[Record, ...]:
     """
     if "://" not in source and Path(source).suffix.lower() != ".parquet":
         return list_images(source)
-    system, path = _open(source)
     try:
-        records = _listed(system, path) if path.lower().endswith(LISTS) else _found(system, path, source)
+        place = _open(source)
+        records = _listed(place) if place.path.lower().endswith(LISTS) else _found(place)
     except _failures() as error:
         raise InputError(f"{source!r} cannot be read: {one_line(error)}.") from error
     if not records:
@@ -44,11 +46,12 @@ def images_at(source: str) -> tuple[Record, ...]:
     return records
 
 
-def _listed(system: Any, path: str) -> tuple[Record, ...]:
+def _listed(place: "_Place") -> tuple[Record, ...]:
     import pyarrow.csv
     import pyarrow.parquet
 
-    with system.open_input_file(path) as file:
+    path = place.path
+    with place.system.open_input_file(path) as file:
         table = pyarrow.csv.read_csv(file) if path.lower().endswith(".csv") else pyarrow.parquet.read_table(file)
     if "path" not in table.column_names:
         raise InputError(f"A list of images needs a column 'path'. Received: {path!r} with {table.column_names}.")
@@ -61,13 +64,12 @@ def _listed(system: Any, path: str) -> tuple[Record, ...]:
     return tuple(Record(*row) for row in zip(*columns.values(), strict=True))
 
 
-def _found(system: Any, path: str, source: str) -> tuple[Record, ...]:
+def _found(place: "_Place") -> tuple[Record, ...]:
     import pyarrow.fs
 
-    scheme = source.partition("://")[0]
-    entries = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+    entries = place.system.get_file_info(pyarrow.fs.FileSelector(place.path, recursive=True))
     names = sorted(entry.path for entry in entries if PurePosixPath(entry.path).suffix.lower() in IMAGE_SUFFIXES)
-    return tuple(Record(f"{scheme}://{name}", identity=-1, camera=-1) for name in names)
+    return tuple(Record(place.url_of(name), identity=-1, camera=-1) for name in names)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +77,13 @@ class Fetched:
     """Copies of images on this machine.
 
     Args:
-        records: tuple of `Record` whose paths are files here, in the order asked for.
-        refused: dict from the path of an image that could not be had to a sentence.
+        records: dict from the place of an image among those asked for to its `Record`,
+            whose path is a file here.
+        refused: dict from the place of an image that could not be had to a sentence.
     """
 
-    records: tuple[Record, ...]
-    refused: dict[str, str]
+    records: dict[int, Record]
+    refused: dict[int, str]
 
 
 def fetch(records: Sequence[Record], folder: str | Path) -> Fetched:
@@ -94,48 +97,82 @@ def fetch(records: Sequence[Record], folder: str | Path) -> Fetched:
         `Fetched`; a record whose path is no URL is there as it is.
 
     Raises:
-        InputError: the store cannot be reached at all, or a package is missing.
+        InputError: no image can be had, for another reason than that it is not there
+            (credentials, the network), or a package is missing.
+        OSError: a copy cannot be written.
     """
-    near, refused, systems = [], {}, {}
+    near, refused, reached = {}, {}, False
+    failure: Exception | None = None
     for number, record in enumerate(records):
         if "://" not in record.path:
-            near.append(record)
+            near[number] = record
             continue
-        scheme = record.path.partition("://")[0]
-        if scheme not in systems:
-            systems[scheme] = _open(record.path)[0]
-        copy = Path(folder) / f"{number:08d}{PurePosixPath(record.path).suffix}"
         try:
-            with systems[scheme].open_input_file(_inside(systems[scheme], record.path)) as file:
-                copy.write_bytes(file.read())
+            place = _open(record.path)
+            with place.system.open_input_file(place.path) as file:
+                content = file.read()
         except _failures() as error:
-            refused[record.path] = f"It cannot be read: {one_line(error)}."
-        else:
-            near.append(dataclasses.replace(record, path=str(copy)))
-    return Fetched(tuple(near), refused)
+            refused[number] = f"It cannot be read: {one_line(error)}."
+            failure = failure if isinstance(error, FileNotFoundError) else error
+            continue
+        reached = True
+        copy = Path(folder) / f"{number:08d}{PurePosixPath(place.path).suffix}"
+        copy.write_bytes(content)
+        near[number] = dataclasses.replace(record, path=str(copy))
+    if failure is not None and not reached:
+        raise InputError(f"None of {len(refused):,} images under URLs can be had: {one_line(failure)}.")
+    return Fetched(near, refused)
 
 
-def _open(place: str) -> tuple[Any, str]:
-    """The file system of a path or URL, and the path in it."""
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """A path in a file system of pyarrow's, and the function from a path there to its URL."""
+
+    system: Any
+    path: str
+    url_of: Callable[[str], str]
+
+
+def _open(url: str) -> _Place:
+    """The place of a URL or path."""
     require_package("pyarrow", "A list or folder of images under a URL, or in a Parquet file,", "'reid_tf[ray]'")
     import pyarrow.fs
 
-    scheme, separator, rest = place.partition("://")
+    scheme, separator, rest = url.partition("://")
     try:
         if not separator:
-            return pyarrow.fs.LocalFileSystem(), os.path.abspath(place)
+            return _Place(pyarrow.fs.LocalFileSystem(), os.path.abspath(url), str)
         if scheme in _NATIVE:
-            return pyarrow.fs.FileSystem.from_uri(place)
-        import fsspec  # type: ignore[import-untyped]
+            return _native(scheme, rest)
+        import fsspec.core  # type: ignore[import-untyped]
 
-        system = fsspec.filesystem(scheme)
-        return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(system)), rest
-    except (OSError, ValueError, ImportError, pyarrow.ArrowException) as error:
-        raise InputError(f"{place!r} cannot be reached: {one_line(error)}.") from error
+        system, path = fsspec.core.url_to_fs(url)
+        return _Place(pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(system)), path, system.unstrip_protocol)
+    except (ImportError, pyarrow.ArrowException, ValueError) as error:
+        raise InputError(f"{url!r} cannot be reached: {one_line(error)}.") from error
 
 
-def _inside(system: Any, url: str) -> str:
-    return str(system.normalize_path(url.partition("://")[2])) if "://" in url else url
+def _native(scheme: str, rest: str) -> _Place:
+    """The place of host/path?options, as URLs have it: the path may be quoted, and may hold what a URL must quote."""
+    rest, _, options = rest.partition("?")
+    host, _, path = rest.partition("/")
+    system, base = _root(scheme, host, options)
+    base = f"{base.rstrip('/')}/"
+
+    def url_of(found: str) -> str:
+        options_too = f"?{options}" if options else ""
+        return f"{scheme}://{host}/{urllib.parse.quote(found.removeprefix(base))}{options_too}"
+
+    return _Place(system, base + urllib.parse.unquote(path).rstrip("/"), url_of)
+
+
+@functools.lru_cache
+def _root(scheme: str, host: str, options: str) -> tuple[Any, str]:
+    """The file system of a host or bucket, once for all images in it, and the path of its root there."""
+    import pyarrow.fs
+
+    system, base = pyarrow.fs.FileSystem.from_uri(f"{scheme}://{host}/{f'?{options}' if options else ''}")
+    return system, base
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -117,8 +117,8 @@ def embed_on_ray(
 
 
 def _begin(work: Path, records: Sequence[Record], size: int) -> None:
-    digest = hashlib.sha256("\n".join(record.path for record in records).encode()).hexdigest()
-    about = {"images": len(records), "block_size": size, "sha256_of_paths": digest}
+    digest = hashlib.sha256(json.dumps([_plain(record) for record in records]).encode()).hexdigest()
+    about = {"images": len(records), "block_size": size, "sha256": digest}
     path = work / "images.json"
     if path.exists():
         begun = json.loads(path.read_text())
@@ -208,12 +208,18 @@ def _connected(address: str | None) -> Iterator[None]:
     import ray
 
     begun = not ray.is_initialized()
+    if address and not begun:
+        raise InputError(f"Ray is connected already, so that no address can be given. Received: {address!r}.")
     if begun:
         _check_answers(address)
         try:
             with without_remarks(_REMARKS):
-                dashboard = None if address else False
-                ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(
+                    address or "local",  # None would join whatever cluster there is
+                    include_dashboard=None if address else False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             where = f"the Ray cluster at {address!r}" if address else "Ray on this machine"
             raise InputError(f"{where[0].upper()}{where[1:]} cannot be used: {one_line(error)}.") from error
@@ -268,15 +274,14 @@ def embed_what_can_be(
         other image to a sentence.
 
     Raises:
-        InputError: an image store cannot be reached at all.
+        InputError: none of the images under URLs can be had.
     """
     from reid_tf.encoder.embed import embed
     from reid_tf.encoder.images import load_sound
 
     with tempfile.TemporaryDirectory(prefix="reid_tf-images-") as folder:
         fetched = fetch(records, folder)
-        named = [record.path for record in records if record.path not in fetched.refused]
-        near, refused = list(fetched.records), dict(fetched.refused)
+        places, near, refused = list(fetched.records), list(fetched.records.values()), dict(fetched.refused)
         embeddings = None
         with contextlib.suppress(InputError):  # then each image says for itself what is wrong with it
             embeddings = embed(encoder, near, batch_size, verbose=0) if near else None
@@ -285,11 +290,13 @@ def embed_what_can_be(
             for first in range(0, len(near), batch_size):
                 images = [record.path for record in near[first : first + batch_size]]
                 wrong |= load_sound(images, encoder.image_size, first)[1]
-            refused |= {named[place]: reason for place, reason in wrong.items()}
-            near = [record for place, record in enumerate(near) if place not in wrong]
-            named = [path for place, path in enumerate(named) if place not in wrong]
+            refused |= {places[row]: reason for row, reason in wrong.items()}
+            near = [record for row, record in enumerate(near) if row not in wrong]
+            places = [place for row, place in enumerate(places) if row not in wrong]
             embeddings = embed(encoder, near, batch_size, verbose=0) if near else _none_of(encoder)
-        return dataclasses.replace(embeddings, paths=tuple(named)), refused
+        named = tuple(records[place].path for place in places)
+        reasons = {records[place].path: reason for place, reason in sorted(refused.items())}
+        return dataclasses.replace(embeddings, paths=named), reasons
 
 
 def _none_of(encoder: Any) -> Embeddings:

@@ -1,5 +1,6 @@
 """Embedding on Ray: the plain command's vectors, blocks that are never done twice, and sentences."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from reid_tf.encoder.fleet.parts import packed, read_parts
 from reid_tf.encoder.fleet.ray_engine import embed_on_ray, embed_what_can_be, opener
 from reid_tf.encoder.load import load_encoder
 from reid_tf.errors import InputError
+from reid_tf.retrieval.embeddings import Embeddings
 from tests.made_exports import attribute_encoder, write_data, write_run
 
 EMBED = Path(__file__).resolve().parents[3] / "tools" / "embed.py"
@@ -62,7 +64,7 @@ def assert_those_of_the_plain_command(found, run, sound):
 def test_what_cannot_be_read_does_not_stop_the_others(run, sound, records):
     found, refused = embed_what_can_be(load_encoder(run), records, batch_size=16)
     assert_those_of_the_plain_command(found, run, sound)
-    assert [*refused] == [records[21].path, records[20].path]
+    assert [*refused] == [records[20].path, records[21].path]
     assert "page.jpg" in refused[records[20].path]
 
 
@@ -70,6 +72,8 @@ def test_a_block_of_which_nothing_can_be_read_is_empty(run, records):
     found, refused = embed_what_can_be(load_encoder(run), records[20:22])
     assert found.vectors.shape == (0, 6)
     assert len(refused) == 2
+    some, _ = embed_what_can_be(load_encoder(run), records[:2])
+    assert Embeddings.concatenate([found, some]).paths == some.paths
 
 
 @pytest.mark.slow
@@ -120,6 +124,9 @@ def test_a_folder_that_was_begun_with_other_images_is_refused(sound, tmp_path, m
         embed_on_ray(opener("run"), sound, tmp_path / "out")
     with pytest.raises(InputError, match=r"other images or blocks, \{'images': 56.* Received: \{'images': 55"):
         embed_on_ray(opener("run"), sound[:55], tmp_path / "out")
+    renamed = [dataclasses.replace(sound[0], identity=99), *sound[1:]]
+    with pytest.raises(InputError, match="other images or blocks"):  # that a finished block shows somebody else
+        embed_on_ray(opener("run"), renamed, tmp_path / "out")
 
 
 def test_blocks_of_another_encoder_are_not_joined(run, sound, tmp_path, monkeypatch):
