@@ -59,6 +59,8 @@ class Sampling:
             raise InputError(unknown("descriptor", self.descriptor, DESCRIPTORS))
         if not 0 <= self.least_quality < 1:
             raise InputError(f"The least quality of a crop must lie in [0, 1). Received: {self.least_quality}.")
+        if self.least_junk_score is not None and not self.least_junk_score >= 0:
+            raise InputError(f"The least junk score of a crop must be at least 0. Received: {self.least_junk_score}.")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,21 +124,7 @@ def follow(
     lasts = dict(zip(boxes.tracks.tolist(), boxes.frames.tolist(), strict=True))  # in order: the last one stays
     problems: list[str] = []
     best: dict[int, list[Kept]] = {}
-    found: dict[int, list[Crop]] = {}
-    pending: list[tuple[int, Kept]] = []
-
-    def embed(least: int) -> None:
-        while len(pending) >= least and pending:
-            some = [pending.pop() for _ in range(min(batch_size, len(pending)))]
-            vectors, is_good = _embedded(encoder, [crop[..., ::-1] for _, (_, _, crop) in some], sampling)
-            for (track, (grade, frame, crop)), vector, good in zip(some, vectors, is_good, strict=True):
-                if not good:
-                    continue
-                name = f"{footage.name}_{track}_{frame:06d}.jpg" if sampling.keep else None
-                if name:
-                    write_jpeg(folder / name, crop, JPEG_QUALITY)
-                found.setdefault(track, []).append(Crop(name, frame, grade, vector))
-
+    chosen = _Chosen(encoder, footage.name, folder, sampling, batch_size)
     read = frames_or_reasons(footage.video, frames.tolist())
     checked = False
     for frame, (start, stop), image in zip(frames.tolist(), ranges.tolist(), read, strict=True):
@@ -147,19 +135,17 @@ def follow(
         if not checked:
             check_size(footage, boxes, image.shape[:2])
             checked = True
-        for track, kept in _looks(image, boxes.tracks[start:stop], boxes.edges[start:stop], sampling):
+        for track, (grade, crop) in _looks(image, boxes.tracks[start:stop], boxes.edges[start:stop], sampling):
             heap = best.setdefault(track, [])
-            entry = (kept[0], frame, kept[1])
-            if len(heap) < sampling.crops:
-                heapq.heappush(heap, entry)
-            else:
-                heapq.heappushpop(heap, entry)
+            push = heapq.heappush if len(heap) < sampling.crops else heapq.heappushpop
+            push(heap, (grade, frame, crop))
         for track in [track for track in best if lasts[track] < frame + step]:
-            pending += [(track, kept) for kept in best.pop(track)]
-        embed(batch_size)
-    for track in list(best):
-        pending += [(track, kept) for kept in best.pop(track)]
-    embed(1)
+            chosen.add(track, best.pop(track))
+        chosen.embed(batch_size)
+    for track, kept in best.items():
+        chosen.add(track, kept)
+    chosen.embed(1)
+    found = chosen.found
     without = sorted(set(lasts) - set(found))
     if without:
         problems.append(
@@ -169,6 +155,42 @@ def follow(
     tracks = sorted(found)
     crops = [sorted(found[track], key=lambda crop: (-crop.quality, crop.frame)) for track in tracks]
     return Followed(_tracklets(encoder, footage, boxes, tracks, crops, sampling), crops, tuple(dict.fromkeys(problems)))
+
+
+class _Chosen:
+    """The chosen crops of tracks that have ended: embedded a batch at a time, and written where they are kept."""
+
+    def __init__(self, encoder: Encoder, name: str, folder: Path, sampling: Sampling, batch_size: int) -> None:
+        self.encoder, self.name, self.folder, self.sampling = encoder, name, folder, sampling
+        self.batch_size = batch_size
+        self.found: dict[int, list[Crop]] = {}
+        self._pending: list[tuple[int, Kept]] = []
+
+    def add(self, track: int, kept: list[Kept]) -> None:
+        """Takes the crops of a track."""
+        self._pending += [(track, one) for one in kept]
+
+    def embed(self, least: int) -> None:
+        """Embeds what is there, as long as it is so many crops."""
+        while len(self._pending) >= least:
+            some = [self._pending.pop() for _ in range(min(self.batch_size, len(self._pending)))]
+            vectors, is_good = self._vectors([crop[..., ::-1] for _, (_, _, crop) in some])
+            for (track, (grade, frame, crop)), vector, good in zip(some, vectors, is_good, strict=True):
+                if good:
+                    file = self._write(track, frame, crop) if self.sampling.keep else None
+                    self.found.setdefault(track, []).append(Crop(file, frame, grade, vector))
+
+    def _vectors(self, crops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The crops' vectors, and which of them show somebody as far as their attributes tell."""
+        if self.sampling.least_junk_score is None:
+            return self.encoder(crops), np.ones(len(crops), bool)
+        outputs = self.encoder.outputs(crops)
+        return outputs["embedding"], junk_scores(outputs["attributes"]) >= self.sampling.least_junk_score
+
+    def _write(self, track: int, frame: int, crop: np.ndarray) -> str:
+        name = f"{self.name}_{track}_{frame:06d}.jpg"
+        write_jpeg(self.folder / name, crop, JPEG_QUALITY)
+        return name
 
 
 def _looks(
@@ -186,14 +208,6 @@ def _looks(
         grade = quality(crop, share, is_cut_off)
         if grade >= sampling.least_quality:
             yield track, (grade, crop.copy())
-
-
-def _embedded(encoder: Encoder, crops: list[np.ndarray], sampling: Sampling) -> tuple[np.ndarray, np.ndarray]:
-    """The crops' vectors, and which of them show somebody as far as their attributes tell."""
-    if sampling.least_junk_score is None:
-        return encoder(crops), np.ones(len(crops), bool)
-    outputs = encoder.outputs(crops)
-    return outputs["embedding"], junk_scores(outputs["attributes"]) >= sampling.least_junk_score
 
 
 def _tracklets(

@@ -10,7 +10,8 @@ from reid_tf.footage.detectors import Detector
 from reid_tf.footage.fitting import fit
 
 LEAST_SCORE = 0.05  # what is less sure is not looked at; KerasHub's own limit is 0.5
-_COCO = 80  # classes, people first; networks of more count COCO's numbers, in which people are 1
+# Which class is people: of people alone, of COCO's 80 classes, and of COCO's numbers, in which nothing is 0.
+_PERSON = {1: 0, 80: 0, 91: 1}
 _REFUSALS = (AttributeError, FileNotFoundError, KeyError, OSError, TypeError, ValueError)
 
 
@@ -29,7 +30,7 @@ def keras_hub_detector(preset: str) -> Detector:
 
     Raises:
         InputError: KerasHub is not installed, or the preset cannot be had, is no
-            detector's, or does not say the size of its images.
+            detector's, has other classes, or does not say the size of its images.
     """
     require_package("keras-hub", f"The detector 'keras_hub:{preset}'", "'reid_tf[hub]'")
     models = importlib.import_module("keras_hub").models
@@ -43,7 +44,12 @@ def keras_hub_detector(preset: str) -> Detector:
         raise InputError(f"KerasHub's preset {preset!r} must say the size of its images. Received: {converter}.")
     stretches = not (converter.crop_to_aspect_ratio or converter.pad_to_aspect_ratio)
     network.prediction_decoder.confidence_threshold = LEAST_SCORE
-    person = int(network.num_classes > _COCO)
+    if network.num_classes not in _PERSON:
+        raise InputError(
+            f"KerasHub's preset {preset!r} must tell people alone, or COCO's 80 classes or 91 numbers. Received: "
+            f"{network.num_classes} classes."
+        )
+    person = _PERSON[network.num_classes]
 
     def detect(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         fitted = fit(frame, size, "stretch" if stretches else "letterbox")

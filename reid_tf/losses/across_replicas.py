@@ -8,6 +8,7 @@ from keras import ops
 from reid_tf.losses.class_head import ClassHeadLoss
 
 
+@keras.saving.register_keras_serializable(package="reid_tf")
 class AcrossReplicas(keras.losses.Loss):
     """A loss whose images are compared with those of all replicas, as one device would compare them.
 

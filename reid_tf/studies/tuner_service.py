@@ -7,10 +7,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from reid_tf.errors import InputError
+from reid_tf.errors import InputError, one_line
 from reid_tf.options import host_and_port
 
 logger = logging.getLogger(__name__)
@@ -91,18 +91,8 @@ class TunerService:
             oracle: keras_tuner's client of the chief.
             trial_id: str. The trial that is trained.
         """
-        done = threading.Event()
-
-        def signs() -> None:
-            while not done.wait(self.patience / 6):
-                oracle.get_trial(trial_id)
-
-        thread = threading.Thread(target=signs, daemon=True)
-        thread.start()
-        try:
+        with _again_and_again(lambda: oracle.get_trial(trial_id), self.patience / 6, "a sign to the chief"):
             yield
-        finally:
-            done.set()
 
     @contextlib.contextmanager
     def watching(self, oracle: Any) -> Iterator[None]:
@@ -111,7 +101,7 @@ class TunerService:
         Args:
             oracle: keras_tuner.Oracle that is served.
         """
-        done, heard = threading.Event(), {}
+        heard: dict[str, float] = {}
         create, get = oracle.create_trial, oracle.get_trial
 
         def create_trial(tuner_id: str) -> Any:
@@ -124,21 +114,15 @@ class TunerService:
                     heard[tuner_id] = time.monotonic()
             return get(trial_id)
 
-        def watch() -> None:
-            while not done.wait(self.patience / 12):
-                for tuner_id in {*oracle.ongoing_trials, *oracle.tuner_ids}:
-                    silent = time.monotonic() - heard.setdefault(tuner_id, time.monotonic())
-                    if silent > self.patience:
-                        self._give_away(oracle, tuner_id, silent)
+        def look() -> None:
+            for tuner_id in {*oracle.ongoing_trials, *oracle.tuner_ids}:
+                silent = time.monotonic() - heard.setdefault(tuner_id, time.monotonic())
+                if silent > self.patience:
+                    self._give_away(oracle, tuner_id, silent)
 
         oracle.create_trial, oracle.get_trial = create_trial, get_trial
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
+        with _again_and_again(look, self.patience / 12, "a look at the workers"):
             yield
-        finally:
-            done.set()
-            thread.join()
 
     def _give_away(self, oracle: Any, tuner_id: str, silent: float) -> None:
         trial = oracle.ongoing_trials.get(tuner_id)
@@ -152,6 +136,29 @@ class TunerService:
             trial.status = "INVALID"  # what KerasTuner tries again
             oracle.end_trial(trial)
         oracle.tuner_ids.discard(tuner_id)
+
+
+@contextlib.contextmanager
+def _again_and_again(work: Callable[[], object], seconds: float, what: str) -> Iterator[None]:
+    """Calls a function every so many seconds while the block runs; where it fails, the log says so, and it goes on."""
+    from grpc import RpcError
+
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(seconds):
+            try:
+                work()
+            except (RpcError, RuntimeError, KeyError, ValueError, OSError) as error:
+                logger.warning("%s failed (%s); the next one is in %g seconds", what, one_line(error), seconds)
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(1.0)  # a call to a chief that is away takes longer, and holds nobody up
 
 
 def service_of_environment() -> TunerService | None:

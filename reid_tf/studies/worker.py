@@ -55,8 +55,8 @@ def work(
         reached, losses = epochs, losses + 1 if epochs == reached else 1
         if workers.is_chief and losses == _GIVE_UP_AFTER:
             raise InputError(
-                f"{error} That was the {losses}rd time without an epoch in between: what the other workers have "
-                "written says why."
+                f"{error} That was the {losses}rd time without an epoch in between: what this worker and the others "
+                "have written says why."
             )
         begin = "from the last checkpoint" if resume or not workers.is_chief else "from its beginning"
         logger.warning(

@@ -17,7 +17,7 @@ from reid_tf.training.experiment import Experiment
 from reid_tf.training.fitting import Fitting, without_optimizer
 from reid_tf.training.run_directory import RUN_FILES, RunDirectory
 from reid_tf.training.strategy import precision
-from reid_tf.training.workers import Workers, exchange, naming_lost_workers, workers_of_environment
+from reid_tf.training.workers import Workers, naming_lost_workers, part, workers_of_environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _train_together(
         with tempfile.TemporaryDirectory(prefix="reid_tf-worker-") as folder:
             fitting = Fitting(config, Path(folder) / "run", False, workers)
             result = _train(fitting)
-    exchange(workers, fitting.strategy, b"")  # whoever left earlier would be missed by the others
+    part(workers, fitting.strategy)
     return result
 
 

@@ -39,7 +39,7 @@ _LOST = (
 
 
 class WorkerLostError(InputError):
-    """Another worker went away in the middle of the work; the run can go on from its last checkpoint."""
+    """A step that all workers take failed, most likely as one went away; the run can go on from its last checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +82,6 @@ class Workers:
         """Returns how messages call one of them."""
         return f"{'the chief' if index == 0 else f'worker {index}'} ({self.addresses[index]})"
 
-    def variable(self) -> str:
-        """Returns the value of `TF_CONFIG` for this process."""
-        return json.dumps({"cluster": {"worker": self.addresses}, "task": {"type": "worker", "index": self.index}})
-
 
 def workers_of_environment() -> Workers | None:
     """Reads `TF_CONFIG`.
@@ -105,10 +101,10 @@ def workers_of_environment() -> Workers | None:
         if given == {}:  # as TensorFlow reads it
             return None
         cluster, kind, index = given["cluster"], given["task"]["type"], int(given["task"]["index"])
-        chief, others = list(cluster.get("chief", ())), list(cluster.get("worker", ()))
+        chief, others = (list(map(str, cluster.get(name, ()))) for name in ("chief", "worker"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{VARIABLE} must be JSON with a cluster and a task. Received: {text!r}.") from error
-    if set(cluster) - {"chief", "worker"} or kind not in cluster:
+    if set(cluster) - {"chief", "worker"} or kind not in cluster or not 0 <= index < len(cluster[kind]):
         raise InputError(f"{VARIABLE} may name a chief and workers, and a task among them. Received: {text!r}.")
     addresses = (*chief, *others)
     return Workers(addresses, index + (len(chief) if kind == "worker" else 0)) if len(addresses) > 1 else None
@@ -128,10 +124,13 @@ def join(workers: Workers) -> tf.distribute.Strategy:
             time.
     """
     _meet(workers)
-    os.environ[VARIABLE] = workers.variable()
     tf.get_logger().setLevel(logging.WARNING)  # it tells every device and every collective
+    cluster = tf.train.ClusterSpec({"worker": list(workers.addresses)})
+    place = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        cluster, task_type="worker", task_id=workers.index, rpc_layer="grpc"
+    )
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=place)
     except (RuntimeError, *_LOST) as error:
         raise WorkerLostError(f"The workers could not be joined: {one_line(error)}.") from error
 
@@ -212,6 +211,21 @@ def exchange(workers: Workers, strategy: tf.distribute.Strategy, message: bytes)
     return [bytes(whole[:length]) for whole, length in zip(received, lengths, strict=True)]
 
 
+def part(workers: Workers, strategy: tf.distribute.Strategy) -> None:
+    """Waits at the end of the work until all are there: whoever left earlier would be missed by the others.
+
+    Args:
+        workers: `Workers`.
+        strategy: tf.distribute.Strategy of `join`.
+    """
+    try:
+        exchange(workers, strategy, b"")
+    except _LOST:
+        if not workers.is_chief:
+            raise  # the chief may not have finished the run
+        logger.warning("another worker went away at the end; the run is complete")
+
+
 def agree(workers: Workers, strategy: tf.distribute.Strategy, facts: Mapping[str, Any]) -> None:
     """Makes sure, before the first step, that all workers do the same.
 
@@ -275,21 +289,24 @@ def each_its_share(
 
 @contextlib.contextmanager
 def naming_lost_workers(workers: Workers) -> Iterator[None]:
-    """Turns TensorFlow's errors of a worker that went away into one sentence.
+    """Turns TensorFlow's errors of a worker that went away into one sentence; the log has the error itself.
 
     Args:
         workers: `Workers`.
 
     Raises:
-        WorkerLostError: another worker went away.
+        WorkerLostError: another worker went away, or a step failed for a reason of its
+            own, which TensorFlow reports in the same way.
     """
     try:
         yield
     except _LOST as error:
         others = [index for index in range(len(workers.addresses)) if index != workers.index]
         silent = [index for index in others if not _answers(workers.addresses[index])]
-        gone = [workers.named(index) for index in silent or others]
-        raise WorkerLostError(f"The training stopped because {' or '.join(gone)} went away.") from error
+        gone = " and ".join(map(workers.named, silent))
+        logger.warning("a step failed: %s", one_line(error, 400))
+        what = f"{gone} went away" if silent else "a step failed here or on another worker"
+        raise WorkerLostError(f"The training stopped because {what}.") from error
 
 
 @keras.saving.register_keras_serializable(package="reid_tf")

@@ -183,6 +183,8 @@ def test_crops_below_the_least_quality_are_left_out(encoder, footage, tmp_path):
     assert kept.qualities == [some for some in ([q for q in one if q >= least] for one in grades) if some]
     with pytest.raises(InputError, match=r"must lie in \[0, 1\). Received: 1.5"):
         Sampling(least_quality=1.5)
+    with pytest.raises(InputError, match="must be at least 0. Received: nan"):
+        Sampling(least_junk_score=float("nan"))
 
 
 class Attributes:

@@ -83,6 +83,9 @@ def test_what_is_no_detector(tmp_path):
     save(tmp_path / "sizeless", image_size=None)
     with pytest.raises(InputError, match="sizeless' must say the size of its images"):
         detector_named(f"keras_hub:{tmp_path / 'sizeless'}")
+    save(tmp_path / "voc", classes=20, crop_to_aspect_ratio=False)
+    with pytest.raises(InputError, match=r"91 numbers. Received: 20 classes"):
+        detector_named(f"keras_hub:{tmp_path / 'voc'}")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("keras_hub") is not None, reason="KerasHub is installed")

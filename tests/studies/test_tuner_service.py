@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -64,6 +65,23 @@ def test_a_chief_that_is_not_there_and_a_port_in_use_are_sentences(monkeypatch):
         taken = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(InputError, match=f"cannot be opened here .*Received: '{taken}'"):
             TunerService(taken, "chief").join()
+
+
+def test_a_worker_whose_chief_is_away_keeps_giving_signs(caplog):
+    given = threading.Event()
+
+    class Oracle:
+        asked = 0
+
+        def get_trial(self, trial):
+            self.asked += 1
+            if self.asked == 1:
+                raise ConnectionError("the chief is away")
+            given.set()
+
+    with TunerService("a:1", "one", patience=0.3).working_on(Oracle(), "0"):
+        assert given.wait(10)
+    assert "a sign to the chief failed (the chief is away); the next one is in 0.05 seconds" in caplog.text
 
 
 @pytest.mark.slow

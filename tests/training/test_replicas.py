@@ -75,6 +75,10 @@ ALL_OPTIONS = {
 }
 
 
+def variable(workers):
+    return json.dumps({"cluster": {"worker": workers.addresses}, "task": {"type": "worker", "index": workers.index}})
+
+
 def run(replicas, cache, precision, out, batches=PAIRS, model=None, overrides=None):
     return start(replicas, cache, precision, out, batches, model, overrides)()
 
@@ -87,7 +91,7 @@ def start(replicas, cache, precision, out, batches=PAIRS, model=None, overrides=
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_CONFIG": workers.variable() if workers else "{}"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_CONFIG": variable(workers) if workers else "{}"},
     )
 
     def result():

@@ -5,13 +5,14 @@ import socket
 import threading
 
 import pytest
+import tensorflow as tf
 
 from reid_tf.commands.command_line import find_config
 from reid_tf.config import load_config
 from reid_tf.errors import InputError
 from reid_tf.training import workers as room
 from reid_tf.training.fitting import Fitting
-from reid_tf.training.workers import Workers, workers_of_environment
+from reid_tf.training.workers import WorkerLostError, Workers, naming_lost_workers, part, workers_of_environment
 
 
 def free_addresses(count):
@@ -48,12 +49,34 @@ def test_nobody_and_one_alone_are_no_workers(text, monkeypatch):
         '{"cluster": {}}',
         '{"cluster": {"ps": ["a:1"], "worker": ["b:2"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "evaluator", "index": 0}}',
+        '{"cluster": {"chief": ["a:1"], "worker": ["b:2"]}, "task": {"type": "chief", "index": 1}}',
     ],
 )
 def test_another_tf_config_is_refused_in_one_sentence(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match="TF_CONFIG .* Received: "):
         workers_of_environment()
+
+
+@pytest.mark.parametrize(("answers", "said"), [(False, "the chief .* went away"), (True, "a step failed here or on")])
+def test_an_error_of_tensorflows_is_in_the_log(answers, said, monkeypatch, caplog):
+    monkeypatch.setattr(room, "_answers", lambda address: answers)
+    with (
+        pytest.raises(WorkerLostError, match=f"stopped because {said}"),
+        naming_lost_workers(Workers(("a:1", "b:2"), 1)),
+    ):
+        raise tf.errors.InternalError(None, None, "the card is broken")
+    assert "a step failed: the card is broken" in caplog.text
+
+
+def test_who_goes_at_the_end_spoils_no_finished_run(monkeypatch):
+    def lost(*given):
+        raise tf.errors.UnavailableError(None, None, "gone")
+
+    monkeypatch.setattr(room, "exchange", lost)
+    part(Workers(("a:1", "b:2"), 0), None)
+    with pytest.raises(tf.errors.UnavailableError):
+        part(Workers(("a:1", "b:2"), 1), None)
 
 
 @pytest.mark.parametrize(

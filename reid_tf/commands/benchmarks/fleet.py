@@ -8,13 +8,14 @@ what a start takes does not count.
 
 import argparse
 import itertools
-import multiprocessing
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks.processes import in_own_process
+from reid_tf.options import Within
 from reid_tf.report.table import table_head, table_row
 
 HEADER = ("engine", "images", "seconds", "images/s", "ratio")
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the run, its data and the number of images to a parser."""
     parser.add_argument("--run", required=True, metavar="DIR", help="a finished run")
     command_line.add_data_argument(parser)
-    parser.add_argument("--count", type=command_line.COUNT, default=100_000, help="images (%(default)s)")
+    parser.add_argument(
+        "--count", type=command_line.number(int, Within(10)), default=100_000, help="images (%(default)s)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -32,15 +35,13 @@ def main(arguments: argparse.Namespace) -> None:
     print(table_head(HEADER), flush=True)
     rates: list[float] = []
     for engine in (plain, on_ray):
-        few, many = (_in_own_process(engine, arguments, count) for count in (arguments.count // 10, arguments.count))
+        few, many = (
+            in_own_process(engine, arguments.run, arguments.data, count)
+            for count in (arguments.count // 10, arguments.count)
+        )
         rates.append((arguments.count - arguments.count // 10) / (many - few))
         row = [engine.__name__.replace("_", " "), f"{arguments.count:,}", f"{many:.1f}", f"{rates[-1]:,.0f}"]
         print(table_row([*row, f"{rates[-1] / rates[0]:.2f}"]), flush=True)
-
-
-def _in_own_process(engine: Any, arguments: argparse.Namespace, count: int) -> float:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return float(pool.apply(engine, (arguments.run, arguments.data, count)))
 
 
 def plain(run: str, data: str | None, count: int) -> float:

@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import json
 import logging
-import multiprocessing
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks.processes import in_own_process
 from reid_tf.commands.benchmarks.step import take_turns, training_step
 from reid_tf.config import EvaluationConfig, ExperimentConfig
 from reid_tf.errors import InputError
@@ -119,24 +119,18 @@ def with_backbone(config: ExperimentConfig, text: str) -> ExperimentConfig:
 def _trained(text: str, config: ExperimentConfig, minutes: float, run: Path) -> tuple[list[str], Placed]:
     from reid_tf.studies.own_process import train_in_own_process
 
-    epochs = max(1, round(60 * minutes / _in_own_process(epoch_seconds, config)))
+    epochs = max(1, round(60 * minutes / in_own_process(epoch_seconds, config)))
     started = time.perf_counter()
     reason = train_in_own_process(dataclasses.replace(config, epochs=epochs), run, level=logging.ERROR)
     if reason:
         raise InputError(f"The training of {text!r} failed: {reason}")
     taken = (time.perf_counter() - started) / 60
     figures = json.loads((run / "metrics.json").read_text())
-    speed = _in_own_process(images_per_second, str(run), config)
+    speed = in_own_process(images_per_second, str(run), config)
     weights = config.backbone.get("weights")
     row = [text, weights or "random", str(epochs), f"{taken:.1f}"]
     row += [f"{100 * figures['rank1']:.1f}", f"{100 * figures['mAP']:.1f}", f"{speed:.0f}"]
     return row, Placed(speed, figures["mAP"], weights is not None)
-
-
-def _in_own_process(measure: Any, *given: Any) -> float:
-    """A measurement that leaves nothing in this process, whose memory the trainings need."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return float(pool.apply(measure, given))
 
 
 def epoch_seconds(config: ExperimentConfig) -> float:

@@ -33,7 +33,7 @@ from reid_tf.commands.benchmarks.fuzz_doors import (
     FaultError,
     check_sentence,
 )
-from reid_tf.commands.benchmarks.memory import resident_bytes
+from reid_tf.commands.benchmarks.processes import resident_bytes
 from reid_tf.errors import InputError
 
 REFUSED = "refused"

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_tf.commands import command_line
-from reid_tf.commands.benchmarks.memory import resident_bytes
+from reid_tf.commands.benchmarks.processes import resident_bytes
 from reid_tf.commands.benchmarks.ranking import seconds
 from reid_tf.gallery.about import VERSION, About
 from reid_tf.gallery.gallery import Gallery

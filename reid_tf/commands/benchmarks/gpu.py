@@ -4,25 +4,25 @@ ResNet-50 and the light network, each in every precision, with and without XLA, 
 GPU and on all: a soft triplet loss and an identity softmax on random images, each
 measurement in a process of its own. "Share" is of the arithmetic that a large matrix
 product reaches in that precision on one device of the same kind; a training step counts
-as three passes. The first losses are compared with those of the same steps on the CPU
-in float32. Without a GPU the CPU is measured in the same way. Keras alone is used, on
+as three passes. The first losses, on one device, are compared with those of the same
+steps on the CPU in float32. Without a GPU the CPU is measured in the same way. Keras alone is used, on
 the backend that --backend or KERAS_BACKEND names.
 """
 
 import argparse
 import contextlib
 import importlib.metadata
-import multiprocessing
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reid_tf.commands import command_line
+from reid_tf.commands.benchmarks.processes import in_own_process
 from reid_tf.errors import InputError, one_line
 from reid_tf.files import write_json
 from reid_tf.report.table import table_head, table_row
@@ -70,19 +70,19 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"A batch must be a multiple of {IMAGES_EACH} images. Received: --batch {arguments.batch}.")
     if arguments.backend:
         os.environ["KERAS_BACKEND"] = arguments.backend
-    found = _in_own_process(devices, {})
+    found = in_own_process(devices, {})
     print(f"{found['backend']}: {found['count']} x {found['kind']}\n")
     print(table_head(HEADER), flush=True)
     peaks: dict[str, float] = {}
     rows: list[dict[str, Any]] = []
     for network in arguments.networks:
-        reference = _in_own_process(losses, {**_task(arguments, network, "float32"), "cpu": True})
+        reference = in_own_process(losses, {**_task(arguments, network, "float32"), "cpu": True})["losses"]
         for task in _tasks(arguments, network, found):
             precision = task["precision"]
-            peaks[precision] = peaks.get(precision) or _in_own_process(product, task)["per_second"]
-            row = {**task, **_measured(task)}
-            row["difference"] = _difference(row.get("losses"), reference["losses"])
-            row["right"] = row["difference"] is not None and row["difference"] <= TOLERANCE[precision]
+            row = {**task, **_measured(task, peaks)}
+            row["difference"] = _difference(row.get("losses"), reference)
+            compared = task["devices"] > 1 or row["difference"] is not None
+            row["right"] = "error" not in row and compared and (row["difference"] or 0) <= TOLERANCE[precision]
             for work in ("training", "embedding"):
                 if work in row:
                     operations = 2 * row["multiply_adds"] * (3 if work == "training" else 1)
@@ -123,26 +123,36 @@ def _cells(row: dict[str, Any]) -> list[str]:
     for work in ("training", "embedding"):
         shown += [f"{row[work]:,.0f}", f"{100 * row[f'{work}_share']:.1f} %"] if work in row else ["", ""]
     if row["difference"] is None:
-        return [*shown, str(row.get("error", "not finite"))]
+        return [*shown, str(row.get("error", "" if row["devices"] > 1 else "not finite"))]
     return [*shown, f"{100 * row['difference']:.2f} % off{'' if row['right'] else ', too far'}"]
 
 
-def _difference(received: Sequence[float] | None, expected: Sequence[float]) -> float | None:
-    if not received or not np.isfinite(received).all():
+def _difference(received: Sequence[float | None] | None, expected: Sequence[float]) -> float | None:
+    if not received or None in received:
         return None
     return float(np.max(np.abs(np.array(received) / np.array(expected) - 1)))
 
 
-def _measured(task: dict[str, Any]) -> dict[str, Any]:
+def _measured(task: dict[str, Any], peaks: dict[str, float]) -> dict[str, Any]:
+    """What a task's row says; the peak of its precision is kept."""
     try:
-        return _in_own_process(measure, task)
+        if task["precision"] not in peaks:
+            peaks[task["precision"]] = in_own_process(attempt, product, task)["per_second"]
+        return dict(in_own_process(attempt, measure, task))
     except InputError as error:  # told in its row, and the others go on
         return {"error": str(error)}
 
 
-def _in_own_process(function: Any, task: dict[str, Any]) -> dict[str, Any]:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return dict(pool.apply(function, (task,)))
+def attempt(function: Callable[[dict[str, Any]], dict[str, Any]], task: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a function says of a task.
+
+    Raises:
+        InputError: the device or the backend cannot do it.
+    """
+    try:
+        return function(task)
+    except Exception as error:  # whatever a backend raises
+        raise InputError(one_line(error, 120)) from error
 
 
 def devices(_: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +201,7 @@ def product(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def losses(task: dict[str, Any]) -> dict[str, Any]:
-    """Returns the losses of a task's first steps."""
+    """Returns the losses of a task's first steps on one device, None for one that is not finite."""
     if task.get("cpu"):
         os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
     system, images, labels = _prepared(task)
@@ -200,20 +210,15 @@ def losses(task: dict[str, Any]) -> dict[str, Any]:
         answer = system.model.train_on_batch(
             {"image": images[rows]}, {name: label[rows] for name, label in labels.items()}, return_dict=True
         )
-        found.append(float(answer["loss"]))
+        loss = float(answer["loss"])
+        found.append(loss if np.isfinite(loss) else None)
     return {"losses": found}
 
 
 def measure(task: dict[str, Any]) -> dict[str, Any]:
-    """Returns what a task's row says.
-
-    Raises:
-        InputError: the device or the backend cannot do it.
-    """
-    try:
-        return {**losses(task), **_speeds(task)}
-    except Exception as error:  # whatever a backend raises
-        raise InputError(one_line(error, 120)) from error
+    """Returns what a task's row says."""
+    # Of several devices each normalises by its own share, so that their losses are not the CPU's.
+    return {**(losses(task) if task["devices"] == 1 else {}), **_speeds(task)}
 
 
 def _prepared(task: dict[str, Any], strategy: Any = None) -> tuple[Any, np.ndarray, dict[str, np.ndarray]]:

@@ -29,13 +29,15 @@ from tqdm import tqdm
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.fuzz_mutations import spoilt_image
-from reid_tf.commands.benchmarks.memory import resident_bytes
-from reid_tf.errors import InputError
+from reid_tf.commands.benchmarks.processes import resident_bytes
+from reid_tf.errors import InputError, one_line
 from reid_tf.options import Within
 from reid_tf.report.table import table_head, table_row
 
 HEADER = ("requests", "memory, MiB", "search p50, ms", "p99, ms", "refused", "wrong")
 PARTS, WARM_UP = 10, 2
+LONGEST = 60.0  # seconds that an answer may take
+_JSON = {"Content-Type": "application/json"}
 WRONG_FORMS: tuple[bytes, ...] = (
     b"{",
     b'{"image": "no base64!"}',
@@ -121,7 +123,7 @@ def _served(run: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], s
 def _answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/healthz", timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -194,7 +196,11 @@ class _Asking:
     def _post(self, what: str, body: Any, *allowed: int) -> Any:
         """The answer where it is 200, else None; whatever else it may be must be a sentence."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        response = self.session.post(f"{self.url}/v1/{what}", data=data, headers={"Content-Type": "application/json"})
+        try:
+            response = self.session.post(f"{self.url}/v1/{what}", data=data, headers=_JSON, timeout=LONGEST)
+        except requests.RequestException as error:
+            self.wrong.append(f"{what} was not answered: {one_line(error)}")
+            return None
         if response.status_code not in allowed:
             self.wrong.append(f"{what} answered with {response.status_code}: {response.text[:200]}")
             return None

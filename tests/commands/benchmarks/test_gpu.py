@@ -1,5 +1,6 @@
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,15 +10,15 @@ from reid_tf.commands.benchmarks import gpu
 SMALL = {"backbone": {"name": "tiny", "width": 4}, "image_size": (32, 16)}
 
 
-def in_this_process(function, task):
-    return function(task)
+def in_this_process(function, *given):
+    return function(*given)
 
 
 @pytest.fixture
 def small(monkeypatch):
     """One small network, measured in this process."""
     monkeypatch.setattr(gpu, "NETWORKS", {"light": SMALL})
-    monkeypatch.setattr(gpu, "_in_own_process", in_this_process)
+    monkeypatch.setattr(gpu, "in_own_process", in_this_process)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setattr(gpu, "PRODUCT", 256)
 
@@ -43,14 +44,20 @@ def test_a_row_for_each_precision_and_a_file(run, small, tmp_path):
     ("found", "cell"),
     [
         ({"losses": [4.0, 3.0]}, "25.00 % off, too far"),
-        ({"losses": [np.nan, 4.0]}, "not finite"),
+        ({"losses": [None, 4.0]}, "not finite"),
         ({"error": "no room"}, "no room"),
     ],
 )
-def test_losses_that_are_not_the_cpus_are_an_error(run, small, monkeypatch, found, cell):
+def test_losses_that_are_not_the_cpus_are_an_error(run, small, monkeypatch, tmp_path, found, cell):
+    def measured(task, peaks):
+        peaks["float32"] = 1.0
+        return {"training": 1.0, "embedding": 1.0, "multiply_adds": 1, **found}
+
     monkeypatch.setattr(gpu, "losses", lambda task: {"losses": [4.0, 4.0]})
-    monkeypatch.setattr(gpu, "_measured", lambda task: {"training": 1.0, "embedding": 1.0, "multiply_adds": 1, **found})
-    result = run("benchmark", "gpu", "--networks", "light", "--precisions", "float32", "--no-xla")
+    monkeypatch.setattr(gpu, "_measured", measured)
+    words = ("--networks", "light", "--precisions", "float32", "--no-xla", "--out", tmp_path / "a.json")
+    result = run("benchmark", "gpu", *words)
+    assert json.loads((tmp_path / "a.json").read_text())["rows"][0]["right"] is False
     assert result.returncode == 2
     assert cell in result.stdout
     assert "1 of 1 did not train with the losses of the CPU: light in float32 on 1." in result.stderr
@@ -60,9 +67,21 @@ def test_what_a_backend_raises_is_told_in_its_row(monkeypatch):
     def fail(task):
         raise MemoryError("no room\nat all")
 
-    monkeypatch.setattr(gpu, "losses", fail)
-    monkeypatch.setattr(gpu, "_in_own_process", in_this_process)
-    assert gpu._measured({}) == {"error": "no room at all"}
+    monkeypatch.setattr(gpu, "in_own_process", in_this_process)
+    for failing in ("losses", "product"):
+        with monkeypatch.context() as patched:
+            patched.setattr(gpu, failing, fail)
+            peaks = {} if failing == "product" else {"float32": 1.0}
+            assert gpu._measured({"devices": 1, "precision": "float32"}, peaks) == {"error": "no room at all"}
+
+
+def test_losses_that_are_not_finite_are_none(small, monkeypatch):
+    class Diverging:
+        def train_on_batch(self, *given, return_dict):
+            return {"loss": np.float32("nan")}
+
+    monkeypatch.setattr(gpu, "_prepared", lambda task: (SimpleNamespace(model=Diverging()), np.zeros(4), {}))
+    assert gpu.losses({"batch": 4}) == {"losses": [None] * gpu.COMPARED}
 
 
 def test_a_batch_without_whole_identities_is_refused(run):
