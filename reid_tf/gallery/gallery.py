@@ -125,9 +125,9 @@ class Gallery:
         """Has a server index the rows that were added last.
 
         Until then a server finds them less surely: seven in ten of those that it should
-        (20,000 rows of random people). It indexes by itself what a segment is full of,
-        or after ten minutes in which nothing was added. Many small additions should
-        leave it to that. A folder is always exact.
+        (20,000 rows of random people). By Milvus's defaults it indexes what fills a
+        segment, and the rest after ten minutes in which nothing was added. Many small
+        additions should leave it to that. A folder is always exact.
 
         Args:
             wait: float >= 0. How many seconds to wait for it.
