@@ -37,7 +37,7 @@ def main() -> None:
     group = parser.add_argument_group("Ray (pip install 'reid_tf[ray]')")
     group.add_argument("--ray-address", metavar="ADDRESS", help="of a running cluster; without it, this machine")
     group.add_argument("--encoders", type=command_line.COUNT, metavar="N", help="processes (one per machine or GPU)")
-    group.add_argument("--block-size", type=command_line.COUNT, metavar="N", help="images per file (8192)")
+    group.add_argument("--block-size", type=command_line.COUNT, metavar="N", help="images per file (32768)")
     group.add_argument("--gallery", metavar="DIR_OR_URL", help="also add the vectors to a gallery")
     arguments = parser.parse_args()
     given = {name: getattr(arguments, name) for name in OF_RAY if getattr(arguments, name) is not None}

@@ -3,7 +3,7 @@
 Each engine embeds the run's gallery images, repeated as often as it takes, in a process
 of its own: a tenth of the images and all of them. "Seconds" are the whole, from opening
 the encoder to the file on the disk; images/s are those between the two numbers, so that
-what a start takes does not count.
+what a start takes does not count. Engines take turns; figures are medians.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from reid_tf.commands import command_line
 from reid_tf.commands.benchmarks.processes import in_own_process
@@ -28,20 +30,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=command_line.number(int, Within(10)), default=100_000, help="images (%(default)s)"
     )
+    parser.add_argument("--rounds", type=command_line.COUNT, default=3, help="(%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Runs the benchmark and prints its table."""
-    print(table_head(HEADER), flush=True)
-    rates: list[float] = []
-    for engine in (plain, on_ray):
-        few, many = (
-            in_own_process(engine, arguments.run, arguments.data, count)
-            for count in (arguments.count // 10, arguments.count)
-        )
-        rates.append((arguments.count - arguments.count // 10) / (many - few))
-        row = [engine.__name__.replace("_", " "), f"{arguments.count:,}", f"{many:.1f}", f"{rates[-1]:,.0f}"]
-        print(table_row([*row, f"{rates[-1] / rates[0]:.2f}"]), flush=True)
+    engines, counts = (plain, on_ray), (arguments.count // 10, arguments.count)
+    seconds = np.array(
+        [
+            [[in_own_process(engine, arguments.run, arguments.data, count) for count in counts] for engine in engines]
+            for _ in range(arguments.rounds)
+        ]
+    )
+    rates = (counts[1] - counts[0]) / (seconds[..., 1] - seconds[..., 0])  # [rounds, engines]
+    print(table_head(HEADER))
+    for number, engine in enumerate(engines):
+        row = [engine.__name__.replace("_", " "), f"{counts[1]:,}", f"{np.median(seconds[:, number, 1]):.1f}"]
+        ratio = np.median(rates[:, number] / rates[:, 0])
+        print(table_row([*row, f"{np.median(rates[:, number]):,.0f}", f"{ratio:.2f}"]))
 
 
 def plain(run: str, data: str | None, count: int) -> float:

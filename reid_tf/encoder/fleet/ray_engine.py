@@ -27,7 +27,7 @@ from reid_tf.retrieval.fingerprint import check_same_encoder
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 8192
+BLOCK = 32_768  # opening the pipeline of one takes as long as a thousand small images
 _REMARKS = re.compile(rb"^\[.*Set ray log level")
 
 
