@@ -77,7 +77,7 @@ class BalancedModel:
                 except ServerUnavailableError as error:
                     reasons[self._servers[index].url] = str(error)
                     self._rests_until[index] = time.monotonic() + REST_S
-                    _LOG.warning("%s The next server is asked.", error)
+                    _LOG.warning("%s It rests for %g seconds, and others are asked.", error, REST_S)
                 else:
                     self._rests_until[index] = 0.0
                     return answer

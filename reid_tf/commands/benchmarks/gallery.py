@@ -165,4 +165,8 @@ def _percentiles(times: Sequence[float]) -> list[str]:
 
 
 def _bytes(folder: str | Path) -> int:
-    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+    size = 0
+    for file in Path(folder).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a server removes files meanwhile
+            size += file.stat().st_size if file.is_file() else 0
+    return size
