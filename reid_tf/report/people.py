@@ -15,16 +15,24 @@ from reid_tf.files import written_beside
 from reid_tf.report.picture import captioned, letterbox, sheet, write_png
 
 HALF = 0.36  # of a bar's height, in rows of the timeline
+LONG = 6  # crops of a row of a contact sheet, unless a tracklet has more
 
 
 def contact_sheet(path: str | Path, rows: Sequence[Sequence[tuple[np.ndarray, Sequence[str]]]]) -> None:
-    """Draws the crops of one person, a row for each tracklet.
+    """Draws the crops of one person, tracklet after tracklet; short ones share a row.
 
     Args:
         path: str or Path. Of the PNG file.
-        rows: sequences of uint8 [H, W, 3], RGB, and the lines beneath it.
+        rows: sequences of uint8 [H, W, 3], RGB, and the lines beneath it; one for each
+            tracklet.
     """
-    write_png(path, sheet([[captioned(letterbox(image), lines) for image, lines in row] for row in rows]))
+    most = max([LONG, *map(len, rows)])
+    packed: list[list[tuple[np.ndarray, Sequence[str]]]] = [[]]
+    for row in rows:
+        if len(packed[-1]) + len(row) > most:
+            packed.append([])
+        packed[-1] += row
+    write_png(path, sheet([[captioned(letterbox(image), lines) for image, lines in row] for row in packed]))
 
 
 class Stay:

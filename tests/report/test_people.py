@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from reid_tf.report.people import Stay, contact_sheet, timeline, write_timeline
 
@@ -28,8 +29,15 @@ def test_a_page_that_needs_nothing_from_elsewhere(tmp_path):
     assert cv2.imread(str(tmp_path / "a.png")) is not None
 
 
-def test_a_row_for_each_tracklet(tmp_path):
+def test_short_tracklets_share_a_row(tmp_path):
     red = np.full((60, 30, 3), (200, 0, 0), np.uint8)
-    contact_sheet(tmp_path / "a.png", [[(red, ("door",))] * 2, [(red, ("yard",))]])
-    drawn = cv2.imread(str(tmp_path / "a.png"))[..., ::-1]
+    tile = (red, ("door",))
+    sizes = {}
+    for name, tracks in (("together", [2, 1, 3]), ("one more", [2, 1, 3, 1]), ("long", [8, 1])):
+        contact_sheet(tmp_path / f"{name}.png", [[tile] * count for count in tracks])
+        drawn = cv2.imread(str(tmp_path / f"{name}.png"))[..., ::-1]
+        sizes[name] = drawn.shape[:2]
     assert ((drawn == (200, 0, 0)).all(axis=2)).mean() > 0.2
+    height, width = sizes["together"]  # six crops of short ones share a row
+    assert sizes["one more"] == (pytest.approx(2 * height, abs=20), width)
+    assert sizes["long"][0] == sizes["one more"][0]
