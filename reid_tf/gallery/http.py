@@ -61,7 +61,7 @@ class Search(_Strict):
     image: str | None = Field(default=None, description="an image file in base64")
     vector: list[float] | None = None
     person: str | int | None = None
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] | str = Field(default={}, description="words, or the class of each group that counts")
     k: int = Field(default=10, ge=1, le=1000)
     rerank: bool = False
     filters: Filters = Filters()
@@ -205,7 +205,9 @@ def create_app(
             found = gallery.search(
                 None if wanted.image is None else read_base64(wanted.image, "image"),
                 vector=None if wanted.vector is None else np.array(wanted.vector, np.float32),
-                attributes=[f"{group}={answer}" for group, answer in wanted.attributes.items()],
+                attributes=wanted.attributes
+                if isinstance(wanted.attributes, str)
+                else [f"{group}={answer}" for group, answer in wanted.attributes.items()],
                 k=wanted.k,
                 rerank=wanted.rerank,
                 **{**wanted.filters.given(), **({} if wanted.person is None else {"person": wanted.person})},

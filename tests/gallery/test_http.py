@@ -41,7 +41,8 @@ def test_search_add_and_delete(filled):
     assert paths(filled.post("/v1/search", json={"image": encoded(200, 20, 20), "k": 2})) == ["red", "wine"]
     narrowed = {"image": encoded(200, 20, 20), "filters": {"not_camera": [0], "until": "2026-05-01T12:00:00Z"}}
     assert paths(filled.post("/v1/search", json=narrowed)) == ["rose"]
-    assert set(paths(filled.post("/v1/search", json={"attributes": {"colour": "red"}}))) == {"red", "rose", "wine"}
+    for wanted in ({"colour": "red"}, "colour=red", "red"):
+        assert set(paths(filled.post("/v1/search", json={"attributes": wanted}))) == {"red", "rose", "wine"}
     (group,) = filled.post("/v1/search", json={"vector": [0, 0, 1], "k": 1}).json()["groups"]
     assert (group[0]["camera"], group[0]["time"], group[0]["same"]) == ("4", "2026-05-01T14:00:00+00:00", None)
     assert filled.post("/v1/delete", json={"filters": {"camera": [4]}}).json() == {"deleted": 1}
