@@ -7,7 +7,7 @@ import pytest
 
 from reid_tf.commands.benchmarks import gpu
 
-SMALL = {"backbone": {"name": "tiny", "width": 4}, "image_size": (32, 16)}
+SMALL = {"backbone": {"name": "tiny", "width": 4}, "image_size": (32, 16), "rate": 1e-4}
 
 
 def in_this_process(function, *given):
