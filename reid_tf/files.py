@@ -322,3 +322,9 @@ def _wait_for_lock(file: TextIO, path: Path, wait: bool) -> None:
 @functools.cache
 def _warn_of_no_locks(folder: Path) -> None:
     logger.warning("The file system of %r has no locks: nothing keeps two programs from writing there.", str(folder))
+
+
+def unfinished(folder: str | Path) -> Path:
+    """Returns where the work on a folder lies that gets its own name when all of it is there."""
+    path = Path(folder)
+    return path.with_name(f"{path.name}.unfinished")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig
 from reid_tf.errors import InputError
+from reid_tf.files import unfinished
 from reid_tf.options import options_of
 from reid_tf.registry import OPTIMIZERS
 
@@ -52,7 +53,7 @@ def main() -> None:
     add_worker_arguments(parser)
     arguments = command_line.parse_with_overrides(parser)
     own = own_configuration(arguments)
-    if not (arguments.config or arguments.model) and own.is_file():
+    if own and not (arguments.config or arguments.model):
         arguments.config = str(own)
     config, name = command_line.experiment(arguments)
     if arguments.begin_from:
@@ -79,13 +80,14 @@ def main() -> None:
             train_and_print(config, out, arguments.resume)
 
 
-def own_configuration(arguments: argparse.Namespace) -> Path:
-    """Returns where the configuration of the run lies that is fine-tuned, or that goes on."""
-    if arguments.begin_from or not (arguments.resume and arguments.out):
-        return Path(arguments.begin_from or "", "config.yaml")
-    finished = Path(arguments.out)
-    work = finished.with_name(f"{finished.name}.unfinished")
-    return (work if work.is_dir() else finished) / "config.yaml"
+def own_configuration(arguments: argparse.Namespace) -> Path | None:
+    """Returns the configuration of the run that is fine-tuned, or that goes on; None where there is none."""
+    runs: tuple[Path, ...] = ()
+    if arguments.begin_from:
+        runs = (Path(arguments.begin_from),)
+    elif arguments.resume and arguments.out:
+        runs = (unfinished(arguments.out), Path(arguments.out))
+    return next((path for run in runs if (path := run / "config.yaml").is_file()), None)
 
 
 def train_and_print(config: ExperimentConfig, out: str | Path, resume: bool, workers: "Workers | None" = None) -> None:
@@ -183,6 +185,6 @@ def fine_tuned(config: ExperimentConfig, path: str, overrides: Sequence[str]) ->
 
 def free_folder(wanted: Path) -> Path:
     """The folder itself, or, where a run has that name or was interrupted under it, one with the time at the end."""
-    if not any(path.exists() for path in (wanted, wanted.with_name(f"{wanted.name}.unfinished"))):
+    if not any(path.exists() for path in (wanted, unfinished(wanted))):
         return wanted
     return wanted.with_name(f"{wanted.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reid_tf.config import ExperimentConfig, load_config
 from reid_tf.errors import InputError
-from reid_tf.files import remove_leftovers
+from reid_tf.files import remove_leftovers, unfinished
 
 RUN_FILES = ("config.yaml", "manifest.json", "history.csv")  # of every finished run, also one that is not judged
 
@@ -28,7 +28,7 @@ class RunDirectory:
 
     def __init__(self, path: str | Path, resume: bool = False) -> None:
         self.final, self.resume = Path(path), resume
-        self.path = self.final.with_name(self.final.name + ".unfinished")
+        self.path = unfinished(self.final)
         self._begun: os.stat_result | None = None
         if self.final.exists():
             raise InputError(f"The run directory {str(self.final)!r} exists already; give another name or remove it.")

@@ -104,6 +104,12 @@ def test_a_run_goes_on_by_its_own_configuration(run, tmp_path, monkeypatch, plac
     assert "Name an experiment" in run("train", "--resume", "--out", tmp_path / "b").stderr
 
 
+def test_a_configuration_that_lies_here_is_not_taken_unasked(run, tmp_path, monkeypatch):
+    save_config(load_config(CONFIGS / "multitask_synthetic.yaml"), tmp_path / "config.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert "Name an experiment" in run("train", "--out", tmp_path / "a").stderr
+
+
 def test_embed_says_what_is_missing(run, tmp_path):
     directory = write_run(tmp_path / "a", plain_encoder())
     (tmp_path / "empty").mkdir()

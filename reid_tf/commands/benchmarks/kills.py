@@ -31,6 +31,7 @@ from tqdm import tqdm
 from reid_tf.commands import command_line
 from reid_tf.config import ExperimentConfig, parse_config
 from reid_tf.errors import InputError
+from reid_tf.files import unfinished
 
 RECIPE: dict[str, Any] = {
     "dataset": {"name": "synthetic", "identities": 12, "images_per_identity": 4},
@@ -135,8 +136,7 @@ def lives(config: ExperimentConfig, run: Path, seconds: float | None = None, sav
 
 def place(run: Path, epochs: int) -> str:
     """Says where a training was when it was killed."""
-    unfinished = run.with_name(f"{run.name}.unfinished")
-    state = unfinished / "checkpoints" / "state.json"
+    state = unfinished(run) / "checkpoints" / "state.json"
     if _being_written(run):
         return WRITING
     if not state.exists():
@@ -146,8 +146,8 @@ def place(run: Path, epochs: int) -> str:
 
 
 def _being_written(run: Path) -> bool:
-    unfinished = run.with_name(f"{run.name}.unfinished")
-    folders = (folder for folder in (unfinished, unfinished / "checkpoints", unfinished / "report") if folder.is_dir())
+    work = unfinished(run)
+    folders = (folder for folder in (work, work / "checkpoints", work / "report") if folder.is_dir())
     return any(name.startswith((".writing-", ".claim-")) for folder in folders for name in os.listdir(folder))
 
 

@@ -18,7 +18,7 @@ from reid_tf.datasets.record import Record
 from reid_tf.encoder.fleet.parts import describe_part, packed, part_name, read_part
 from reid_tf.encoder.fleet.places import fetch
 from reid_tf.errors import InputError, one_line, require_package
-from reid_tf.files import claimed, write_json, written_beside
+from reid_tf.files import claimed, unfinished, write_json, written_beside
 from reid_tf.options import host_and_port, whole_number
 from reid_tf.progress import progress_bar
 from reid_tf.quiet import quiet_tensorflow, without_remarks
@@ -93,7 +93,7 @@ def embed_on_ray(
     if final.exists():
         raise InputError(f"The folder {str(final)!r} exists already; give another name or remove it.")
     with claimed(final, folder=True):
-        work = final.with_name(f"{final.name}.unfinished")
+        work = unfinished(final)
         count = -(-len(records) // size)
         _begin(work, records, size)
         there = {block for block in range(count) if _done(work, block).exists()}
